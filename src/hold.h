@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_HOLD_H
+#define TOF_HOLD_H 1
+
+/* Packets that wait for their bearer: bounded for each bearer, in total, and
+ * in time.  What does not fit, or waits too long, goes the normal way.
+ *
+ * Place in the flow: agent.c puts in what the filter holds and takes it out
+ * when the bearer is ready. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOLD_PER_BEARER 64
+#define HOLD_TOTAL 4096
+#define HOLD_MS 2000
+
+enum hold_direction { HOLD_UP, HOLD_DOWN };
+
+/* What becomes of a packet; 'data' is freed afterwards. */
+typedef void hold_cb(uint32_t bearer_id, enum hold_direction,
+                     const void *data, size_t len);
+
+void hold_init(void);
+void hold_destroy(void);
+
+/* Keeps a copy of the packet.  Returns false if there is no room. */
+bool hold_add(uint32_t bearer_id, enum hold_direction, const void *data,
+              size_t len, long long int now);
+
+/* Takes out all packets of a bearer, in the order in which they came. */
+void hold_release(uint32_t bearer_id, hold_cb *);
+
+/* Takes out all packets that have waited for HOLD_MS. */
+void hold_expire(long long int now, hold_cb *);
+void hold_wait(void);
+
+/* Packets now waiting for a bearer. */
+unsigned int hold_count(uint32_t bearer_id);
+
+#endif /* hold.h */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_PINGER_H
+#define TOF_PINGER_H 1
+
+/* Pinger: sends ICMP Echo Requests (RFC 792) as a UE up the UE's own uplink
+ * tunnel, so that the reply shows which downlink tunnel answers it.
+ *
+ * Place in the flow: agent.c asks for a bearer to be proved; the endpoint
+ * sends what is built here; agent.c brings back what the filter holds as a
+ * possible reply.  Identifier, sequence and payload of a request are a cookie
+ * for that one uplink tunnel: a reply that carries it proves the pairing,
+ * whatever its addresses say. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conf;
+
+/* Sends an IP packet for bearer 'id' (its source address is left to be
+ * written); returns 0 or a positive errno value. */
+typedef int pinger_send_cb(uint32_t id, const void *ip, size_t len);
+/* The attempts are used up without a reply. */
+typedef void pinger_failed_cb(uint32_t id);
+
+void pinger_init(const struct conf *, pinger_send_cb *, pinger_failed_cb *);
+void pinger_destroy(void);
+void pinger_run(void);
+void pinger_wait(void);
+
+/* Asks for bearer 'id' to be proved; 'urgent': packets are waiting for it,
+ * the first request goes out at once.  Asking again while it is under way only
+ * raises the urgency. */
+void pinger_ask(uint32_t id, bool urgent);
+/* Stops; nothing happens if it was not asked for. */
+void pinger_stop(uint32_t id);
+
+/* True if the IP packet is the reply to a request of ours, with the bearer in
+ * '*id'. */
+bool pinger_is_reply(const void *ip, size_t len, uint32_t *id);
+
+/* True if there is anything to ping. */
+bool pinger_has_target(void);
+
+#define PINGER_PACKET_LEN 52    /* IPv4 20, ICMP 8, cookie 24. */
+
+/* The cookie of one request. */
+struct pinger_cookie {
+    uint32_t bearer_id;
+    uint16_t seq;
+    uint64_t nonce[2];          /* Random: not to be guessed. */
+};
+
+/* Builds the request to 'target' (IPv4, network byte order) into 'buf', with
+ * source address 0.0.0.0.  Pure. */
+void pinger_build(uint32_t target, const struct pinger_cookie *,
+                  uint8_t buf[PINGER_PACKET_LEN]);
+/* Takes the cookie out of what may be a reply.  Pure. */
+bool pinger_parse_reply(const void *ip, size_t len, struct pinger_cookie *);
+
+#endif /* pinger.h */

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The session table: see session.h for what it is and its rules.
+ *
+ * Bearers are found by identifier (idtable), by uplink F-TEID and by downlink
+ * F-TEID (one hmap each); sessions by UE address and address space.  Bearers
+ * are also kept in order of 'seen', one list for embryonic ones and one for
+ * the rest, so that expiry and eviction look at nobody else. */
+
+#include <config.h>
+
+#include "session.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "idtable.h"
+#include "metrics.h"
+#include "statelet.h"
+#include "timeval.h"
+#include "util.h"
+
+METRIC_COUNTER(learned, "tof_bearers_learned_total", "",
+               "Uplink tunnels seen for the first time.");
+METRIC_COUNTER(proofs, "tof_bearers_proved_total", "",
+               "Downlink tunnels proved.");
+METRIC_COUNTER(evicted, "tof_bearers_evicted_total", "",
+               "Embryonic bearers dropped because the table was full.");
+METRIC_COUNTER(refused, "tof_bearers_refused_total", "",
+               "Uplink tunnels not learned because the table was full.");
+METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
+               "Bearers purged after idle time.");
+
+/* Share of the table that embryonic bearers may fill: random TEIDs must not
+ * keep real UEs out. */
+#define EMBRYONIC_SHARE 4
+
+struct space_key {              /* Address spaces: one for each SGW. */
+    struct hmap_node node;
+    struct in6_addr sgw;
+    uint16_t space;
+};
+
+static struct idtable bearer_ids, session_ids;
+static struct hmap by_uplink, by_downlink, by_ue, spaces;
+static struct ovs_list embryonic, rest;         /* Oldest 'seen' first. */
+static size_t n_state[3];
+static size_t n_sessions;
+static unsigned int max_bearers;
+static bearer_event_cb *event_cb;
+
+struct down_node {              /* by_downlink's node: one a bearer. */
+    struct hmap_node node;
+    struct bearer *bearer;
+};
+
+/* What a bearer's public part does not show. */
+struct bearer_impl {
+    struct bearer up;
+    struct down_node down;
+};
+
+static uint64_t
+n_embryonic_metric(void)
+{
+    return n_state[BEARER_EMBRYONIC];
+}
+
+static uint64_t
+n_established_metric(void)
+{
+    return n_state[BEARER_ESTABLISHED];
+}
+
+static uint64_t
+n_stale_metric(void)
+{
+    return n_state[BEARER_STALE];
+}
+
+METRIC_GAUGE(g_embryonic, "tof_bearers", "state=\"embryonic\"",
+             "Bearers in the session table, by state.", n_embryonic_metric);
+METRIC_GAUGE(g_established, "tof_bearers", "state=\"established\"",
+             "Bearers in the session table, by state.", n_established_metric);
+METRIC_GAUGE(g_stale, "tof_bearers", "state=\"stale\"",
+             "Bearers in the session table, by state.", n_stale_metric);
+
+const char *
+bearer_state_name(enum bearer_state state)
+{
+    switch (state) {
+    case BEARER_EMBRYONIC: return "embryonic";
+    case BEARER_ESTABLISHED: return "established";
+    case BEARER_STALE: return "stale";
+    default: OVS_NOT_REACHED();
+    }
+}
+
+static struct bearer_impl *
+impl(struct bearer *b)
+{
+    return CONTAINER_OF(b, struct bearer_impl, up);
+}
+
+static uint32_t
+hash_addr(const struct in6_addr *addr, uint32_t basis)
+{
+    return hash_bytes(addr, sizeof *addr, basis);
+}
+
+static uint32_t
+hash_fteid(const struct fteid *f)
+{
+    return hash_addr(&f->addr, f->teid);
+}
+
+static bool
+addr_equal(const struct in6_addr *a, const struct in6_addr *b)
+{
+    return !memcmp(a, b, sizeof *a);
+}
+
+static bool
+fteid_equal(const struct fteid *a, const struct fteid *b)
+{
+    return a->teid == b->teid && addr_equal(&a->addr, &b->addr);
+}
+
+void
+session_init(unsigned int max_bearers_, bearer_event_cb *cb)
+{
+    idtable_init(&bearer_ids);
+    idtable_init(&session_ids);
+    hmap_init(&by_uplink);
+    hmap_init(&by_downlink);
+    hmap_init(&by_ue);
+    hmap_init(&spaces);
+    ovs_list_init(&embryonic);
+    ovs_list_init(&rest);
+    memset(n_state, 0, sizeof n_state);
+    n_sessions = 0;
+    max_bearers = max_bearers_;
+    event_cb = cb;
+}
+
+void
+session_destroy(void)
+{
+    struct bearer *b;
+    struct space_key *key;
+
+    event_cb = NULL;
+    while ((b = session_next_bearer(0))) {
+        session_forget(b);
+    }
+    HMAP_FOR_EACH_POP (key, node, &spaces) {
+        free(key);
+    }
+    hmap_destroy(&by_uplink);
+    hmap_destroy(&by_downlink);
+    hmap_destroy(&by_ue);
+    hmap_destroy(&spaces);
+    idtable_destroy(&bearer_ids);
+    idtable_destroy(&session_ids);
+}
+
+static void
+tell(const struct bearer *b, enum bearer_event event)
+{
+    if (event_cb) {
+        event_cb(b, event);
+    }
+}
+
+/* The address space of the SGW 'sgw': 'wanted' if that is nonzero, else the
+ * one it has, else a new one. */
+static uint16_t
+space_of(const struct in6_addr *sgw, uint16_t wanted)
+{
+    uint32_t hash = hash_addr(sgw, 0);
+    struct space_key *key;
+
+    HMAP_FOR_EACH_WITH_HASH (key, node, hash, &spaces) {
+        if (addr_equal(&key->sgw, sgw)) {
+            return key->space;
+        }
+    }
+    if (!wanted) {
+        /* Not the count: restored spaces may leave gaps. */
+        HMAP_FOR_EACH (key, node, &spaces) {
+            wanted = MAX(wanted, key->space);
+        }
+        wanted++;
+    }
+    key = xmalloc(sizeof *key);
+    key->sgw = *sgw;
+    key->space = wanted;
+    hmap_insert(&spaces, &key->node, hash);
+    return wanted;
+}
+
+static struct session *
+session_get(const struct in6_addr *ue, uint16_t space, uint32_t id,
+            long long int now)
+{
+    struct session *s = session_find(ue, space);
+
+    if (!s) {
+        s = xzalloc(sizeof *s);
+        s->ue = *ue;
+        s->space = space;
+        s->created = now;
+        ovs_list_init(&s->bearers);
+        s->id = (id && idtable_restore(&session_ids, id, s)
+                 ? id : idtable_add(&session_ids, s));
+        hmap_insert(&by_ue, &s->ue_node, hash_addr(ue, 0));
+        n_sessions++;
+    }
+    return s;
+}
+
+void
+session_touch(struct bearer *b, long long int now)
+{
+    b->seen = now;
+    ovs_list_remove(&b->age_node);
+    ovs_list_push_back(b->state == BEARER_EMBRYONIC ? &embryonic : &rest,
+                       &b->age_node);
+}
+
+static void
+set_state(struct bearer *b, enum bearer_state state)
+{
+    n_state[b->state]--;
+    b->state = state;
+    n_state[state]++;
+    session_touch(b, b->seen);
+}
+
+static struct bearer *
+bearer_create(uint32_t id, struct session *s, const struct in6_addr *enb,
+              const struct fteid *up, long long int now)
+{
+    struct bearer_impl *bi = xzalloc(sizeof *bi);
+    struct bearer *b = &bi->up;
+
+    b->id = (id && idtable_restore(&bearer_ids, id, b)
+             ? id : idtable_add(&bearer_ids, b));
+    b->session = s;
+    b->enb = *enb;
+    b->up = *up;
+    b->created = b->seen = now;
+    b->proved = LLONG_MIN;
+    bi->down.bearer = b;
+    hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
+    ovs_list_push_back(&s->bearers, &b->session_node);
+    ovs_list_push_back(&embryonic, &b->age_node);
+    n_state[BEARER_EMBRYONIC]++;
+    return b;
+}
+
+static void
+set_down(struct bearer *b, const struct fteid *down)
+{
+    struct down_node *dn = &impl(b)->down;
+
+    if (b->down_known) {
+        hmap_remove(&by_downlink, &dn->node);
+    }
+    b->down_known = down != NULL;
+    if (down) {
+        b->down = *down;
+        hmap_insert(&by_downlink, &dn->node, hash_fteid(down));
+    }
+}
+
+void
+session_forget(struct bearer *b)
+{
+    struct session *s = b->session;
+
+    tell(b, BEARER_GONE);
+    set_down(b, NULL);
+    hmap_remove(&by_uplink, &b->up_node);
+    ovs_list_remove(&b->session_node);
+    ovs_list_remove(&b->age_node);
+    idtable_remove(&bearer_ids, b->id);
+    n_state[b->state]--;
+    free(impl(b));
+
+    if (ovs_list_is_empty(&s->bearers)) {
+        hmap_remove(&by_ue, &s->ue_node);
+        idtable_remove(&session_ids, s->id);
+        n_sessions--;
+        free(s);
+    }
+}
+
+static struct bearer *
+oldest_embryonic(void)
+{
+    return ovs_list_is_empty(&embryonic) ? NULL
+        : CONTAINER_OF(ovs_list_front(&embryonic), struct bearer, age_node);
+}
+
+/* Makes room for one more bearer; false if there is none to be had. */
+static bool
+make_room(void)
+{
+    size_t n = hmap_count(&by_uplink);
+    size_t cap = MAX(1, max_bearers / EMBRYONIC_SHARE);
+
+    if (n_state[BEARER_EMBRYONIC] >= cap || n >= max_bearers) {
+        struct bearer *b = oldest_embryonic();
+        if (!b) {
+            metric_inc(&refused);
+            return false;
+        }
+        metric_inc(&evicted);
+        session_forget(b);
+    }
+    return true;
+}
+
+struct bearer *
+session_uplink(const struct in6_addr *enb, const struct fteid *up,
+               const struct in6_addr *ue, long long int now)
+{
+    struct bearer *b = session_bearer_by_uplink(up);
+
+    if (b && !addr_equal(&b->session->ue, ue)) {
+        session_forget(b);
+        b = NULL;
+    }
+    if (!b) {
+        if (!make_room()) {
+            return NULL;
+        }
+        struct session *s = session_get(ue, space_of(&up->addr, 0), 0, now);
+        metric_inc(&learned);
+        b = bearer_create(0, s, enb, up, now);
+        tell(b, BEARER_CHANGED);
+        return b;
+    }
+
+    session_touch(b, now);
+    if (!addr_equal(&b->enb, enb)) {
+        session_invalidate(b);
+        b->enb = *enb;
+        tell(b, BEARER_CHANGED);
+    }
+    return b;
+}
+
+void
+session_proved(struct bearer *b, const struct in6_addr *sgw,
+               const struct fteid *down, uint8_t qfi, long long int now)
+{
+    struct bearer *other = session_bearer_by_downlink(down);
+    bool changed = (b->state != BEARER_ESTABLISHED || !b->down_known
+                    || !fteid_equal(&b->down, down)
+                    || !addr_equal(&b->down_sgw, sgw) || b->qfi != qfi);
+
+    if (other && other != b) {
+        session_invalidate(other);
+        set_down(other, NULL);
+    }
+    if (changed) {
+        /* The old tunnel, if any, is never used again. */
+        session_invalidate(b);
+        set_down(b, down);
+        b->down_sgw = *sgw;
+        b->qfi = qfi;
+        set_state(b, BEARER_ESTABLISHED);
+    }
+    b->proved = now;
+    session_touch(b, now);
+    metric_inc(&proofs);
+    if (changed) {
+        tell(b, BEARER_CHANGED);
+    }
+}
+
+void
+session_invalidate(struct bearer *b)
+{
+    if (b->state == BEARER_ESTABLISHED) {
+        b->proved = LLONG_MIN;
+        set_state(b, BEARER_STALE);
+        tell(b, BEARER_INVALIDATED);
+    }
+}
+
+void
+session_restore(const struct statelet *st, long long int now)
+{
+    struct bearer *b = session_bearer_by_id(st->bearer_id);
+
+    /* The record replaces whatever was there under either of its keys. */
+    if (b) {
+        session_forget(b);
+    }
+    if (st->op == STATELET_GONE) {
+        return;
+    }
+    struct fteid up = { st->sgw, st->teid_up };
+    b = session_bearer_by_uplink(&up);
+    if (b) {
+        session_forget(b);
+    }
+    if (hmap_count(&by_uplink) >= max_bearers) {
+        metric_inc(&refused);
+        return;
+    }
+
+    struct session *s = session_get(&st->ue, space_of(&st->sgw, st->space),
+                                    st->session_id, now);
+    b = bearer_create(st->bearer_id, s, &st->enb, &up, now);
+    if (st->teid_down) {
+        struct fteid down = { st->down_enb, st->teid_down };
+        struct bearer *other = session_bearer_by_downlink(&down);
+        if (other) {
+            session_invalidate(other);
+            set_down(other, NULL);
+        }
+        set_down(b, &down);
+        b->down_sgw = st->down_sgw;
+        b->qfi = st->qfi;
+        set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
+        if (st->proved) {
+            long long int age = time_wall_msec() - (long long) st->time_ms;
+            b->proved = now - MAX(age, 0);
+        }
+    }
+}
+
+void
+session_to_statelet(const struct bearer *b, struct statelet *st)
+{
+    *st = (struct statelet) {
+        .op = STATELET_BEARER,
+        .bearer_id = b->id,
+        .session_id = b->session->id,
+        .space = b->session->space,
+        .proved = b->state == BEARER_ESTABLISHED,
+        .qfi = b->qfi,
+        .teid_up = b->up.teid,
+        .ue = b->session->ue,
+        .enb = b->enb,
+        .sgw = b->up.addr,
+        .time_ms = time_wall_msec(),
+    };
+    if (b->proved != LLONG_MIN) {
+        st->time_ms -= MAX(0, time_msec() - b->proved);
+    }
+    if (b->down_known) {
+        st->teid_down = b->down.teid;
+        st->down_enb = b->down.addr;
+        st->down_sgw = b->down_sgw;
+    }
+}
+
+struct bearer *
+session_bearer_by_id(uint32_t id)
+{
+    return idtable_get(&bearer_ids, id);
+}
+
+struct bearer *
+session_bearer_by_uplink(const struct fteid *up)
+{
+    struct bearer *b;
+
+    HMAP_FOR_EACH_WITH_HASH (b, up_node, hash_fteid(up), &by_uplink) {
+        if (fteid_equal(&b->up, up)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+struct bearer *
+session_bearer_by_downlink(const struct fteid *down)
+{
+    struct down_node *dn;
+
+    HMAP_FOR_EACH_WITH_HASH (dn, node, hash_fteid(down), &by_downlink) {
+        if (fteid_equal(&dn->bearer->down, down)) {
+            return dn->bearer;
+        }
+    }
+    return NULL;
+}
+
+struct session *
+session_by_id(uint32_t id)
+{
+    return idtable_get(&session_ids, id);
+}
+
+struct session *
+session_find(const struct in6_addr *ue, uint16_t space)
+{
+    struct session *s;
+
+    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
+        if (s->space == space && addr_equal(&s->ue, ue)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+struct session *
+session_find_unambiguous(const struct in6_addr *ue)
+{
+    struct session *s, *found = NULL;
+
+    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
+        if (addr_equal(&s->ue, ue)) {
+            if (found) {
+                return NULL;
+            }
+            found = s;
+        }
+    }
+    return found;
+}
+
+struct session *
+session_next(uint32_t id)
+{
+    return idtable_next(&session_ids, id);
+}
+
+struct bearer *
+session_next_bearer(uint32_t id)
+{
+    return idtable_next(&bearer_ids, id);
+}
+
+enum bearer_state
+session_state(const struct session *s)
+{
+    enum bearer_state best = BEARER_EMBRYONIC;
+    const struct bearer *b;
+
+    LIST_FOR_EACH (b, session_node, &s->bearers) {
+        if (b->state == BEARER_ESTABLISHED) {
+            return BEARER_ESTABLISHED;
+        } else if (b->state == BEARER_STALE) {
+            best = BEARER_STALE;
+        }
+    }
+    return best;
+}
+
+static unsigned int
+expire_list(struct ovs_list *list, long long int before, unsigned int budget)
+{
+    while (budget && !ovs_list_is_empty(list)) {
+        struct bearer *b = CONTAINER_OF(ovs_list_front(list), struct bearer,
+                                        age_node);
+        if (b->seen >= before) {
+            break;
+        }
+        metric_inc(&expired);
+        session_forget(b);
+        budget--;
+    }
+    return budget;
+}
+
+void
+session_expire(long long int now, long long int embryonic_ms,
+               long long int idle_ms, unsigned int budget)
+{
+    budget = expire_list(&embryonic, now - embryonic_ms, budget);
+    expire_list(&rest, now - idle_ms, budget);
+}
+
+size_t
+session_count(void)
+{
+    return n_sessions;
+}
+
+size_t
+session_bearer_count(enum bearer_state state)
+{
+    return n_state[state];
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_SESSION_H
+#define TOF_SESSION_H 1
+
+/* The session table: which UE has which bearers, and what is known of each
+ * bearer's two tunnels.
+ *
+ * Place in the flow: agent.c puts in what it hears (an uplink G-PDU, a proof
+ * from the Pinger, an End Marker) and takes out what the data plane should
+ * hold; the REST API reads.  No I/O here, and no clock: times are passed in,
+ * in milliseconds of time_msec().
+ *
+ * Rules (3GPP TS 29.281, 23.401, 23.007): a tunnel is identified by its
+ * receiving address and TEID (F-TEID).  Its sender may change at any time and
+ * is evidence, not identity.  A downlink tunnel is used only while proved. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+
+/* A tunnel's receiving end.  TEID in host byte order. */
+struct fteid {
+    struct in6_addr addr;
+    uint32_t teid;
+};
+
+enum bearer_state {
+    BEARER_EMBRYONIC,           /* Uplink seen, downlink never proved. */
+    BEARER_ESTABLISHED,         /* Downlink proved. */
+    BEARER_STALE,               /* Was proved; must not be used until it is
+                                 * proved again. */
+};
+const char *bearer_state_name(enum bearer_state);
+
+struct bearer_counters {
+    uint64_t packets_up, bytes_up;      /* Diverted to ME Apps. */
+    uint64_t packets_down, bytes_down;  /* Sent to the UE. */
+};
+
+/* One uplink tunnel and the downlink tunnel that answers it. */
+struct bearer {
+    uint32_t id;                /* Slot << 8 | generation; never 0. */
+    struct session *session;
+    enum bearer_state state;
+
+    struct in6_addr enb;        /* Sender of the uplink tunnel. */
+    struct fteid up;            /* The SGW's end. */
+
+    bool down_known;            /* Is 'down' filled in? */
+    struct fteid down;          /* The eNodeB's end. */
+    struct in6_addr down_sgw;   /* Its sender. */
+    uint8_t qfi;                /* 5G; 0 if none. */
+
+    bool diverted;              /* Has touched a service. */
+    bool ready;                 /* The endpoint is programmed for it. */
+    long long int asked;        /* When the endpoint was last asked to. */
+    long long int created;
+    long long int seen;         /* Last sign of the UE, ms. */
+    long long int proved;       /* When the downlink was last proved, or
+                                 * LLONG_MIN. */
+    struct bearer_counters counters;
+    struct bearer_counters last_counters;   /* As the endpoint last said. */
+
+    /* Owned by session.c. */
+    struct hmap_node up_node;           /* In bearers, by 'up'. */
+    struct ovs_list session_node;       /* In session->bearers. */
+    struct ovs_list age_node;           /* By 'seen' within its state. */
+};
+
+/* A UE address in an address space, and its bearers. */
+struct session {
+    uint32_t id;                /* Slot << 8 | generation; never 0. */
+    struct in6_addr ue;
+    uint16_t space;             /* Address space: a set of SGWs among which a
+                                 * UE address is unique. */
+    long long int created;
+    struct ovs_list bearers;    /* Of struct bearer, by session_node. */
+    struct hmap_node ue_node;
+};
+
+struct statelet;
+
+/* Told of every change worth remembering, before the bearer is freed if it is
+ * gone. */
+enum bearer_event { BEARER_CHANGED, BEARER_INVALIDATED, BEARER_GONE };
+typedef void bearer_event_cb(const struct bearer *, enum bearer_event);
+
+void session_init(unsigned int max_bearers, bearer_event_cb *);
+void session_destroy(void);
+
+/* An uplink G-PDU from 'enb' into the tunnel 'up', inner source 'ue'.  Finds
+ * or makes the bearer.  A new sender makes an established bearer stale; a new
+ * UE address on the same tunnel means that the TEID has been reused: the old
+ * bearer is gone and another one made.  Returns NULL only if the table is full
+ * of established bearers. */
+struct bearer *session_uplink(const struct in6_addr *enb,
+                              const struct fteid *up,
+                              const struct in6_addr *ue, long long int now);
+
+/* A downlink tunnel has been proved to answer 'b'.  A different bearer that
+ * held the same downlink F-TEID becomes stale. */
+void session_proved(struct bearer *b, const struct in6_addr *sgw,
+                    const struct fteid *down, uint8_t qfi,
+                    long long int now);
+
+/* The UE has shown itself. */
+void session_touch(struct bearer *b, long long int now);
+
+/* The downlink tunnel of 'b' must not be used any more until proved. */
+void session_invalidate(struct bearer *b);
+
+/* Forgets a bearer, and its session with the last one. */
+void session_forget(struct bearer *b);
+
+/* Puts back what a journal remembers.  Evidence is not restored: the data
+ * plane, which keeps it, is asked. */
+void session_restore(const struct statelet *, long long int now);
+void session_to_statelet(const struct bearer *, struct statelet *);
+
+/* Look-ups; NULL if there is none. */
+struct bearer *session_bearer_by_id(uint32_t id);
+struct bearer *session_bearer_by_uplink(const struct fteid *up);
+struct bearer *session_bearer_by_downlink(const struct fteid *down);
+struct session *session_by_id(uint32_t id);
+struct session *session_find(const struct in6_addr *ue, uint16_t space);
+/* The one session of 'ue' in any address space; NULL if none or several. */
+struct session *session_find_unambiguous(const struct in6_addr *ue);
+
+/* The session with the lowest slot that is above that of 'id' (0: the first
+ * one): pages through the table while it changes. */
+struct session *session_next(uint32_t id);
+struct bearer *session_next_bearer(uint32_t id);
+
+/* A session is as good as its best bearer. */
+enum bearer_state session_state(const struct session *);
+
+/* Forgets embryonic bearers not seen since 'now' - 'embryonic_ms', others not
+ * seen since 'now' - 'idle_ms'; at most 'budget' of them. */
+void session_expire(long long int now, long long int embryonic_ms,
+                    long long int idle_ms, unsigned int budget);
+
+size_t session_count(void);
+size_t session_bearer_count(enum bearer_state);
+
+#endif /* session.h */

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The statelet codec.
+ *
+ * Place in the flow: journal.c writes and reads files of these records; the
+ * standby and "tofctl export" get the same bytes over a socket.  Pure.
+ *
+ *      offset  size
+ *           0     4  magic, "TOFS"
+ *           4     1  version, 1
+ *           5     1  operation
+ *           6     2  address space
+ *           8     1  flags: bit 0, proved
+ *           9     1  QFI
+ *          10     2  zero
+ *          12     4  bearer id
+ *          16     4  session id
+ *          20     4  uplink TEID
+ *          24     4  downlink TEID
+ *          28     8  time, milliseconds since the Unix epoch
+ *          36    16  UE address
+ *          52    16  eNodeB address, uplink
+ *          68    16  SGW address, uplink
+ *          84    16  eNodeB address, downlink
+ *         100    16  SGW address, downlink
+ *         116     8  zero
+ *         124     4  CRC-32C of bytes 0 to 123 */
+
+#include "statelet.h"
+
+#include <string.h>
+
+#define MAGIC "TOFS"
+#define VERSION 1
+#define FLAG_PROVED 0x01
+#define CRC_OFFSET (STATELET_LEN - 4)
+
+/* What a byte does to a CRC when 0 to 3 more bytes follow it in the same
+ * word. */
+static uint32_t crc_table[4][256];
+
+static void
+crc32c_init(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t crc = i;
+
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+        }
+        crc_table[0][i] = crc;
+    }
+    for (int n = 1; n < 4; n++) {
+        for (int i = 0; i < 256; i++) {
+            uint32_t crc = crc_table[n - 1][i];
+
+            crc_table[n][i] = crc >> 8 ^ crc_table[0][crc & 0xff];
+        }
+    }
+}
+
+/* CRC-32C (Castagnoli) of 'len' bytes, a multiple of 4: reflected polynomial
+ * 0x82f63b78, initial value and final XOR all ones (RFC 3720 appendix
+ * B.4). */
+static uint32_t
+crc32c(const uint8_t *p, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+
+    if (!crc_table[0][1]) {
+        crc32c_init();
+    }
+    for (const uint8_t *end = p + len; p < end; p += 4) {
+        crc = (crc_table[3][(crc ^ p[0]) & 0xff]
+               ^ crc_table[2][(crc >> 8 ^ p[1]) & 0xff]
+               ^ crc_table[1][(crc >> 16 ^ p[2]) & 0xff]
+               ^ crc_table[0][crc >> 24 ^ p[3]]);
+    }
+    return ~crc;
+}
+
+/* Each of these writes at '*p', or reads there, and moves '*p' on. */
+
+static void
+put_uint(uint8_t **p, uint64_t value, size_t size)
+{
+    for (size_t i = size; i > 0; i--) {
+        (*p)[i - 1] = value;
+        value >>= 8;
+    }
+    *p += size;
+}
+
+static void
+put_addr(uint8_t **p, const struct in6_addr *addr)
+{
+    memcpy(*p, addr, sizeof *addr);
+    *p += sizeof *addr;
+}
+
+static uint64_t
+get_uint(const uint8_t **p, size_t size)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        value = value << 8 | (*p)[i];
+    }
+    *p += size;
+    return value;
+}
+
+static void
+get_addr(const uint8_t **p, struct in6_addr *addr)
+{
+    memcpy(addr, *p, sizeof *addr);
+    *p += sizeof *addr;
+}
+
+void
+statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
+{
+    uint8_t *p = buf;
+
+    memset(buf, 0, STATELET_LEN);
+    memcpy(p, MAGIC, 4);
+    p += 4;
+    put_uint(&p, VERSION, 1);
+    put_uint(&p, s->op, 1);
+    put_uint(&p, s->space, 2);
+    put_uint(&p, s->proved ? FLAG_PROVED : 0, 1);
+    put_uint(&p, s->qfi, 1);
+    p += 2;
+    put_uint(&p, s->bearer_id, 4);
+    put_uint(&p, s->session_id, 4);
+    put_uint(&p, s->teid_up, 4);
+    put_uint(&p, s->teid_down, 4);
+    put_uint(&p, s->time_ms, 8);
+    put_addr(&p, &s->ue);
+    put_addr(&p, &s->enb);
+    put_addr(&p, &s->sgw);
+    put_addr(&p, &s->down_enb);
+    put_addr(&p, &s->down_sgw);
+    p = buf + CRC_OFFSET;
+    put_uint(&p, crc32c(buf, CRC_OFFSET), 4);
+}
+
+bool
+statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
+{
+    const uint8_t *p = buf + CRC_OFFSET;
+
+    memset(s, 0, sizeof *s);
+    if (memcmp(buf, MAGIC, 4) || buf[4] != VERSION
+        || buf[5] < STATELET_BEARER || buf[5] > STATELET_GONE
+        || get_uint(&p, 4) != crc32c(buf, CRC_OFFSET)) {
+        return false;
+    }
+    p = buf + 5;
+    s->op = get_uint(&p, 1);
+    s->space = get_uint(&p, 2);
+    s->proved = get_uint(&p, 1) & FLAG_PROVED;
+    s->qfi = get_uint(&p, 1);
+    p += 2;
+    s->bearer_id = get_uint(&p, 4);
+    s->session_id = get_uint(&p, 4);
+    s->teid_up = get_uint(&p, 4);
+    s->teid_down = get_uint(&p, 4);
+    s->time_ms = get_uint(&p, 8);
+    get_addr(&p, &s->ue);
+    get_addr(&p, &s->enb);
+    get_addr(&p, &s->sgw);
+    get_addr(&p, &s->down_enb);
+    get_addr(&p, &s->down_sgw);
+    return true;
+}

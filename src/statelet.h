@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_STATELET_H
+#define TOF_STATELET_H 1
+
+/* Statelets: what is worth remembering of a bearer, as records of one fixed
+ * size in network byte order; and the journal, a file of them.
+ *
+ * Place in the flow: session.c's changes are told to agent.c, which appends a
+ * statelet for each; at start agent.c replays the journal into session.c.
+ * The codec half is pure; the journal half does file I/O. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum statelet_op {
+    STATELET_BEARER = 1,        /* Bearer is new or has changed. */
+    STATELET_INVALID = 2,       /* Its downlink tunnel is no longer proved. */
+    STATELET_GONE = 3,          /* Bearer purged; only 'bearer_id' counts. */
+};
+
+struct statelet {
+    enum statelet_op op;
+    uint32_t bearer_id;         /* Slot (24 bits) and generation (8 bits). */
+    uint32_t session_id;
+    uint16_t space;             /* Address space of 'ue'. */
+    bool proved;
+    uint8_t qfi;
+    uint32_t teid_up, teid_down;
+    struct in6_addr ue;
+    struct in6_addr enb;        /* Sender of the uplink tunnel. */
+    struct in6_addr sgw;        /* Receiver of the uplink tunnel. */
+    struct in6_addr down_enb;   /* Receiver of the downlink tunnel. */
+    struct in6_addr down_sgw;   /* Its sender. */
+    uint64_t time_ms;           /* Wall clock (Unix epoch) of the record. */
+};
+
+#define STATELET_LEN 128        /* Magic, version, fields, zero padding,
+                                 * CRC-32C over all before it. */
+
+/* Encodes '*s' to the STATELET_LEN bytes at 'buf'. */
+void statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN]);
+
+/* Decodes; returns false if magic, version, operation or checksum is
+ * wrong. */
+bool statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s);
+
+struct journal;
+
+/* Opens 'DIR/sessions.journal' (made if missing, mode 0600), calls 'replay'
+ * for every good record in order, and stands ready to append.  A record that
+ * is torn or corrupt is left out, and cut off if no good one follows; '*n_bad'
+ * (may be NULL) gets their number.  Returns 0 or a positive errno value: EBUSY
+ * if another process has a journal in DIR open. */
+int journal_open(const char *dir, void (*replay)(const struct statelet *,
+                                                 void *aux), void *aux,
+                 struct journal **, unsigned int *n_bad);
+
+/* Appends to a buffer; journal_run() writes it out (one write a call) and,
+ * at most once a second, fdatasync()s.  A write error is kept, retried once a
+ * second, and returned by journal_run() as a positive errno value; records
+ * stay buffered until a later write succeeds.  The buffer is bounded: once
+ * records had to be dropped, journal_run() returns ENOBUFS, until the owner
+ * has compacted the journal. */
+void journal_append(struct journal *, const struct statelet *);
+int journal_run(struct journal *);
+void journal_wait(struct journal *);    /* poll-loop: wake up to sync. */
+
+/* Number of records in the file; when it is well above what is alive, the
+ * owner compacts: begin, append all that is alive and nothing else, end (write
+ * to a temporary file, fsync file and directory, rename).  If that fails the
+ * old file stays in use, and journal_compact_end() returns a positive errno
+ * value. */
+size_t journal_count(const struct journal *);
+void journal_compact_begin(struct journal *);
+int journal_compact_end(struct journal *);
+
+/* Writes out and syncs what is buffered, once; NULL is allowed. */
+void journal_close(struct journal *);
+
+#endif /* statelet.h */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The session table's rules, without any packet. */
+
+#include <config.h>
+
+#include "session.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "packets.h"
+#include "statelet.h"
+#include "tap.h"
+
+static unsigned int n_changed, n_invalidated, n_gone;
+
+static void
+count_event(const struct bearer *b, enum bearer_event event)
+{
+    (void) b;
+    if (event == BEARER_CHANGED) {
+        n_changed++;
+    } else if (event == BEARER_INVALIDATED) {
+        n_invalidated++;
+    } else {
+        n_gone++;
+    }
+}
+
+static void
+start(unsigned int max)
+{
+    session_init(max, count_event);
+    n_changed = n_invalidated = n_gone = 0;
+}
+
+static struct in6_addr
+ip(const char *s)
+{
+    struct in6_addr addr;
+
+    if (!addr_parse(s, &addr)) {
+        abort();
+    }
+    return addr;
+}
+
+static struct bearer *
+uplink(const char *enb, const char *sgw, uint32_t teid, const char *ue,
+       long long int now)
+{
+    struct in6_addr e = ip(enb), u = ip(ue);
+    struct fteid up = { ip(sgw), teid };
+
+    return session_uplink(&e, &up, &u, now);
+}
+
+static void
+prove(struct bearer *b, const char *sgw, const char *enb, uint32_t teid,
+      long long int now)
+{
+    struct in6_addr s = ip(sgw);
+    struct fteid down = { ip(enb), teid };
+
+    session_proved(b, &s, &down, 0, now);
+}
+
+static void
+test_life(void)
+{
+    struct fteid up = { ip("10.1.0.2"), 1 }, down = { ip("10.1.0.1"), 101 };
+
+    start(100);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 10);
+    uint32_t id = b->id;
+    tap_ok(b->state == BEARER_EMBRYONIC && id, "a new bearer is embryonic");
+    tap_ok(uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 20) == b,
+       "the same tunnel is the same bearer");
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 30);
+    tap_ok(b->state == BEARER_ESTABLISHED && b->proved == 30, "a proof");
+    tap_ok(session_bearer_by_uplink(&up) == b
+       && session_bearer_by_downlink(&down) == b
+       && session_bearer_by_id(id) == b, "found by each key");
+    session_invalidate(b);
+    tap_ok(b->state == BEARER_STALE && n_invalidated == 1
+       && b->proved == LLONG_MIN, "invalidated");
+    session_forget(b);
+    tap_ok(!session_bearer_by_id(id) && !session_bearer_by_uplink(&up)
+       && !session_bearer_by_downlink(&down) && !session_count()
+       && n_gone == 1, "forgotten, and its session with it");
+    b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 40);
+    tap_ok(b->id != id, "an identifier is not used again at once");
+    session_destroy();
+}
+
+static void
+test_handover(void)
+{
+    struct fteid old = { ip("10.1.0.1"), 101 };
+
+    start(100);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 0);
+    tap_ok(uplink("10.1.0.9", "10.1.0.2", 1, "10.45.0.2", 5) == b
+       && b->state == BEARER_STALE, "a new sender makes the bearer stale");
+    prove(b, "10.1.0.2", "10.1.0.9", 7, 6);
+    tap_ok(!session_bearer_by_downlink(&old), "the old downlink is forgotten");
+    session_destroy();
+}
+
+static void
+test_reuse(void)
+{
+    start(100);
+    struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 0);
+    uint32_t a_id = a->id;
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.3", 5);
+    tap_ok(b->id != a_id && !session_bearer_by_id(a_id)
+       && b->state == BEARER_EMBRYONIC,
+       "another UE on the uplink TEID: the old bearer is gone");
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 6);
+    struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 2, "10.45.0.4", 7);
+    prove(c, "10.1.0.2", "10.1.0.1", 101, 8);
+    tap_ok(b->state == BEARER_STALE && !b->down_known
+       && c->state == BEARER_ESTABLISHED,
+       "a downlink tunnel has one bearer: the last one proved");
+    session_destroy();
+}
+
+static void
+test_spaces(void)
+{
+    struct in6_addr ue = ip("10.45.0.2");
+
+    start(100);
+    struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    tap_ok(session_find_unambiguous(&ue) == a->session, "unambiguous");
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.3", 1, "10.45.0.2", 0);
+    tap_ok(a != b && a->session != b->session
+       && a->session->space != b->session->space,
+       "a UE address behind two SGWs is two sessions");
+    tap_ok(!session_find_unambiguous(&ue), "ambiguous");
+    struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 9, "10.45.0.2", 0);
+    tap_ok(c->session == a->session, "two bearers of one UE are one session");
+    session_destroy();
+}
+
+static void
+test_bounds(void)
+{
+    start(8);
+    for (uint32_t i = 1; i <= 100; i++) {
+        uplink("10.1.0.1", "10.1.0.2", i, "10.45.0.2", i);
+    }
+    tap_ok(session_bearer_count(BEARER_EMBRYONIC) == 2,
+       "embryonic bearers fill a share of the table only");
+    session_destroy();
+
+    start(8);
+    for (uint32_t i = 1; i <= 8; i++) {
+        struct bearer *b = uplink("10.1.0.1", "10.1.0.2", i, "10.45.0.2", i);
+        prove(b, "10.1.0.2", "10.1.0.1", i, i);
+    }
+    tap_ok(!uplink("10.1.0.1", "10.1.0.2", 9, "10.45.0.2", 9)
+       && session_bearer_count(BEARER_ESTABLISHED) == 8,
+       "established bearers are not evicted");
+    session_expire(1000, 30, 995, 100);
+    tap_ok(session_bearer_count(BEARER_ESTABLISHED) == 4, "idle ones expire");
+    session_destroy();
+}
+
+static void
+test_restore(void)
+{
+    struct statelet st[3];
+    uint32_t ids[3], sessions[3];
+
+    start(100);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct bearer *b = uplink("10.1.0.1", "10.1.0.2", i + 1,
+                                  i < 2 ? "10.45.0.2" : "10.45.0.3", 0);
+        prove(b, "10.1.0.2", "10.1.0.1", i + 101, 0);
+        session_to_statelet(b, &st[i]);
+        ids[i] = b->id;
+        sessions[i] = b->session->id;
+    }
+    session_destroy();
+
+    start(100);
+    for (int i = 2; i >= 0; i--) {
+        session_restore(&st[i], 5);
+    }
+    session_restore(&st[1], 5);
+    bool same = session_count() == 2;
+    for (int i = 0; i < 3; i++) {
+        struct bearer *b = session_bearer_by_id(ids[i]);
+        same = same && b && b->session->id == sessions[i]
+            && b->state == BEARER_ESTABLISHED && b->down.teid == 101u + i;
+    }
+    tap_ok(same, "restored in any order, and twice, with the same identifiers");
+    st[0].op = STATELET_GONE;
+    session_restore(&st[0], 5);
+    tap_ok(!session_bearer_by_id(ids[0]) && session_bearer_by_id(ids[1]),
+       "a record of its end");
+    struct bearer *n = uplink("10.1.0.1", "10.1.0.2", 50, "10.45.0.9", 6);
+    tap_ok(n->id != ids[1] && n->id != ids[2], "new identifiers are new");
+    session_destroy();
+}
+
+static void
+test_paging(void)
+{
+    unsigned int n = 0;
+
+    start(100);
+    for (uint32_t i = 1; i <= 10; i++) {
+        char ue[32];
+        snprintf(ue, sizeof ue, "10.45.0.%u", i);
+        struct bearer *b = uplink("10.1.0.1", "10.1.0.2", i, ue, i);
+        prove(b, "10.1.0.2", "10.1.0.1", i, i);
+    }
+    for (struct session *s = session_next(0); s; n++) {
+        uint32_t id = s->id;
+        if (n % 2) {
+            session_forget(CONTAINER_OF(ovs_list_front(&s->bearers),
+                                        struct bearer, session_node));
+        }
+        s = session_next(id);
+    }
+    tap_ok(n == 10 && session_count() == 5, "paging goes on while some go away");
+    session_destroy();
+}
+
+int
+main(void)
+{
+    test_life();
+    test_handover();
+    test_reuse();
+    test_spaces();
+    test_bounds();
+    test_restore();
+    test_paging();
+    return tap_done();
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Tests of the statelet codec. */
+
+#include "statelet.h"
+
+#include <string.h>
+
+#include "tap.h"
+
+#define V4(A, B, C, D) { .s6_addr = { [10] = 0xff, 0xff, A, B, C, D } }
+
+static const struct statelet example = {
+    .op = STATELET_BEARER,
+    .bearer_id = 0x01020304,
+    .session_id = 0x05060708,
+    .space = 0x090a,
+    .proved = true,
+    .qfi = 9,
+    .teid_up = 0x0b0c0d0e,
+    .teid_down = 0x0f101112,
+    .ue = V4(10, 45, 0, 2),
+    .enb = V4(10, 1, 0, 1),
+    .sgw = V4(10, 1, 0, 2),
+    .down_enb = V4(10, 1, 0, 3),
+    .down_sgw = V4(10, 1, 0, 4),
+    .time_ms = 0x0000019012345678,
+};
+
+#define MAPPED 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
+
+/* The example as it must stand in every journal ever written: a change here is
+ * a change of the format's version. */
+static const uint8_t encoded[STATELET_LEN] = {
+    'T', 'O', 'F', 'S', 1, 1,           /* Version, operation. */
+    0x09, 0x0a,                         /* Address space. */
+    0x01, 9, 0, 0,                      /* Flags, QFI, zero. */
+    0x01, 0x02, 0x03, 0x04,             /* Bearer id. */
+    0x05, 0x06, 0x07, 0x08,             /* Session id. */
+    0x0b, 0x0c, 0x0d, 0x0e,             /* Uplink TEID. */
+    0x0f, 0x10, 0x11, 0x12,             /* Downlink TEID. */
+    0x00, 0x00, 0x01, 0x90, 0x12, 0x34, 0x56, 0x78,
+    MAPPED, 10, 45, 0, 2,
+    MAPPED, 10, 1, 0, 1,
+    MAPPED, 10, 1, 0, 2,
+    MAPPED, 10, 1, 0, 3,
+    MAPPED, 10, 1, 0, 4,
+    0, 0, 0, 0, 0, 0, 0, 0,
+    0x30, 0xa4, 0x15, 0xcb,             /* CRC-32C. */
+};
+
+static bool
+equal(const struct statelet *a, const struct statelet *b)
+{
+    return (a->op == b->op && a->bearer_id == b->bearer_id
+            && a->session_id == b->session_id && a->space == b->space
+            && a->proved == b->proved && a->qfi == b->qfi
+            && a->teid_up == b->teid_up && a->teid_down == b->teid_down
+            && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue)
+            && IN6_ARE_ADDR_EQUAL(&a->enb, &b->enb)
+            && IN6_ARE_ADDR_EQUAL(&a->sgw, &b->sgw)
+            && IN6_ARE_ADDR_EQUAL(&a->down_enb, &b->down_enb)
+            && IN6_ARE_ADDR_EQUAL(&a->down_sgw, &b->down_sgw)
+            && a->time_ms == b->time_ms);
+}
+
+static void
+test_round_trip(void)
+{
+    struct statelet zero = { .op = STATELET_GONE };
+    struct statelet full;
+    struct statelet s;
+    uint8_t buf[STATELET_LEN];
+
+    memset(&full, 0xff, sizeof full);
+    full.op = STATELET_INVALID;
+    full.proved = true;
+    statelet_encode(&example, buf);
+    tap_ok(statelet_decode(buf, &s) && equal(&s, &example),
+           "example comes back");
+    statelet_encode(&zero, buf);
+    tap_ok(statelet_decode(buf, &s) && equal(&s, &zero), "zeros come back");
+    statelet_encode(&full, buf);
+    tap_ok(statelet_decode(buf, &s) && equal(&s, &full), "ones come back");
+}
+
+static void
+test_bad(void)
+{
+    uint8_t buf[STATELET_LEN];
+    struct statelet s;
+    bool ok = true;
+
+    for (size_t bit = 0; bit < 8 * STATELET_LEN; bit++) {
+        memcpy(buf, encoded, sizeof buf);
+        buf[bit / 8] ^= 1 << bit % 8;
+        ok = ok && !statelet_decode(buf, &s);
+    }
+    tap_ok(ok, "any one wrong bit is seen");
+
+    memset(buf, 0, sizeof buf);
+    tap_ok(!statelet_decode(buf, &s), "zeros are no record");
+
+    s = example;
+    s.op = 0;
+    statelet_encode(&s, buf);
+    tap_ok(!statelet_decode(buf, &s), "operation 0");
+    s.op = STATELET_GONE + 1;
+    statelet_encode(&s, buf);
+    tap_ok(!statelet_decode(buf, &s), "unknown operation");
+}
+
+int
+main(void)
+{
+    uint8_t buf[STATELET_LEN];
+    struct statelet s;
+
+    statelet_encode(&example, buf);
+    if (!tap_ok(!memcmp(buf, encoded, sizeof buf), "encoded bytes")) {
+        for (size_t i = 0; i < sizeof buf; i += 4) {
+            tap_diag("%3zu: %02x %02x %02x %02x", i, buf[i], buf[i + 1],
+                     buf[i + 2], buf[i + 3]);
+        }
+    }
+    tap_ok(statelet_decode(encoded, &s) && equal(&s, &example),
+           "decoded bytes");
+    test_round_trip();
+    test_bad();
+    return tap_done();
+}

@@ -2,7 +2,9 @@
 
 /* Slots with generations: see idtable.h.  Slot 0 is never handed out, so
  * that no identifier is 0.  Free slots form a queue: a slot just freed is the
- * last to be used again, which keeps old identifiers dead for long. */
+ * last to be used again, which keeps old identifiers dead for long.
+ * Generations start at random, so that those of an earlier life do not come
+ * back with a restart. */
 
 #include <config.h>
 
@@ -10,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "random.h"
 #include "util.h"
 
 struct idtable_slot {
@@ -46,7 +49,9 @@ grow(struct idtable *t, uint32_t slot)
         size_t old = t->allocated;
         t->slots = x2nrealloc(t->slots, &t->allocated, sizeof *t->slots);
         for (size_t i = old; i < t->allocated; i++) {
-            t->slots[i] = (struct idtable_slot) { .value = NULL };
+            t->slots[i] = (struct idtable_slot) {
+                .generation = random_uint32(),
+            };
         }
     }
 }

@@ -5,7 +5,8 @@
  * Jobs wait in two queues.  An urgent one sends at once and then every
  * interval_ms; the others share rate_per_second, and wait twice as long after
  * each attempt.  A job ends with a reply, when it is stopped, or when its
- * attempts are used up. */
+ * attempts are used up; but for the second case, it lingers for a while, so
+ * that late replies are still known. */
 
 #include <config.h>
 
@@ -40,6 +41,8 @@ METRIC_COUNTER(n_failed, "tof_pinger_failed_total", "",
 METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
                "Echo requests that could not be sent.");
 
+#define LINGER_MS 5000
+
 #define MAGIC 0x544f4650        /* "TOFP" */
 
 struct job {
@@ -48,6 +51,8 @@ struct job {
     struct heap_node due_node;          /* In asleep, if in no queue. */
     struct pinger_cookie cookie;
     bool urgent;
+    bool proved;                        /* A reply has come. */
+    bool done;                          /* Sends nothing any more. */
     unsigned int attempts;
     long long int due;
 };
@@ -134,7 +139,7 @@ pinger_init(const struct conf *conf_, pinger_send_cb *send,
     heap_init(&asleep);
     /* Tokens are thousandths of a packet, as its clock is in ms. */
     token_bucket_init(&bucket, conf->pinger.rate_per_second,
-                      conf->pinger.rate_per_second * 100);
+                      MAX(1000, conf->pinger.rate_per_second * 100));
     for (size_t i = 0; !target && i < conf->pinger.n_targets; i++) {
         target = in6_addr_get_mapped_ipv4(&conf->pinger.targets[i]);
     }
@@ -213,11 +218,39 @@ pinger_ask(uint32_t id, bool is_urgent)
         hmap_insert(&jobs, &job->node, hash_int(id, 0));
         job->urgent = is_urgent;
         enqueue(job);
+    } else if (job->done) {
+        random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
+        job->done = job->proved = false;
+        job->attempts = 0;
+        job->urgent = is_urgent;
+        unqueue(job);
+        enqueue(job);
     } else if (is_urgent && !job->urgent) {
         job->urgent = true;
         job->attempts = 0;
         unqueue(job);
         enqueue(job);
+    }
+}
+
+/* Lets 'job' sleep until it is forgotten. */
+static void
+linger(struct job *job)
+{
+    job->done = true;
+    job->due = time_msec() + LINGER_MS;
+    unqueue(job);
+    heap_insert(&asleep, &job->due_node, UINT64_MAX - job->due);
+}
+
+void
+pinger_done(uint32_t id)
+{
+    struct job *job = find(id);
+
+    if (job) {
+        job->proved = true;
+        linger(job);
     }
 }
 
@@ -241,7 +274,7 @@ pinger_is_reply(const void *ip, size_t len, uint32_t *id)
         if (job && !memcmp(job->cookie.nonce, cookie.nonce,
                            sizeof cookie.nonce)) {
             metric_inc(&n_replies);
-            *id = cookie.bearer_id;
+            *id = job->proved ? 0 : cookie.bearer_id;
             return true;
         }
     }
@@ -255,7 +288,7 @@ give_up(struct job *job)
     uint32_t id = job->cookie.bearer_id;
 
     metric_inc(&n_failed);
-    destroy(job);
+    linger(job);                /* Paging may take longer. */
     failed_cb(id);
 }
 
@@ -297,8 +330,12 @@ wake_up(long long int now)
     struct job *job;
 
     while ((job = next_asleep()) && job->due <= now) {
-        unqueue(job);
-        enqueue(job);
+        if (job->done) {
+            destroy(job);
+        } else {
+            unqueue(job);
+            enqueue(job);
+        }
     }
 }
 

@@ -37,10 +37,11 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
  * keep real UEs out. */
 #define EMBRYONIC_SHARE 4
 
-struct space_key {              /* Address spaces: one for each SGW. */
+struct space {                  /* Address spaces: one for each SGW. */
     struct hmap_node node;
     struct in6_addr sgw;
-    uint16_t space;
+    uint16_t number;
+    unsigned int n_sessions;
 };
 
 static struct idtable bearer_ids, session_ids;
@@ -149,14 +150,14 @@ void
 session_destroy(void)
 {
     struct bearer *b;
-    struct space_key *key;
+    struct space *space;
 
     event_cb = NULL;
     while ((b = session_next_bearer(0))) {
         session_forget(b);
     }
-    HMAP_FOR_EACH_POP (key, node, &spaces) {
-        free(key);
+    HMAP_FOR_EACH_POP (space, node, &spaces) {
+        free(space);
     }
     hmap_destroy(&by_uplink);
     hmap_destroy(&by_downlink);
@@ -174,43 +175,69 @@ tell(const struct bearer *b, enum bearer_event event)
     }
 }
 
-/* The address space of the SGW 'sgw': 'wanted' if that is nonzero, else the
- * one it has, else a new one. */
-static uint16_t
-space_of(const struct in6_addr *sgw, uint16_t wanted)
+static bool
+space_number_taken(uint16_t number)
 {
-    uint32_t hash = hash_addr(sgw, 0);
-    struct space_key *key;
+    const struct space *space;
 
-    HMAP_FOR_EACH_WITH_HASH (key, node, hash, &spaces) {
-        if (addr_equal(&key->sgw, sgw)) {
-            return key->space;
+    HMAP_FOR_EACH (space, node, &spaces) {
+        if (space->number == number) {
+            return true;
         }
     }
-    if (!wanted) {
-        /* Not the count: restored spaces may leave gaps. */
-        HMAP_FOR_EACH (key, node, &spaces) {
-            wanted = MAX(wanted, key->space);
+    return false;
+}
+
+/* The address space of the SGW 'sgw': the one it has, else a new one, with
+ * number 'wanted' if that is nonzero and free.  NULL if all numbers are
+ * taken. */
+static struct space *
+space_get(const struct in6_addr *sgw, uint16_t wanted)
+{
+    static uint16_t last;
+    uint32_t hash = hash_addr(sgw, 0);
+    struct space *space;
+
+    HMAP_FOR_EACH_WITH_HASH (space, node, hash, &spaces) {
+        if (addr_equal(&space->sgw, sgw)) {
+            return space;
         }
-        wanted++;
     }
-    key = xmalloc(sizeof *key);
-    key->sgw = *sgw;
-    key->space = wanted;
-    hmap_insert(&spaces, &key->node, hash);
-    return wanted;
+    if (hmap_count(&spaces) >= UINT16_MAX) {
+        return NULL;
+    }
+    while (!wanted || space_number_taken(wanted)) {
+        wanted = ++last;
+    }
+    space = xzalloc(sizeof *space);
+    space->sgw = *sgw;
+    space->number = wanted;
+    hmap_insert(&spaces, &space->node, hash);
+    return space;
+}
+
+static void
+space_put(uint16_t number, const struct in6_addr *sgw)
+{
+    struct space *space = space_get(sgw, number);
+
+    if (space && !--space->n_sessions) {
+        hmap_remove(&spaces, &space->node);
+        free(space);
+    }
 }
 
 static struct session *
-session_get(const struct in6_addr *ue, uint16_t space, uint32_t id,
+session_get(const struct in6_addr *ue, struct space *space, uint32_t id,
             long long int now)
 {
-    struct session *s = session_find(ue, space);
+    struct session *s = session_find(ue, space->number);
 
     if (!s) {
         s = xzalloc(sizeof *s);
         s->ue = *ue;
-        s->space = space;
+        s->space = space->number;
+        space->n_sessions++;
         s->created = now;
         ovs_list_init(&s->bearers);
         s->id = (id && idtable_restore(&session_ids, id, s)
@@ -253,6 +280,7 @@ bearer_create(uint32_t id, struct session *s, const struct in6_addr *enb,
     b->up = *up;
     b->created = b->seen = now;
     b->proved = LLONG_MIN;
+    b->natural = LLONG_MIN / 2;
     bi->down.bearer = b;
     hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
     ovs_list_push_back(&s->bearers, &b->session_node);
@@ -280,6 +308,7 @@ void
 session_forget(struct bearer *b)
 {
     struct session *s = b->session;
+    struct in6_addr sgw = b->up.addr;
 
     tell(b, BEARER_GONE);
     set_down(b, NULL);
@@ -294,6 +323,7 @@ session_forget(struct bearer *b)
         hmap_remove(&by_ue, &s->ue_node);
         idtable_remove(&session_ids, s->id);
         n_sessions--;
+        space_put(s->space, &sgw);
         free(s);
     }
 }
@@ -338,7 +368,12 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
         if (!make_room()) {
             return NULL;
         }
-        struct session *s = session_get(ue, space_of(&up->addr, 0), 0, now);
+        struct space *space = space_get(&up->addr, 0);
+        if (!space) {
+            metric_inc(&refused);
+            return NULL;
+        }
+        struct session *s = session_get(ue, space, 0, now);
         metric_inc(&learned);
         b = bearer_create(0, s, enb, up, now);
         tell(b, BEARER_CHANGED);
@@ -415,8 +450,12 @@ session_restore(const struct statelet *st, long long int now)
         return;
     }
 
-    struct session *s = session_get(&st->ue, space_of(&st->sgw, st->space),
-                                    st->session_id, now);
+    struct space *space = space_get(&st->sgw, st->space);
+    if (!space) {
+        metric_inc(&refused);
+        return;
+    }
+    struct session *s = session_get(&st->ue, space, st->session_id, now);
     b = bearer_create(st->bearer_id, s, &st->enb, &up, now);
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
@@ -429,10 +468,6 @@ session_restore(const struct statelet *st, long long int now)
         b->down_sgw = st->down_sgw;
         b->qfi = st->qfi;
         set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
-        if (st->proved) {
-            long long int age = time_wall_msec() - (long long) st->time_ms;
-            b->proved = now - MAX(age, 0);
-        }
     }
 }
 
@@ -557,28 +592,30 @@ session_state(const struct session *s)
     return best;
 }
 
-static unsigned int
+static bool
 expire_list(struct ovs_list *list, long long int before, unsigned int budget)
 {
-    while (budget && !ovs_list_is_empty(list)) {
+    while (!ovs_list_is_empty(list)) {
         struct bearer *b = CONTAINER_OF(ovs_list_front(list), struct bearer,
                                         age_node);
         if (b->seen >= before) {
             break;
+        } else if (!budget--) {
+            return true;
         }
         metric_inc(&expired);
         session_forget(b);
-        budget--;
     }
-    return budget;
+    return false;
 }
 
-void
+bool
 session_expire(long long int now, long long int embryonic_ms,
                long long int idle_ms, unsigned int budget)
 {
-    budget = expire_list(&embryonic, now - embryonic_ms, budget);
-    expire_list(&rest, now - idle_ms, budget);
+    bool more = expire_list(&embryonic, now - embryonic_ms, budget);
+
+    return expire_list(&rest, now - idle_ms, budget) || more;
 }
 
 size_t

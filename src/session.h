@@ -60,6 +60,8 @@ struct bearer {
     long long int asked;        /* When the endpoint was last asked to. */
     long long int created;
     long long int seen;         /* Last sign of the UE, ms. */
+    long long int natural;      /* Last downlink packet of the SGW's own that
+                                 * was seen, ms, or LLONG_MIN / 2. */
     long long int proved;       /* When the downlink was last proved, or
                                  * LLONG_MIN. */
     struct bearer_counters counters;
@@ -139,8 +141,9 @@ struct bearer *session_next_bearer(uint32_t id);
 enum bearer_state session_state(const struct session *);
 
 /* Forgets embryonic bearers not seen since 'now' - 'embryonic_ms', others not
- * seen since 'now' - 'idle_ms'; at most 'budget' of them. */
-void session_expire(long long int now, long long int embryonic_ms,
+ * seen since 'now' - 'idle_ms'; at most 'budget' of each.  Returns true if
+ * there may be more. */
+bool session_expire(long long int now, long long int embryonic_ms,
                     long long int idle_ms, unsigned int budget);
 
 size_t session_count(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Fuzz target: bodies of the REST API (api/json.c), seeds in seeds_json/.
+/* Fuzz target: bodies of the REST API (api/json.c), seeds in seeds/json/.
  *
  *     clang -fsanitize=fuzzer,address,undefined -Iapi -Isrc \
  *         tests/fuzz/fuzz_json.c api/json.c src/service_check.c

@@ -84,6 +84,9 @@ main(void)
     tap_ok(!pinger_is_reply(r, sizeof r, &id), "not with another cookie");
     r[40] ^= 1;
     tap_ok(!pinger_is_reply(r, sizeof r - 1, &id), "not cut short");
+    pinger_done(0x100);
+    tap_ok(pinger_is_reply(r, sizeof r, &id) && !id,
+           "a second reply is ours and proves nothing");
     r[20] = ICMP4_ECHO_REQUEST;
     tap_ok(!pinger_is_reply(r, sizeof r, &id), "not a request");
     reply(r);

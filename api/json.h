@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_API_JSON_H
+#define TOF_API_JSON_H 1
+
+/* A client's JSON text to a service.
+ *
+ * Place in the flow: api/routes.c gives a request's whole body.  Pure: no I/O,
+ * no state, no memory of its own; needs only service_check.c. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct service_spec;
+
+#define JSON_PROBLEM_MAX 128
+
+/* Reads a service from the 'len' bytes at 'text', which may be anything.
+ * Returns true and fills in '*spec', which is then valid by
+ * service_spec_is_valid(); or returns false and writes to 'problem' a sentence
+ * that names the member at fault, in ASCII. */
+bool json_to_service(const char *text, size_t len, struct service_spec *spec,
+                     char problem[JSON_PROBLEM_MAX]);
+
+/* Reads an address, of either family but not IPv4-mapped.  Returns false if
+ * 'text' is not one. */
+bool json_to_address(const char *text, struct in6_addr *);
+
+#endif /* api/json.h */

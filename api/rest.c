@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The REST API's HTTP server, a part of the main loop.
+ *
+ * Place in the flow: libmicrohttpd reads requests off its epoll descriptor,
+ * which the main loop polls, and calls handle() for each piece of a request;
+ * routes.c says what to answer.  If the answer takes longer, the connection is
+ * suspended, and resumed by exchange_resume() or when a walk ends.
+ *
+ * Life of a request: request_new() at its first line; handle() after its
+ * headers, for each piece of its body, at its end, and once more if it was
+ * suspended; request_gone() when it is answered or its client has left.  A
+ * suspended connection is not read, so a client that leaves meanwhile is only
+ * noticed after the resume; but rest_destroy() takes connections away from
+ * requests that are still owed an answer, and those live on without one.
+ *
+ * An answer that is known early (no such path, no token) is still sent after
+ * the body, which is read and dropped: closing on a client that sends would
+ * reset the connection and lose the answer.  Only a client that asked, by
+ * "Expect: 100-continue", is answered at once. */
+
+#include <config.h>
+
+#include "rest.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "conf.h"
+#include "exchange.h"
+#include "fatal-signal.h"
+#include "listen.h"
+#include "metrics.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/util.h"
+#include "openvswitch/vlog.h"
+#include "routes.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(rest);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+
+METRIC_COUNTER(answers_ok, "tof_api_answers_total", "class=\"2xx\"",
+               "Answers of the REST API, by class of status.");
+METRIC_COUNTER(answers_refused, "tof_api_answers_total", "class=\"4xx\"",
+               "Answers of the REST API, by class of status.");
+METRIC_COUNTER(answers_failed, "tof_api_answers_total", "class=\"5xx\"",
+               "Answers of the REST API, by class of status.");
+METRIC_COUNTER(clients_late, "tof_api_clients_too_slow_total", "",
+               "Connections closed because a request took too long.");
+
+#define CONNECTIONS_MAX 256
+#define SILENCE_SECONDS 15      /* Of a connection. */
+#define REQUEST_SECONDS 30      /* To send one, or to take its answer. */
+#define SECRET_MAX (64 * 1024)  /* Token, key and certificate files. */
+
+struct listener {
+    struct MHD_Daemon *daemon;
+    int epoll_fd;
+};
+static struct listener listeners[2];    /* TCP and Unix. */
+static size_t n_listeners;
+
+static char *token;             /* NULL: none is needed. */
+static char *tls_cert, *tls_key;
+static char *unix_path;
+
+/* A connection. */
+struct client {
+    struct ovs_list node;       /* In 'clients'. */
+    int fd;
+    long long int deadline;     /* For the request under way. */
+    struct request *request;    /* NULL between requests. */
+};
+static struct ovs_list clients = OVS_LIST_INITIALIZER(&clients);
+static long long int next_check;        /* Of deadlines. */
+
+struct request {
+    struct exchange x;
+    struct MHD_Connection *connection;  /* NULL: gone. */
+    struct client *client;
+    bool begun;                 /* Headers are there. */
+    bool suspended;
+    struct ovs_list walk_node;  /* In 'walks' while suspended with a step. */
+};
+static struct ovs_list walks = OVS_LIST_INITIALIZER(&walks);
+
+/* Requests. */
+
+static void
+request_free(struct request *r)
+{
+    exchange_uninit(&r->x);
+    free(r);
+}
+
+/* The client waits no more, or there is none. */
+static void
+request_gone(struct request *r)
+{
+    ovs_list_remove(&r->walk_node);
+    ovs_list_init(&r->walk_node);
+    r->client->request = NULL;
+    r->connection = NULL;
+    if (!r->x.owed) {
+        request_free(r);
+    }
+}
+
+static void
+request_resume(struct exchange *x)
+{
+    struct request *r = CONTAINER_OF(x, struct request, x);
+
+    if (!r->connection) {
+        request_free(r);
+    } else if (r->suspended) {
+        r->suspended = false;
+        MHD_resume_connection(r->connection);
+        poll_immediate_wake();  /* A resume shows at no descriptor. */
+    }
+}
+
+static void
+request_suspend(struct request *r)
+{
+    r->suspended = true;
+    r->client->deadline = LLONG_MAX;
+    if (r->x.step) {
+        ovs_list_push_back(&walks, &r->walk_node);
+    }
+    MHD_suspend_connection(r->connection);
+}
+
+static void
+client_extend(struct client *c)
+{
+    c->deadline = time_msec() + REQUEST_SECONDS * 1000;
+}
+
+/* MHD_OPTION_URI_LOG_CALLBACK: the only one that sees the request's target
+ * before it is decoded and cut up. */
+static void *
+request_new(void *aux OVS_UNUSED, const char *target,
+            struct MHD_Connection *connection)
+{
+    struct request *r = xzalloc(sizeof *r);
+
+    exchange_init(&r->x, target);
+    r->x.resume = request_resume;
+    r->connection = connection;
+    r->client = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    r->client->request = r;
+    ovs_list_init(&r->walk_node);
+    return r;
+}
+
+static void
+request_completed(void *aux OVS_UNUSED,
+                  struct MHD_Connection *connection OVS_UNUSED,
+                  void **requestp,
+                  enum MHD_RequestTerminationCode code OVS_UNUSED)
+{
+    struct request *r = *requestp;
+
+    if (r) {
+        *requestp = NULL;
+        client_extend(r->client);
+        request_gone(r);
+    }
+}
+
+static const char *
+request_header(const struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+/* Compares in a time that depends on nothing but the length of 'text'. */
+static bool
+is_token(const char *text)
+{
+    size_t len = strlen(text), token_len = strlen(token);
+    unsigned int diff = len != token_len;
+
+    for (size_t i = 0; i < len; i++) {
+        diff |= text[i] ^ token[i % token_len];
+    }
+    return !diff;
+}
+
+static bool
+request_is_authorized(const struct request *r)
+{
+    static const char scheme[] = "Bearer ";
+    const char *value = request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+
+    return value && !strncasecmp(value, scheme, sizeof scheme - 1)
+           && is_token(value + sizeof scheme - 1);
+}
+
+static void
+request_begin(struct request *r, const char *method)
+{
+    const char *type = request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+    const char *length = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    struct exchange *x = &r->x;
+
+    r->begun = true;
+    x->method = xstrdup(method);
+    x->content_type = nullable_xstrdup(type);
+    x->too_large = length && strtoull(length, NULL, 10) > EXCHANGE_BODY_MAX;
+    routes_begin(x);
+    if (token && routes_need_token(x) && !request_is_authorized(r)) {
+        smap_clear(&x->headers);
+        smap_add(&x->headers, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                 "Bearer realm=\"tof\"");
+        exchange_problem(x, MHD_HTTP_UNAUTHORIZED,
+                         "This needs the header Authorization: Bearer TOKEN.");
+    }
+}
+
+static void
+request_take(struct request *r, const char *data, size_t len)
+{
+    struct exchange *x = &r->x;
+
+    x->too_large |= x->body.length + len > EXCHANGE_BODY_MAX;
+    if (!x->too_large && !x->status) {
+        ds_put_buffer(&x->body, data, len);
+    }
+}
+
+static enum MHD_Result
+request_answer(struct request *r)
+{
+    struct exchange *x = &r->x;
+    size_t len = x->answer.length;
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        len, ds_steal_cstr(&x->answer), MHD_RESPMEM_MUST_FREE);
+    const struct smap_node *node;
+    enum MHD_Result result;
+
+    if (x->type) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                x->type);
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                            "no-store");
+    SMAP_FOR_EACH (node, &x->headers) {
+        MHD_add_response_header(response, node->key, node->value);
+    }
+    metric_inc(x->status < 400 ? &answers_ok
+               : x->status < 500 ? &answers_refused : &answers_failed);
+    VLOG_DBG("%s %s: %u", x->method, x->path, x->status);
+    client_extend(r->client);
+    result = MHD_queue_response(r->connection, x->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* MHD_AccessHandlerCallback. */
+static enum MHD_Result
+handle(void *aux OVS_UNUSED, struct MHD_Connection *connection OVS_UNUSED,
+       const char *url OVS_UNUSED, const char *method,
+       const char *version OVS_UNUSED, const char *data, size_t *len,
+       void **requestp)
+{
+    struct request *r = *requestp;
+
+    if (!r->begun) {
+        request_begin(r, method);
+        return (r->x.status && request_header(r, MHD_HTTP_HEADER_EXPECT)
+                ? request_answer(r) : MHD_YES);
+    }
+    if (*len) {
+        request_take(r, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    if (!r->x.status) {
+        routes_handle(&r->x);
+    }
+    if (r->x.status) {
+        return request_answer(r);
+    }
+    request_suspend(r);
+    return MHD_YES;
+}
+
+/* Clients. */
+
+static void
+client_notify(void *aux OVS_UNUSED, struct MHD_Connection *connection,
+              void **clientp, enum MHD_ConnectionNotificationCode code)
+{
+    struct client *c = *clientp;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        c = xzalloc(sizeof *c);
+        c->fd = MHD_get_connection_info(
+            connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        client_extend(c);
+        ovs_list_push_back(&clients, &c->node);
+        *clientp = c;
+    } else if (c) {
+        if (c->request) {
+            /* Left before its headers were complete. */
+            request_gone(c->request);
+        }
+        ovs_list_remove(&c->node);
+        free(c);
+        *clientp = NULL;
+        /* At its limit of connections the server stops to listen; it starts
+         * again in the MHD_run() after this one. */
+        poll_immediate_wake();
+    }
+}
+
+/* A client that sends a byte now and then is never silent, but would keep a
+ * connection for good. */
+static void
+clients_check(void)
+{
+    struct client *c;
+    long long int now = time_msec();
+
+    if (now < next_check) {
+        return;
+    }
+    next_check = now + 1000;
+    LIST_FOR_EACH (c, node, &clients) {
+        if (now >= c->deadline) {
+            c->deadline = LLONG_MAX;
+            metric_inc(&clients_late);
+            shutdown(c->fd, SHUT_RDWR);
+        }
+    }
+}
+
+/* The server. */
+
+static void
+log_error(void *aux OVS_UNUSED, const char *format, va_list args)
+{
+    char *text = xvasprintf(format, args);
+
+    VLOG_DBG_RL(&rl, "%s", text);
+    free(text);
+}
+
+/* Leaves encoded what exchange_decode() will decode. */
+static size_t
+no_unescape(void *aux OVS_UNUSED,
+            struct MHD_Connection *connection OVS_UNUSED, char *s)
+{
+    return strlen(s);
+}
+
+static int
+listener_start(int fd, bool tls, char **error)
+{
+    struct MHD_OptionItem tls_options[] = {
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, tls_key },
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, tls_cert },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    struct MHD_OptionItem no_options[] = { { MHD_OPTION_END, 0, NULL } };
+    struct listener *l = &listeners[n_listeners];
+
+    l->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
+        | (tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, handle, NULL,
+        MHD_OPTION_EXTERNAL_LOGGER, log_error, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned int) CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) SILENCE_SECONDS,
+        MHD_OPTION_URI_LOG_CALLBACK, request_new, NULL,
+        MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, client_notify, NULL,
+        MHD_OPTION_ARRAY, tls ? tls_options : no_options,
+        MHD_OPTION_END);
+    if (!l->daemon) {
+        *error = xstrdup(tls ? "api.tls_cert, api.tls_key: not usable"
+                         : "api: cannot start the HTTP server");
+        return EINVAL;
+    }
+    l->epoll_fd = MHD_get_daemon_info(l->daemon,
+                                      MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    n_listeners++;
+    return 0;
+}
+
+/* Reads the text file that the configuration names at 'key' (none if
+ * 'file' is NULL) to a malloc'd '*textp', without white space at its end. */
+static int
+read_secret(const char *key, const char *file, char **textp, char **error)
+{
+    char *text;
+    size_t n;
+
+    if (!file) {
+        return 0;
+    }
+
+    FILE *stream = fopen(file, "re");
+    if (!stream) {
+        int retval = errno;
+
+        *error = xasprintf("%s: %s: %s", key, file, ovs_strerror(retval));
+        return retval;
+    }
+    text = xzalloc(SECRET_MAX);
+    n = fread(text, 1, SECRET_MAX - 1, stream);
+    fclose(stream);
+    while (n && strchr(" \t\r\n", text[n - 1])) {
+        text[--n] = '\0';
+    }
+    if (!n) {
+        *error = xasprintf("%s: %s: has no text", key, file);
+        free(text);
+        return EINVAL;
+    }
+    *textp = text;
+    return 0;
+}
+
+static int
+read_secrets(const struct conf *conf, char **error)
+{
+    int retval;
+
+    if (!conf->api.tls_cert != !conf->api.tls_key) {
+        *error = xstrdup("api.tls_cert, api.tls_key: one needs the other");
+        return EINVAL;
+    }
+    retval = read_secret("api.token_file", conf->api.token_file, &token,
+                         error);
+    if (!retval) {
+        retval = read_secret("api.tls_cert", conf->api.tls_cert, &tls_cert,
+                             error);
+    }
+    if (!retval) {
+        retval = read_secret("api.tls_key", conf->api.tls_key, &tls_key,
+                             error);
+    }
+    return retval;
+}
+
+static int
+start_listeners(const struct conf *conf, char **error)
+{
+    int retval = 0;
+    int fd;
+
+    if (conf->api.listen) {
+        retval = listen_tcp(conf->api.listen, conf->api.interface, &fd, error);
+        if (!retval) {
+            retval = listener_start(fd, tls_cert != NULL, error);
+        }
+    }
+    if (!retval && conf->api.unix_path) {
+        retval = listen_unix(conf->api.unix_path, &fd, error);
+        if (!retval) {
+            unix_path = xstrdup(conf->api.unix_path);
+            retval = listener_start(fd, false, error);
+        }
+    }
+    return retval;
+}
+
+int
+rest_init(const struct conf *conf, char **error)
+{
+    int retval;
+
+    fatal_ignore_sigpipe();
+    retval = read_secrets(conf, error);
+    if (!retval) {
+        retval = start_listeners(conf, error);
+    }
+    if (retval) {
+        rest_destroy();
+    }
+    return retval;
+}
+
+void
+rest_run(void)
+{
+    for (size_t i = 0; i < n_listeners; i++) {
+        MHD_run(listeners[i].daemon);
+    }
+    if (!ovs_list_is_empty(&walks)) {
+        struct request *r = CONTAINER_OF(ovs_list_pop_front(&walks),
+                                         struct request, walk_node);
+
+        ovs_list_init(&r->walk_node);
+        r->x.step(&r->x);
+        if (r->x.status) {
+            request_resume(&r->x);
+        } else {
+            ovs_list_push_back(&walks, &r->walk_node);
+        }
+    }
+    clients_check();
+}
+
+void
+rest_wait(void)
+{
+    for (size_t i = 0; i < n_listeners; i++) {
+        MHD_UNSIGNED_LONG_LONG ms;
+
+        poll_fd_wait(listeners[i].epoll_fd, POLLIN);
+        if (MHD_get_timeout(listeners[i].daemon, &ms) == MHD_YES) {
+            poll_timer_wait(MIN(ms, SILENCE_SECONDS * 1000));
+        }
+    }
+    if (!ovs_list_is_empty(&walks)) {
+        poll_immediate_wake();
+    }
+    if (!ovs_list_is_empty(&clients)) {
+        poll_timer_wait_until(next_check);
+    }
+}
+
+void
+rest_destroy(void)
+{
+    struct client *c;
+
+    /* The server must not be stopped with connections suspended. */
+    LIST_FOR_EACH (c, node, &clients) {
+        if (c->request && c->request->suspended) {
+            c->request->suspended = false;
+            MHD_resume_connection(c->request->connection);
+        }
+    }
+    while (n_listeners) {
+        MHD_stop_daemon(listeners[--n_listeners].daemon);
+    }
+    if (unix_path) {
+        fatal_signal_unlink_file_now(unix_path);
+    }
+    free(unix_path);
+    free(token);
+    free(tls_cert);
+    free(tls_key);
+    unix_path = token = tls_cert = tls_key = NULL;
+}

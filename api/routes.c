@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What each path of the REST API means.
+ *
+ * Place in the flow: rest.c brings requests and takes answers (exchange.h);
+ * services are changed by service_*(), whose callback gives the answer once
+ * the data plane has confirmed; sessions are read from session.c, and purged
+ * by agent.c.  Knows neither sockets nor packets.
+ *
+ * The table below is the API: swagger/tof.yaml describes the same rows, and
+ * the tests hold answers against it. */
+
+#include <config.h>
+
+#include "routes.h"
+
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent.h"
+#include "exchange.h"
+#include "json.h"
+#include "metrics.h"
+#include "service.h"
+#include "session.h"
+#include "status.h"
+#include "timeval.h"
+#include "util.h"
+#include "view.h"
+#include "walk.h"
+
+#define SESSIONS_LIMIT 1000
+#define SESSIONS_LIMIT_MAX 10000
+
+struct route {
+    const char *method;         /* "GET" stands for "HEAD" also. */
+    const char *path;           /* First segment. */
+    bool key;                   /* Is there a second one? */
+    void (*handle)(struct exchange *);
+    bool body;                  /* Takes a JSON body. */
+    bool open;                  /* Needs no token. */
+};
+
+/* x->answer is complete but for the line's end. */
+static void
+answer_json(struct exchange *x)
+{
+    ds_put_char(&x->answer, '\n');
+    exchange_ok(x, EXCHANGE_JSON);
+}
+
+/* Services. */
+
+static void
+service_done(enum service_error error, const char *detail,
+             const struct service_spec *spec, void *x_)
+{
+    static const unsigned int statuses[] = {
+        [SERVICE_OK] = MHD_HTTP_OK,
+        [SERVICE_INVALID] = MHD_HTTP_BAD_REQUEST,
+        [SERVICE_NOT_FOUND] = MHD_HTTP_NOT_FOUND,
+        [SERVICE_CONFLICT] = MHD_HTTP_CONFLICT,
+        [SERVICE_FAILED] = MHD_HTTP_INTERNAL_SERVER_ERROR,
+        [SERVICE_UNAVAILABLE] = MHD_HTTP_SERVICE_UNAVAILABLE,
+    };
+    struct exchange *x = x_;
+
+    if (error != SERVICE_OK) {
+        exchange_problem(x, statuses[error], "%s", detail);
+    } else if (spec) {
+        view_service(&x->answer, spec);
+        answer_json(x);
+    } else {
+        exchange_ok(x, NULL);
+    }
+    exchange_resume(x);
+}
+
+/* Reads a service from the body; if it is not one answers so and returns
+ * false. */
+static bool
+read_body(struct exchange *x, struct service_spec *spec)
+{
+    char problem[JSON_PROBLEM_MAX];
+
+    if (!json_to_service(ds_cstr(&x->body), x->body.length, spec, problem)) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST, "%s", problem);
+        return false;
+    }
+    return true;
+}
+
+static void
+get_services(struct exchange *x)
+{
+    view_services(&x->answer);
+    answer_json(x);
+}
+
+static void
+post_service(struct exchange *x)
+{
+    struct service_spec spec;
+
+    if (read_body(x, &spec)) {
+        x->owed = true;
+        service_create(&spec, service_done, x);
+    }
+}
+
+static void
+put_service(struct exchange *x)
+{
+    struct service_spec spec;
+
+    if (read_body(x, &spec)) {
+        x->owed = true;
+        service_update(x->key, &spec, service_done, x);
+    }
+}
+
+static void
+delete_service(struct exchange *x)
+{
+    x->owed = true;
+    service_delete(x->key, service_done, x);
+}
+
+struct service_search {
+    const char *name;
+    struct in6_addr ip;         /* Unspecified if 'name' is no address. */
+    struct exchange *x;
+};
+
+static void
+match_service(const struct service_spec *spec,
+              const struct service_counters *counters OVS_UNUSED,
+              void *search_)
+{
+    struct service_search *search = search_;
+    struct exchange *x = search->x;
+
+    if (!x->status
+        && (!strcmp(spec->name, search->name)
+            || IN6_ARE_ADDR_EQUAL(&spec->service_ip, &search->ip))) {
+        view_service(&x->answer, spec);
+        answer_json(x);
+    }
+}
+
+static void
+get_service(struct exchange *x)
+{
+    struct service_search search = { .name = x->key, .x = x };
+
+    if (!json_to_address(x->key, &search.ip)) {
+        search.ip = in6addr_any;
+    }
+    service_for_each(match_service, &search);
+    if (!x->status) {
+        exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no service %s.",
+                         x->key);
+    }
+}
+
+/* Sessions and peers. */
+
+static bool
+parse_state(const char *value, struct walk_filter *f)
+{
+    for (f->state = BEARER_EMBRYONIC; f->state <= BEARER_STALE; f->state++) {
+        if (!strcmp(value, bearer_state_name(f->state))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+parse_ue(const char *value, struct walk_filter *f)
+{
+    f->by_ue = json_to_address(value, &f->ue);
+    return f->by_ue;
+}
+
+static bool
+parse_limit(const char *value, struct walk_filter *f)
+{
+    size_t len = strlen(value);
+
+    if (len > 5 || strspn(value, "0123456789") != len) {
+        return false;
+    }
+    f->limit = atoi(value);
+    return f->limit >= 1 && f->limit <= SESSIONS_LIMIT_MAX;
+}
+
+static bool
+parse_cursor(const char *value, struct walk_filter *f)
+{
+    return view_id_from_string(value, &f->cursor);
+}
+
+/* Fills in '*f' from the query.  Answers 400 and returns false if it cannot;
+ * otherwise the caller owns f->query. */
+static bool
+parse_session_filter(struct exchange *x, struct walk_filter *f)
+{
+    static const struct {
+        const char *name;
+        bool (*parse)(const char *value, struct walk_filter *);
+        const char *what;
+        bool keep;              /* Repeated in the link to the next page? */
+    } params[] = {
+        { "ue", parse_ue, "an IP address", true },
+        { "state", parse_state, "embryonic, established or stale", true },
+        { "limit", parse_limit, "a number from 1 to 10000", false },
+        { "cursor", parse_cursor, "what X-Next-Cursor said", false },
+    };
+    struct ds query = DS_EMPTY_INITIALIZER;
+
+    *f = (struct walk_filter) { .state = -1, .limit = SESSIONS_LIMIT };
+    for (size_t i = 0; i < ARRAY_SIZE(params); i++) {
+        char *value;
+        int error = exchange_query(x, params[i].name, &value);
+
+        if (error || (value && !params[i].parse(value, f))) {
+            exchange_problem(x, MHD_HTTP_BAD_REQUEST,
+                             "The query's %s must be %s.", params[i].name,
+                             params[i].what);
+            free(value);
+            ds_destroy(&query);
+            return false;
+        }
+        if (value && params[i].keep) {
+            ds_put_format(&query, "%s=%s&", params[i].name, value);
+        }
+        free(value);
+    }
+    f->query = ds_steal_cstr(&query);
+    return true;
+}
+
+static void
+get_sessions(struct exchange *x)
+{
+    struct walk_filter filter;
+
+    if (parse_session_filter(x, &filter)) {
+        walk_sessions(x, &filter);
+    }
+}
+
+/* Returns the session that the path names, or answers and returns NULL. */
+static struct session *
+find_session(struct exchange *x)
+{
+    uint32_t id;
+    struct session *s = (view_id_from_string(x->key, &id)
+                         ? session_by_id(id) : NULL);
+
+    if (!s) {
+        exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no session %s.",
+                         x->key);
+    }
+    return s;
+}
+
+static void
+get_session(struct exchange *x)
+{
+    const struct session *s = find_session(x);
+
+    if (s) {
+        view_session(&x->answer, s, time_msec());
+        answer_json(x);
+    }
+}
+
+static void
+delete_session(struct exchange *x)
+{
+    struct session *s = find_session(x);
+
+    if (s) {
+        agent_session_purge(s);
+        exchange_ok(x, NULL);
+    }
+}
+
+/* The TOF itself. */
+
+static void
+get_status(struct exchange *x)
+{
+    view_status(&x->answer);
+    answer_json(x);
+}
+
+static void
+get_healthz(struct exchange *x)
+{
+    enum status_part part = status_first_missing();
+
+    if (part == STATUS_N_PARTS) {
+        ds_put_cstr(&x->answer, "{\"status\":\"ok\"}");
+        answer_json(x);
+    } else {
+        exchange_problem(x, MHD_HTTP_SERVICE_UNAVAILABLE, "%s: %s",
+                         status_name(part), status_detail(part));
+    }
+}
+
+/* Service names and what may stand in them need no escaping in labels. */
+static void
+put_packets(const struct service_spec *spec, const struct service_counters *c,
+            void *s)
+{
+    ds_put_format(s, "tof_service_packets_total{service=\"%s\","
+                  "direction=\"up\"} %llu\n"
+                  "tof_service_packets_total{service=\"%s\","
+                  "direction=\"down\"} %llu\n",
+                  spec->name, c->packets_up, spec->name, c->packets_down);
+}
+
+static void
+put_bytes(const struct service_spec *spec, const struct service_counters *c,
+          void *s)
+{
+    ds_put_format(s, "tof_service_bytes_total{service=\"%s\","
+                  "direction=\"up\"} %llu\n"
+                  "tof_service_bytes_total{service=\"%s\","
+                  "direction=\"down\"} %llu\n",
+                  spec->name, c->bytes_up, spec->name, c->bytes_down);
+}
+
+static void
+get_metrics(struct exchange *x)
+{
+    struct ds *s = &x->answer;
+
+    metrics_render(s);
+    ds_put_cstr(s, "# HELP tof_service_packets_total Packets diverted to a "
+                "service's application, and its answers.\n"
+                "# TYPE tof_service_packets_total counter\n");
+    service_for_each(put_packets, s);
+    ds_put_cstr(s, "# HELP tof_service_bytes_total Bytes of those packets, "
+                "without tunnel headers.\n"
+                "# TYPE tof_service_bytes_total counter\n");
+    service_for_each(put_bytes, s);
+    exchange_ok(x, "text/plain; version=0.0.4");
+}
+
+static void
+get_swagger(struct exchange *x)
+{
+    ds_put_buffer(&x->answer, swagger_json, swagger_json_len);
+    exchange_ok(x, EXCHANGE_JSON);
+}
+
+static const struct route routes[] = {
+    { "GET", "service", .handle = get_services },
+    { "POST", "service", .body = true, .handle = post_service },
+    { "GET", "service", .key = true, .handle = get_service },
+    { "PUT", "service", .key = true, .body = true, .handle = put_service },
+    { "DELETE", "service", .key = true, .handle = delete_service },
+    { "GET", "session", .handle = get_sessions },
+    { "GET", "session", .key = true, .handle = get_session },
+    { "DELETE", "session", .key = true, .handle = delete_session },
+    { "GET", "peer", .handle = walk_peers },
+    { "GET", "status", .handle = get_status },
+    { "GET", "metrics", .handle = get_metrics },
+    { "GET", "healthz", .handle = get_healthz, .open = true },
+    { "GET", "swagger.json", .handle = get_swagger },
+};
+
+/* Finds the row for 'segment' (and x->key), or answers 404 or 405. */
+static void
+find_route(struct exchange *x, const char *segment)
+{
+    bool get = !strcmp(x->method, "GET") || !strcmp(x->method, "HEAD");
+    const char *method = get ? "GET" : x->method;
+    struct ds allow = DS_EMPTY_INITIALIZER;
+
+    for (const struct route *r = routes; r < &routes[ARRAY_SIZE(routes)];
+         r++) {
+        if (strcmp(r->path, segment) || r->key != (x->key != NULL)) {
+            continue;
+        }
+        if (!strcmp(r->method, method)) {
+            x->route = r;
+            break;
+        }
+        ds_put_format(&allow, "%s%s", allow.length ? ", " : "",
+                      strcmp(r->method, "GET") ? r->method : "GET, HEAD");
+    }
+    if (x->route) {
+        /* Found. */
+    } else if (allow.length) {
+        smap_add(&x->headers, MHD_HTTP_HEADER_ALLOW, ds_cstr(&allow));
+        exchange_problem(x, MHD_HTTP_METHOD_NOT_ALLOWED,
+                         "%s can be used with %s only.", x->path,
+                         ds_cstr(&allow));
+    } else {
+        exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no %s.", x->path);
+    }
+    ds_destroy(&allow);
+}
+
+/* "application/json", maybe with "charset=utf-8"; and what "curl -d" says when
+ * it is told nothing. */
+static bool
+is_json_type(const char *type)
+{
+    static const char json[] = "application/json";
+    const char *p;
+
+    if (!strcasecmp(type, "application/x-www-form-urlencoded")) {
+        return true;
+    } else if (strncasecmp(type, json, sizeof json - 1)) {
+        return false;
+    }
+    p = type + sizeof json - 1;
+    p += strspn(p, " \t");
+    if (!*p) {
+        return true;
+    } else if (*p != ';') {
+        return false;
+    }
+    p += strspn(p, "; \t");
+    return !*p || !strcasecmp(p, "charset=utf-8")
+           || !strcasecmp(p, "charset=\"utf-8\"");
+}
+
+static void
+refuse_too_large(struct exchange *x)
+{
+    if (!x->status && x->too_large) {
+        exchange_problem(x, MHD_HTTP_CONTENT_TOO_LARGE,
+                         "The body is larger than %d bytes.",
+                         EXCHANGE_BODY_MAX);
+    }
+}
+
+void
+routes_begin(struct exchange *x)
+{
+    const char *path = x->path + (x->path[0] == '/');
+    size_t len = strcspn(path, "/");
+    char *segment = exchange_decode(path, len);
+    bool badly_encoded = !segment;
+
+    if (path[len]) {
+        x->key = exchange_decode(path + len + 1, strlen(path + len + 1));
+        badly_encoded |= !x->key;
+    }
+    if (badly_encoded) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST,
+                         "The path is badly percent-encoded.");
+    } else if (strchr(path + len + (path[len] != '\0'), '/')
+               || (x->key && !x->key[0])) {
+        exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no %s.", x->path);
+    } else {
+        find_route(x, segment);
+    }
+    free(segment);
+    refuse_too_large(x);
+    if (!x->status && x->route->body && x->content_type
+        && !is_json_type(x->content_type)) {
+        exchange_problem(x, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                         "The body must be application/json.");
+    }
+}
+
+void
+routes_handle(struct exchange *x)
+{
+    refuse_too_large(x);
+    if (!x->status) {
+        x->route->handle(x);
+    }
+}
+
+bool
+routes_need_token(const struct exchange *x)
+{
+    return !x->route || !x->route->open;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What the API shows of the TOF's state, as JSON.
+ *
+ * Place in the flow: routes.c and walk.c ask; session.c, service.c and
+ * status.c are read, nothing is changed.  The member names are the contract
+ * of swagger/tof.yaml: a change here is a change there.
+ *
+ * The text is written out at once instead of by way of a tree, because there
+ * may be ten thousand sessions in an answer.  Names, addresses and identifiers
+ * have no character that JSON escapes; free text goes through put_text(). */
+
+#include <config.h>
+
+#include "view.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "service.h"
+#include "session.h"
+#include "status.h"
+#include "unicode.h"
+#include "util.h"
+
+/* Bytes of 'text' that are not ASCII become '?' if it is not UTF-8. */
+static void
+put_text(struct ds *s, const char *text)
+{
+    char *error = utf8_validate(text, NULL);
+    char *copy = error ? xstrdup(text) : NULL;
+
+    for (char *p = copy; p && *p; p++) {
+        *p = *p & 0x80 ? '?' : *p;
+    }
+    json_string_escape(copy ? copy : text, s);
+    free(copy);
+    free(error);
+}
+
+static void
+put_address(struct ds *s, const char *key, const struct in6_addr *addr)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    if (IN6_IS_ADDR_V4MAPPED(addr)) {
+        inet_ntop(AF_INET, &addr->s6_addr[12], text, sizeof text);
+    } else {
+        inet_ntop(AF_INET6, addr, text, sizeof text);
+    }
+    ds_put_format(s, "\"%s\":\"%s\"", key, text);
+}
+
+bool
+view_id_from_string(const char *s, uint32_t *id)
+{
+    bool ok = strlen(s) == VIEW_ID_LEN;
+
+    *id = ok ? hexits_value(s, VIEW_ID_LEN, &ok) : 0;
+    return ok;
+}
+
+/* Sessions. */
+
+static void
+put_bearer(struct ds *s, const struct bearer *b)
+{
+    ds_put_format(s, "{\"id\":\"%08"PRIx32"\",\"uplink\":{", b->id);
+    put_address(s, "enb", &b->enb);
+    ds_put_char(s, ',');
+    put_address(s, "sgw", &b->up.addr);
+    ds_put_format(s, ",\"teid\":%"PRIu32"},\"downlink\":", b->up.teid);
+    if (b->down_known) {
+        ds_put_char(s, '{');
+        put_address(s, "sgw", &b->down_sgw);
+        ds_put_char(s, ',');
+        put_address(s, "enb", &b->down.addr);
+        ds_put_format(s, ",\"teid\":%"PRIu32",\"qfi\":%d}",
+                      b->down.teid, b->qfi);
+    } else {
+        ds_put_cstr(s, "null");
+    }
+    ds_put_format(s, ",\"proved\":%s}",
+                  b->state == BEARER_ESTABLISHED ? "true" : "false");
+}
+
+/* Returns when a sign of the UE was last seen; LLONG_MIN if never. */
+static long long int
+put_bearers(struct ds *s, const struct session *session,
+            struct bearer_counters *sum)
+{
+    long long int seen = LLONG_MIN;
+    const struct bearer *b;
+
+    ds_put_char(s, '[');
+    LIST_FOR_EACH (b, session_node, &session->bearers) {
+        put_bearer(s, b);
+        ds_put_char(s, ',');
+        seen = MAX(seen, b->seen);
+        sum->packets_up += b->counters.packets_up;
+        sum->bytes_up += b->counters.bytes_up;
+        sum->packets_down += b->counters.packets_down;
+        sum->bytes_down += b->counters.bytes_down;
+    }
+    ds_chomp(s, ',');
+    ds_put_char(s, ']');
+    return seen;
+}
+
+void
+view_session(struct ds *s, const struct session *session, long long int now)
+{
+    struct bearer_counters sum = { .packets_up = 0 };
+    long long int seen;
+
+    ds_put_format(s, "{\"id\":\"%08"PRIx32"\",", session->id);
+    put_address(s, "ue", &session->ue);
+    ds_put_format(s, ",\"state\":\"%s\",\"bearers\":",
+                  bearer_state_name(session_state(session)));
+    seen = put_bearers(s, session, &sum);
+    if (seen == LLONG_MIN) {
+        ds_put_cstr(s, ",\"evidenceAge\":null");
+    } else {
+        ds_put_format(s, ",\"evidenceAge\":%.3f",
+                      MAX(now - seen, 0) / 1000.0);
+    }
+    ds_put_format(s, ",\"counters\":{\"packetsUp\":%"PRIu64","
+                  "\"bytesUp\":%"PRIu64",\"packetsDown\":%"PRIu64","
+                  "\"bytesDown\":%"PRIu64"}}", sum.packets_up, sum.bytes_up,
+                  sum.packets_down, sum.bytes_down);
+}
+
+void
+view_peer(struct ds *s, const struct in6_addr *addr, bool enb,
+          unsigned int bearers)
+{
+    ds_put_char(s, '{');
+    put_address(s, "address", addr);
+    ds_put_format(s, ",\"role\":\"%s\",\"bearers\":%u}",
+                  enb ? "enb" : "sgw", bearers);
+}
+
+/* Services. */
+
+void
+view_service(struct ds *s, const struct service_spec *spec)
+{
+    ds_put_format(s, "{\"name\":\"%s\",", spec->name);
+    put_address(s, "serviceIP", &spec->service_ip);
+    ds_put_char(s, ',');
+    put_address(s, "applicationIP", &spec->application_ip);
+    if (spec->n_chain) {
+        ds_put_cstr(s, ",\"chain\":[");
+        for (size_t i = 0; i < spec->n_chain; i++) {
+            ds_put_format(s, "%s\"%s\"", i ? "," : "", spec->chain[i]);
+        }
+        ds_put_char(s, ']');
+    }
+    ds_put_char(s, '}');
+}
+
+static void
+put_service(const struct service_spec *spec,
+            const struct service_counters *counters OVS_UNUSED, void *s)
+{
+    view_service(s, spec);
+    ds_put_char(s, ',');
+}
+
+void
+view_services(struct ds *s)
+{
+    ds_put_char(s, '[');
+    service_for_each(put_service, s);
+    ds_chomp(s, ',');
+    ds_put_char(s, ']');
+}
+
+/* The TOF itself. */
+
+static void
+put_fact(const char *key, const char *value, void *s)
+{
+    put_text(s, key);
+    ds_put_char(s, ':');
+    put_text(s, value);
+    ds_put_char(s, ',');
+}
+
+void
+view_status(struct ds *s)
+{
+    ds_put_format(s, "{\"ready\":%s,\"parts\":[",
+                  status_all_ready() ? "true" : "false");
+    for (int part = 0; part < STATUS_N_PARTS; part++) {
+        ds_put_format(s, "%s{\"name\":\"%s\",\"ready\":%s,\"detail\":",
+                      part ? "," : "", status_name(part),
+                      status_ready(part) ? "true" : "false");
+        put_text(s, status_detail(part));
+        ds_put_char(s, '}');
+    }
+    ds_put_cstr(s, "],\"facts\":{");
+    status_facts(put_fact, s);
+    ds_chomp(s, ',');
+    ds_put_format(s, "},\"sessions\":%"PRIuSIZE",\"bearers\":{",
+                  session_count());
+    for (int state = BEARER_EMBRYONIC; state <= BEARER_STALE; state++) {
+        ds_put_format(s, "%s\"%s\":%"PRIuSIZE,
+                      state == BEARER_EMBRYONIC ? "" : ",",
+                      bearer_state_name(state), session_bearer_count(state));
+    }
+    ds_put_cstr(s, "}}");
+}
+
+void
+view_problem(struct ds *s, unsigned int status, const char *title,
+             const char *detail)
+{
+    ds_put_format(s, "{\"type\":\"about:blank\",\"title\":\"%s\","
+                  "\"status\":%u,\"detail\":", title, status);
+    put_text(s, detail);
+    ds_put_char(s, '}');
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_API_WALK_H
+#define TOF_API_WALK_H 1
+
+/* Answers that walk the whole session table, a slice at a time.
+ *
+ * Place in the flow: routes.c starts a walk for GET /session and GET /peer;
+ * rest.c goes on with it, by the exchange's 'step', from rest_run(). */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct exchange;
+
+struct walk_filter {
+    bool by_ue;
+    struct in6_addr ue;
+    int state;                  /* enum bearer_state, or -1: any. */
+    unsigned int limit;
+    uint32_t cursor;            /* Start after this session; 0: first. */
+    char *query;                /* The filter as a query, for the link to the
+                                 * next page ("ue=...&"); owned. */
+};
+
+void walk_sessions(struct exchange *, const struct walk_filter *);
+void walk_peers(struct exchange *);
+
+#endif /* api/walk.h */

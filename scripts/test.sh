@@ -1,0 +1,287 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# test.sh - installs what is needed, builds, and runs every test there is.
+#
+# The stages, each with a time limit and a log of its own:
+#   build   autogen.sh, configure --enable-werror, make; Open vSwitch
+#   unit    make check
+#   ovs     ovs-gtp-patch/build.sh --check: the patches, in OVS's own suite
+#   tap     NET_TESTS of the Makefile: C programs that need root and an Open
+#           vSwitch beside them, TAP output
+#   net     tests/net: pytest, in network namespaces
+#   fuzz    FUZZ_TARGETS of the Makefile, some seconds each (clang)
+#
+#   test.sh [STAGE...]     only these stages after the build
+#   TOF_TEST_DATAPATH      data paths for "net": auto, ovs, xdp or a list a,b
+#
+# The last line is "N passed, N failed", and ", N skipped" if there were any.
+# The exit status is 0 if something ran and nothing failed.
+set -euo pipefail
+
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+top=$(dirname "$here")
+readonly fuzz_seconds=10
+passed=0 failed=0 skipped=0
+logs=
+
+say() { echo "== $*"; }
+
+count() {                       # PASSED FAILED SKIPPED
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    say "$stage: $1 passed, $2 failed, $3 skipped ($((SECONDS - began)) s)"
+}
+
+skip() {                        # REASON
+    skipped=$((skipped + 1))
+    say "$stage: skipped: $1"
+}
+
+show_log() {                    # LOG [LINES]
+    echo "-- the end of $1:"
+    tail -n "${2:-150}" "$1"
+}
+
+# run SECONDS COMMAND...: with its output in the stage's log.  The status is the
+# command's, or 124 if its time was up.
+run() {
+    local limit=$1 rc=0
+    shift
+    timeout --kill-after=20 "$limit" "$@" >>"$log" 2>&1 </dev/null || rc=$?
+    [ "$rc" -ne 124 ] || echo "time limit of $limit s exceeded: $*" >>"$log"
+    return "$rc"
+}
+
+# The value of a variable of the Makefile; nothing if it has none.
+make_var() {
+    make -s --no-print-directory --eval="tof-show: ; @echo \$($1)" tof-show \
+        2>/dev/null | tail -n 1
+}
+
+# --- Stages -------------------------------------------------------------------
+
+# With our options, and with the Open vSwitch of today's patches.
+configured() {
+    [ -e Makefile ] && [ -e config.status ] &&
+        ./config.status --config 2>/dev/null | grep -q -- --enable-werror &&
+        [ "$(readlink -f "$(make_var OVS_DIR)")" = \
+          "$(readlink -f "$TOF_OVS_DIR")" ]
+}
+
+configure() {
+    [ -x configure ] || run 300 ./autogen.sh || return
+    configured && return
+    [ ! -e Makefile ] || run 60 make clean || :
+    run 300 ./configure --enable-werror
+}
+
+# All else needs this one, so its failure is the end.
+stage_build() {
+    TOF_OVS_DIR=
+    if run 900 ovs-gtp-patch/build.sh; then
+        TOF_OVS_DIR=$(grep '^/' "$log" | tail -n 1)
+        export TOF_OVS_DIR
+    fi
+    if [ ! -d "$TOF_OVS_DIR" ] || ! configure ||
+            ! run 600 make -j"$(nproc)"; then
+        count 0 1 0
+        show_log "$log" 80
+        return 1
+    fi
+    say "build: done ($((SECONDS - began)) s)"
+}
+
+# What automake's test driver counts: "# PASS:  12" and so on, a block of them
+# for every directory.
+stage_unit() {
+    local rc=0 ok bad no
+    run 600 make -k check || rc=$?
+    total() {
+        sed 's/\x1b\[[0-9;]*m//g' "$log" |
+            awk -v re="^# ($1): " '$0 ~ re { n += $NF } END { print n + 0 }'
+    }
+    ok=$(total 'PASS|XFAIL') bad=$(total 'FAIL|XPASS|ERROR') no=$(total SKIP)
+    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((ok + bad)) -eq 0 ]; then
+        bad=$((bad + 1))
+    fi
+    count "$ok" "$bad" "$no"
+    if [ "$bad" -ne 0 ]; then
+        show_log "$log" 60
+        find . -name test-suite.log -newer "$logs/start" -print -exec cat {} +
+    fi
+}
+
+stage_ovs() {
+    local rc=0 last ok=0 bad=0 no=0
+    run 900 ovs-gtp-patch/build.sh --check || rc=$?
+    last=$(tail -n 1 "$log")
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]
+    then
+        ok=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]} no=${BASH_REMATCH[4]:-0}
+    fi
+    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((ok + bad)) -eq 0 ]; then
+        bad=$((bad + 1))
+    fi
+    count "$ok" "$bad" "$no"
+    [ "$bad" -eq 0 ] || show_log "$log"
+}
+
+# One program's TAP: what it planned and did not do has failed.
+tap_result() {                  # STATUS FILE: prints PASSED FAILED SKIPPED
+    awk -v rc="$1" '
+        /^1\.\.0/ { none = 1 }
+        /^1\.\.[0-9]+/ { split($1, p, /\.\./); plan = p[2] }
+        /^ok/ { if (/# *[Ss][Kk][Ii][Pp]/) skipped++; else passed++ }
+        /^not ok/ { if (/# *[Tt][Oo][Dd][Oo]/) skipped++; else failed++ }
+        END {
+            done = passed + failed + skipped
+            if (none || (rc == 77 && !done)) { skipped++; done++ }
+            else if (plan > done) failed += plan - done
+            else if (!done || (rc && !failed)) failed++
+            print passed + 0, failed + 0, skipped + 0
+        }' "$2"
+}
+
+stage_tap() {
+    local programs prog rc out result ok=0 bad=0 no=0 p f s
+    programs=$(make_var NET_TESTS)
+    [ -n "$programs" ] || return 0
+    # shellcheck disable=SC2086
+    if ! run 300 make $programs; then
+        count 0 1 0
+        show_log "$log"
+        return
+    fi
+    for prog in $programs; do
+        rc=0 out=$logs/tap-$(basename "$prog").log
+        timeout --kill-after=10 120 tests/net/with-ovs "./$prog" >"$out" 2>&1 </dev/null || rc=$?
+        result=$(tap_result "$rc" "$out")
+        read -r p f s <<<"$result"
+        ok=$((ok + p)) bad=$((bad + f)) no=$((no + s))
+        grep -i '# *skip' "$out" || :
+        if [ "$f" -ne 0 ]; then
+            echo "-- $prog: exit $rc"
+            show_log "$out"
+        fi
+    done
+    count "$ok" "$bad" "$no"
+}
+
+junit_counts() {                # FILE: prints PASSED FAILED SKIPPED
+    /usr/bin/python3 - "$1" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+total = bad = skipped = 0
+for suite in tree.parse(sys.argv[1]).getroot().iter("testsuite"):
+    total += int(suite.get("tests"))
+    bad += int(suite.get("failures")) + int(suite.get("errors"))
+    skipped += int(suite.get("skipped"))
+print(max(total - bad - skipped, 0), bad, skipped)
+END
+}
+
+stage_net() {
+    local rc=0 xml=$logs/net.xml ok=0 bad=0 no=0 result
+    PYTHONDONTWRITEBYTECODE=1 run 900 /usr/bin/python3 -m pytest \
+        -p no:cacheprovider -q -rs --junitxml="$xml" \
+        --datapath="${TOF_TEST_DATAPATH:-auto}" tests/net || rc=$?
+    if [ -s "$xml" ]; then
+        result=$(junit_counts "$xml")
+        read -r ok bad no <<<"$result"
+    fi
+    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((ok + bad)) -eq 0 ]; then
+        bad=$((bad + 1))
+    fi
+    grep '^SKIPPED' "$log" || :
+    count "$ok" "$bad" "$no"
+    [ "$bad" -eq 0 ] || show_log "$log" 400
+}
+
+# A program that finds nothing in its time has passed.
+stage_fuzz() {
+    local programs prog name seeds work ok=0 bad=0
+    programs=$(make_var FUZZ_TARGETS)
+    if [ -z "$programs" ]; then
+        skip "no fuzz targets in the Makefile"
+        return
+    fi
+    # shellcheck disable=SC2086
+    if ! run 300 make $programs; then
+        count 0 1 0
+        show_log "$log"
+        return
+    fi
+    for prog in $programs; do
+        name=$(basename "$prog") work=$logs/$name seeds=
+        mkdir -p "$work"
+        for dir in "tests/fuzz/seeds/${name#fuzz_}" \
+                   "tests/fuzz/seeds_${name#fuzz_}"; do
+            [ ! -d "$dir" ] || seeds=$dir
+        done
+        # shellcheck disable=SC2086
+        if run $((fuzz_seconds + 60)) "./$prog" -artifact_prefix="$work/" \
+                -max_total_time="$fuzz_seconds" "$work" $seeds; then
+            ok=$((ok + 1))
+        else
+            bad=$((bad + 1))
+        fi
+    done
+    count "$ok" "$bad" 0
+    [ "$bad" -eq 0 ] || show_log "$log"
+}
+
+# --- The whole ----------------------------------------------------------------
+
+clean_up() {
+    "$here/lab.sh" down >/dev/null 2>&1 || :
+    [ -z "$logs" ] || [ "$failed" -ne 0 ] || rm -rf "$logs"
+}
+
+summary() {
+    [ "$failed" -eq 0 ] || echo "logs: $logs"
+    if [ "$skipped" -gt 0 ]; then
+        echo "$passed passed, $failed failed, $skipped skipped"
+    else
+        echo "$passed passed, $failed failed"
+    fi
+}
+
+start_stage() {
+    stage=$1 began=$SECONDS log=$logs/$1.log
+    : >"$log"
+    say "$stage"
+}
+
+main() {
+    local stages=(unit ovs tap net fuzz) s
+    [ $# -eq 0 ] || stages=("$@")
+    for s in "${stages[@]}"; do
+        declare -F "stage_$s" >/dev/null || { echo "no stage $s" >&2; exit 2; }
+    done
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "test.sh: run as root (the network tests make namespaces)" >&2
+        exit 1
+    fi
+    cd "$top"
+    logs=$(mktemp -d "${TMPDIR:-/tmp}/tof-test.XXXXXX")
+    touch "$logs/start"
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM
+    "$here/lab.sh" down >/dev/null 2>&1 || :
+    "$here/bootstrap.sh"
+
+    start_stage build
+    if stage_build; then
+        for s in "${stages[@]}"; do
+            start_stage "$s"
+            "stage_$s"
+        done
+    fi
+    trap 'exit 130' INT TERM
+    clean_up
+    trap - EXIT
+    summary
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+main "$@"

@@ -1,0 +1,949 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The TOF Control Agent.
+ *
+ * Two flows make the TOF, and each is one function below that reads from top
+ * to bottom:
+ *
+ *   uplink_seen()      TEID detection and tunnel set-up.  Called for each
+ *                      uplink G-PDU that the filter copies or holds; goes on
+ *                      in reply_seen() when the Pinger's reply comes back.
+ *   register_*()       Application registration, called by service.c.
+ *
+ * Around them: packets come in from nfq.c by packet_seen(), bearer events
+ * from session.c by bearer_event(), the endpoint's events by the functions of
+ * struct endpoint_events. */
+
+#include <config.h>
+
+#include "agent.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "dataplane.h"
+#include "gtp/endpoint.h"
+#include "gtp/filter.h"
+#include "gtp/gtpu.h"
+#include "gtp/l2.h"
+#include "gtp/nfq.h"
+#include "gtp/wire.h"
+#include "hold.h"
+#include "metrics.h"
+#include "nft/nat.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovs/registry.h"
+#include "packets.h"
+#include "pinger.h"
+#include "service.h"
+#include "service_table.h"
+#include "session.h"
+#include "statelet.h"
+#include "status.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(agent);
+
+#define EMBRYONIC_MS 30000               /* Beyond the next sample. */
+#define COMPACT_RETRY_MS 60000
+#define EXPIRE_BUDGET 200         /* A round of the loop and kind. */
+#define COUNTERS_MS 1000
+#define READY_RETRY_MS 100
+#define COMPACT_MIN 10000
+
+METRIC_COUNTER(n_malformed, "tof_packets_malformed_total", "",
+               "Copied or held packets that are not well-formed GTP-U.");
+METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
+               "Packets with another inner source than the bearer's UE.");
+METRIC_COUNTER(n_strangers, "tof_packets_strangers_total", "",
+               "Packets of peers outside of the configured prefixes.");
+METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
+               "Held packets that went on along the normal way.");
+METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
+               "Answers without a tunnel proved for them.");
+METRIC_COUNTER(n_end_markers, "tof_end_markers_total", "",
+               "End Markers for tunnels known here.");
+METRIC_COUNTER(n_error_indications, "tof_error_indications_total", "",
+               "Error Indications for tunnels known here.");
+
+static const struct conf *conf;
+static const struct endpoint_class *endpoint;
+static struct journal *journal;
+static bool replaying;
+static bool endpoint_started;
+static long long int evidence_ms;
+static long long int counters_due;
+static long long int compact_at;        /* Not before this. */
+static bool conntrack_due;              /* Diverted bearers have gone. */
+
+/* Bearers as the endpoint knows them. */
+
+static struct endpoint_bearer
+describe(const struct bearer *b)
+{
+    return (struct endpoint_bearer) {
+        .id = b->id,
+        .space = b->session->space,
+        .ue = b->session->ue,
+        .up = { .src = b->enb, .dst = b->up.addr, .teid = b->up.teid },
+        .down = { .src = b->down_sgw, .dst = b->down.addr,
+                  .teid = b->down_known ? b->down.teid : 0 },
+        .qfi = b->qfi,
+    };
+}
+
+/* Proved, and not so long ago that the UE may have gone since. */
+static bool
+proof_is_fresh(const struct bearer *b, long long int now)
+{
+    return (b->state == BEARER_ESTABLISHED && b->proved != LLONG_MIN
+            && now - b->proved <= evidence_ms);
+}
+
+/* Diverts 'b', whose proof is fresh; goes on in bearer_ready(). */
+static void
+divert(struct bearer *b, long long int now)
+{
+    struct endpoint_bearer eb = describe(b);
+
+    b->diverted = true;
+    b->ready = false;
+    b->asked = now;
+    endpoint->bearer_set(&eb, false);
+}
+
+/* What becomes of packets that have been held. */
+
+/* On along the normal way, as if nothing had happened.  'ip' is the outer
+ * packet. */
+static void
+switch_on(enum wire_port port, const void *ip, size_t len)
+{
+    struct gtpu_packet p;
+    struct l2_header l2;
+
+    gtpu_parse_packet(ip, len, &p);
+    if (l2_get(&p.src, &p.dst, &l2)) {
+        wire_send(port, &l2, ip, len);
+        metric_inc(&n_switched);
+    }
+}
+
+static void
+switch_held(uint32_t id OVS_UNUSED, enum hold_direction direction,
+            const void *data, size_t len)
+{
+    if (direction == HOLD_UP) {
+        switch_on(WIRE_SGW, data, len);
+    } else {
+        metric_inc(&n_down_dropped);
+    }
+}
+
+static void
+send_held(uint32_t id, enum hold_direction direction, const void *data,
+          size_t len)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (!b || b->state != BEARER_ESTABLISHED) {
+        switch_held(id, direction, data, len);
+        return;
+    }
+    struct endpoint_bearer eb = describe(b);
+    if (direction == HOLD_UP) {
+        struct gtpu_packet p;
+
+        gtpu_parse_packet(data, len, &p);
+        if (endpoint->send_app(&eb, p.msg.payload, p.msg.payload_len)) {
+            switch_held(id, direction, data, len);
+            return;
+        }
+        b->counters.packets_up++;
+        b->counters.bytes_up += p.msg.payload_len;
+    } else {
+        if (endpoint->send_down(&eb, data, len)) {
+            switch_held(id, direction, data, len);
+            return;
+        }
+        b->counters.packets_down++;
+        b->counters.bytes_down += len;
+    }
+}
+
+/* TEID detection and tunnel set-up. */
+
+/* A held uplink service packet of 'b'. */
+static void
+service_packet_held(struct bearer *b, const struct nfq_packet *np,
+                    long long int now)
+{
+    b->diverted = true;
+    if (b->ready && proof_is_fresh(b, now)) {
+        /* Overtaken on its way here by the bearer getting ready. */
+        send_held(b->id, HOLD_UP, np->ip, np->len);
+        if (now - b->asked > READY_RETRY_MS) {
+            divert(b, now);
+        }
+    } else if (!pinger_has_target() && !proof_is_fresh(b, now)) {
+        switch_on(WIRE_SGW, np->ip, np->len);
+    } else if (!hold_add(b->id, HOLD_UP, np->ip, np->len, now)) {
+        switch_on(WIRE_SGW, np->ip, np->len);
+    } else if (!proof_is_fresh(b, now)) {
+        pinger_ask(b->id, true);
+    } else if (hold_count(b->id) == 1) {
+        divert(b, now);
+    }
+}
+
+/* An uplink G-PDU: first half of the flow diagram "TEID detection and tunnel
+ * set-up". */
+static void
+uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
+{
+    const bool held = np->queue == QUEUE_HOLD_ENB;
+    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
+    const struct fteid up = { p->dst, p->msg.teid };
+    long long int now = time_msec();
+
+    /* 1. Is it from a UE that the tunnel does not belong to? */
+    struct bearer *b = session_bearer_by_uplink(&up);
+    if (b && memcmp(&b->session->ue, &p->inner.src, sizeof p->inner.src)
+        && proof_is_fresh(b, now)) {
+        metric_inc(&n_spoofed);
+        if (held) {
+            switch_on(WIRE_SGW, np->ip, np->len);
+        }
+        return;
+    }
+
+    /* 2. Note the tunnel between eNodeB and SGW, with this TEID. */
+    if (b && memcmp(&b->enb, &p->src, sizeof p->src)) {
+        /* What the Pinger hears from now on may be of the old path. */
+        pinger_stop(b->id);
+    }
+    b = session_uplink(&p->src, &up, &p->inner.src, now);
+    if (!b) {
+        if (held) {
+            switch_on(WIRE_SGW, np->ip, np->len);
+        }
+        return;
+    }
+    if (!held) {
+        filter_learned(&tunnel);
+    }
+
+    /* 3. Have the Pinger make the SGW show the tunnel back; a packet for a
+     * service waits for that. */
+    if (held) {
+        service_packet_held(b, np, now);
+    } else if (b->state != BEARER_ESTABLISHED) {
+        pinger_ask(b->id, false);
+    }
+}
+
+/* The SGW's answer to the Pinger: second half. */
+static void
+reply_seen(uint32_t id, const struct gtpu_packet *p)
+{
+    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
+    const struct fteid down = { p->dst, p->msg.teid };
+    struct bearer *b = session_bearer_by_id(id);
+    long long int now = time_msec();
+
+    if (!b) {
+        return;
+    }
+
+    /* 4. The tunnel from the SGW to the eNodeB is proved. */
+    session_proved(b, &p->src, &down,
+                   p->msg.pdu.present ? p->msg.pdu.qfi : 0, now);
+    filter_learned(&tunnel);
+
+    /* 5. The Pinger stops. */
+    pinger_done(id);
+
+    /* 6. A bearer that talks to a service is diverted; what has been held
+     * goes on when that is in force. */
+    if (b->diverted) {
+        divert(b, now);
+    }
+}
+
+/* Other packets from the wire. */
+
+static void
+end_marker_seen(const struct gtpu_packet *p)
+{
+    const struct fteid down = { p->dst, p->msg.teid };
+    struct bearer *b = session_bearer_by_downlink(&down);
+
+    if (b) {
+        metric_inc(&n_end_markers);
+        session_invalidate(b);
+    }
+}
+
+/* True if only the TOF has sent into the bearer's downlink tunnel lately: an
+ * Error Indication for it is not the SGW's business. */
+static bool
+drawn_by_us(const struct bearer *b, long long int now)
+{
+    return (b->ready && b->counters.packets_down
+            && now - b->natural > conf->sessions.idle_seconds * 1000ll);
+}
+
+/* TS 29.281 clause 7.3.1: the sender has no such tunnel. */
+static void
+error_indication_seen(const struct nfq_packet *np,
+                      const struct gtpu_packet *p)
+{
+    bool ours = false;
+    struct fteid f;
+    struct bearer *b;
+
+    if (!gtpu_parse_error_indication(&p->msg, &f.teid, &f.addr)) {
+        b = session_bearer_by_downlink(&f);
+        if (!b) {
+            b = session_bearer_by_uplink(&f);
+        }
+        if (b) {
+            metric_inc(&n_error_indications);
+            ours = (np->queue == QUEUE_HOLD_ENB
+                    && drawn_by_us(b, time_msec()));
+            session_invalidate(b);
+        }
+    }
+    if (!ours) {
+        switch_on(np->queue == QUEUE_HOLD_ENB ? WIRE_SGW : WIRE_ENB, np->ip,
+                  np->len);
+    }
+}
+
+/* A downlink G-PDU: natural ones show a tunnel that is alive; with "pairing:
+ * observed" that is taken for a proof where it is unambiguous. */
+static void
+downlink_seen(const struct gtpu_packet *p)
+{
+    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
+    const struct fteid down = { p->dst, p->msg.teid };
+    struct bearer *b = session_bearer_by_downlink(&down);
+    long long int now = time_msec();
+
+    filter_learned(&tunnel);
+    if (b && memcmp(&b->session->ue, &p->inner.dst, sizeof p->inner.dst)) {
+        /* The TEID has been given to somebody else. */
+        session_invalidate(b);
+    } else if (b) {
+        session_touch(b, now);
+        b->natural = now;
+    }
+    if (conf->pinger.pairing == PAIRING_OBSERVED) {
+        struct session *s = session_find_unambiguous(&p->inner.dst);
+        if (s && ovs_list_is_singleton(&s->bearers)) {
+            b = CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
+                             session_node);
+            reply_seen(b->id, p);
+        }
+    }
+}
+
+static void
+held_from_sgw(const struct nfq_packet *np, const struct gtpu_packet *p)
+{
+    const uint8_t *inner = p->msg.payload;
+    uint32_t id;
+
+    if (pinger_is_reply(inner, p->msg.payload_len, &id)) {
+        reply_seen(id, p);
+    } else {
+        switch_on(WIRE_ENB, np->ip, np->len);
+    }
+}
+
+/* Nothing is learned from peers outside of the configured prefixes, if there
+ * are any. */
+static bool
+are_peers(const struct in6_addr *enb, const struct in6_addr *sgw)
+{
+    return ((!conf->s1u.enodebs.n
+             || ip_prefix_list_contains(&conf->s1u.enodebs, enb))
+            && (!conf->s1u.sgws.n
+                || ip_prefix_list_contains(&conf->s1u.sgws, sgw)));
+}
+
+static void
+packet_seen(const struct nfq_packet *np)
+{
+    const bool from_enb = (np->queue == QUEUE_COPY_ENB
+                           || np->queue == QUEUE_HOLD_ENB);
+    const bool held = (np->queue == QUEUE_HOLD_ENB
+                       || np->queue == QUEUE_HOLD_SGW);
+    struct gtpu_packet p;
+    enum gtpu_error error = gtpu_parse_packet(np->ip, np->len, &p);
+
+    if (error) {
+        metric_inc(&n_malformed);
+        if (held) {
+            switch_on(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
+        }
+        return;
+    }
+    l2_seen(&p.src, &p.dst, np->src_mac);
+    if (!are_peers(from_enb ? &p.src : &p.dst, from_enb ? &p.dst : &p.src)) {
+        const struct tunnel tunnel = { p.src, p.dst, p.msg.teid };
+
+        metric_inc(&n_strangers);
+        if (held) {
+            switch_on(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
+        } else {
+            filter_learned(&tunnel);
+        }
+        return;
+    }
+    if (p.msg.type == GTPU_ERROR_INDICATION) {
+        error_indication_seen(np, &p);
+    } else if (p.msg.type == GTPU_END_MARKER) {
+        end_marker_seen(&p);
+    } else if (p.msg.type == GTPU_GPDU) {
+        if (from_enb) {
+            uplink_seen(np, &p);
+        } else if (held) {
+            held_from_sgw(np, &p);
+        } else {
+            downlink_seen(&p);
+        }
+    }
+}
+
+/* What the endpoint says. */
+
+static void
+bearer_ready(uint32_t id)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (b) {
+        b->ready = true;
+        hold_release(id, send_held);
+    }
+}
+
+/* An answer whose lease has run out: the bearer is proved again before
+ * anything is sent down. */
+static void
+held_down(uint32_t id, const uint8_t *frame, size_t len)
+{
+    struct bearer *b = session_bearer_by_id(id);
+    long long int now = time_msec();
+
+    if (b && b->ready && proof_is_fresh(b, now)) {
+        send_held(id, HOLD_DOWN, frame, len);
+    } else if (!b || !pinger_has_target()
+               || !hold_add(id, HOLD_DOWN, frame, len, now)) {
+        metric_inc(&n_down_dropped);
+    } else {
+        b->diverted = true;
+        pinger_ask(id, true);
+    }
+}
+
+/* An app opens a connection: by UE address, if that is unambiguous. */
+static void
+unclaimed(const struct in6_addr *ue, const uint8_t *frame, size_t len)
+{
+    struct session *s = session_find_unambiguous(ue);
+
+    if (!conf->apps.may_connect || !s
+        || !ovs_list_is_singleton(&s->bearers)) {
+        metric_inc(&n_down_dropped);
+        return;
+    }
+    held_down(CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
+                           session_node)->id, frame, len);
+}
+
+/* Adds what 'now' is above 'last', which may have started again from 0. */
+static bool
+advance(uint64_t *total, uint64_t *last, uint64_t now)
+{
+    uint64_t delta = now >= *last ? now - *last : now;
+
+    *total += delta;
+    *last = now;
+    return delta != 0;
+}
+
+static void
+counters(uint32_t id, enum endpoint_direction direction, uint64_t packets,
+         uint64_t bytes)
+{
+    struct bearer *b = session_bearer_by_id(id);
+    long long int now = time_msec();
+
+    if (!b) {
+        return;
+    }
+    struct bearer_counters *c = &b->counters, *last = &b->last_counters;
+    if (direction == ENDPOINT_UP) {
+        advance(&c->bytes_up, &last->bytes_up, bytes);
+        if (advance(&c->packets_up, &last->packets_up, packets)) {
+            session_touch(b, now);
+        }
+    } else {
+        advance(&c->bytes_down, &last->bytes_down, bytes);
+        if (advance(&c->packets_down, &last->packets_down, packets)
+            && now - MAX(b->seen, b->proved) > evidence_ms / 2) {
+            /* A stream that the UE never answers must not stall. */
+            pinger_ask(id, true);
+        }
+    }
+}
+
+static void
+service_counters(const struct in6_addr *service_ip,
+                 enum endpoint_direction direction, uint64_t packets,
+                 uint64_t bytes)
+{
+    service_count(service_ip, direction == ENDPOINT_DOWN, packets, bytes);
+}
+
+static void
+ping_failed(uint32_t id)
+{
+    VLOG_DBG("bearer %08"PRIx32": no reply to the Pinger", id);
+}
+
+static int
+ping(uint32_t id, const void *ip, size_t len)
+{
+    const struct bearer *b = session_bearer_by_id(id);
+
+    if (!b) {
+        return ENOENT;
+    }
+    struct endpoint_bearer eb = describe(b);
+    return endpoint->send_up(&eb, ip, len);
+}
+
+/* What the session table says. */
+
+static void
+remember(const struct bearer *b, enum statelet_op op)
+{
+    struct statelet st;
+
+    session_to_statelet(b, &st);
+    st.op = op;
+    journal_append(journal, &st);
+}
+
+static void
+bearer_event(const struct bearer *b, enum bearer_event event)
+{
+    struct endpoint_bearer eb = describe(b);
+
+    if (replaying) {
+        return;
+    }
+    switch (event) {
+    case BEARER_CHANGED:
+        remember(b, STATELET_BEARER);
+        break;
+    case BEARER_INVALIDATED:
+        if (b->diverted) {
+            endpoint->bearer_clear(&eb);
+        }
+        CONST_CAST(struct bearer *, b)->ready = false;
+        pinger_stop(b->id);
+        remember(b, STATELET_INVALID);
+        break;
+    case BEARER_GONE:
+        pinger_stop(b->id);
+        if (b->diverted) {
+            endpoint->bearer_clear(&eb);
+            hold_release(b->id, switch_held);
+            conntrack_due = true;
+        }
+        remember(b, STATELET_GONE);
+        break;
+    }
+}
+
+void
+agent_session_purge(struct session *s)
+{
+    uint32_t id = s->id;
+    struct session *alive;
+
+    while ((alive = session_by_id(id))) {
+        session_forget(CONTAINER_OF(ovs_list_front(&alive->bearers),
+                                    struct bearer, session_node));
+    }
+}
+
+/* Application registration.  service.c has validated the request and the
+ * registry has taken it; it answers the API when register_divert() has
+ * succeeded. */
+
+static bool
+register_ready(const char **why)
+{
+    *why = "the data plane is not ready; see /status";
+    return dataplane_is_up() && endpoint_started && endpoint->ready();
+}
+
+static bool
+register_supports(const struct service_spec *spec, const char **why)
+{
+    if (!IN6_IS_ADDR_V4MAPPED(&spec->service_ip)) {
+        *why = "IPv6 services are not supported yet";
+        return false;
+    }
+    for (size_t i = 0; i < spec->n_chain; i++) {
+        size_t j = 0;
+        while (j < conf->n_functions
+               && strcmp(conf->functions[j].name, spec->chain[i])) {
+            j++;
+        }
+        if (j == conf->n_functions) {
+            *why = "the chain names a function that is not configured";
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+register_possible(const struct service_spec *spec, const char **why)
+{
+    return !dataplane_is_up() || endpoint->service_possible(spec, why);
+}
+
+/* 1. NAT to the application, then chain and Classifier. */
+static int
+register_apply(const struct service_spec *spec)
+{
+    int error = dataplane_is_up() ? 0 : ENETDOWN;
+
+    if (!error) {
+        error = nat_service_set(&spec->service_ip, &spec->application_ip);
+    }
+    if (!error) {
+        error = endpoint->service_set(spec);
+    }
+    return error;
+}
+
+/* 2. The barrier's answer. */
+static bool
+register_applied(const struct service_spec *spec)
+{
+    return dataplane_is_up() && endpoint->service_ready(&spec->service_ip);
+}
+
+/* 3. Last of all, the filter: now packets are diverted. */
+static int
+register_divert(const struct service_spec *spec)
+{
+    return filter_service_set(&spec->service_ip);
+}
+
+static void
+register_undivert(const struct service_spec *spec)
+{
+    if (dataplane_is_up()) {
+        filter_service_clear(&spec->service_ip);
+    }
+}
+
+/* All of it in reverse. */
+static void
+register_withdraw(const struct service_spec *spec)
+{
+    /* What cannot be done now, dataplane_came_up() makes good. */
+    filter_service_clear(&spec->service_ip);
+    endpoint->service_clear(spec);
+    nat_service_clear(&spec->service_ip);
+}
+
+static const struct service_plane service_plane = {
+    .ready = register_ready,
+    .supports = register_supports,
+    .possible = register_possible,
+    .apply = register_apply,
+    .applied = register_applied,
+    .activate = register_divert,
+    .deactivate = register_undivert,
+    .withdraw = register_withdraw,
+};
+
+/* Start, end, loop. */
+
+static void
+replay(const struct statelet *st, void *aux OVS_UNUSED)
+{
+    session_restore(st, time_msec());
+}
+
+static int
+open_journal(char **what)
+{
+    unsigned int n_bad = 0;
+    int error;
+
+    replaying = true;
+    error = journal_open(conf->state_dir, replay, NULL, &journal, &n_bad);
+    replaying = false;
+    if (error) {
+        *what = xasprintf("journal in %s", conf->state_dir);
+        return error;
+    }
+    if (n_bad) {
+        VLOG_WARN("journal: %u damaged records were cut off", n_bad);
+    }
+    VLOG_INFO("journal: %"PRIuSIZE" sessions restored", session_count());
+    status_set(STATUS_JOURNAL, true, "open");
+    return 0;
+}
+
+/* A bearer that the kernel diverts: ours, or nobody's. */
+static void
+adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
+             void *n_adopted_)
+{
+    const struct fteid up = { t->dst, t->teid };
+    struct bearer *b = session_bearer_by_uplink(&up);
+    unsigned int *n_adopted = n_adopted_;
+
+    if (b && b->state == BEARER_ESTABLISHED
+        && IN6_ARE_ADDR_EQUAL(&b->enb, &t->src)
+        && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
+        struct endpoint_bearer eb = describe(b);
+        b->diverted = true;
+        b->seen = time_msec();
+        endpoint->bearer_set(&eb, true);
+        ++*n_adopted;
+    } else {
+        filter_undivert(t, ue);
+    }
+}
+
+/* A service IP in the filter or in NAT that no service has. */
+static void
+mend_filter_service(const struct in6_addr *ip, void *aux OVS_UNUSED)
+{
+    if (!service_ip_exists(ip)) {
+        filter_service_clear(ip);
+    }
+}
+
+static void
+mend_nat_service(const struct in6_addr *ip,
+                 const struct in6_addr *app OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    if (!service_ip_exists(ip)) {
+        nat_service_clear(ip);
+    }
+}
+
+static void
+mend_services(void)
+{
+    filter_service_dump(mend_filter_service, NULL);
+    nat_service_dump(mend_nat_service, NULL);
+}
+
+static void
+dataplane_came_up(void)
+{
+    unsigned int n_adopted = 0;
+
+    if (filter_divert_dump(adopt_bearer, &n_adopted)) {
+        filter_divert_flush();
+    } else if (n_adopted) {
+        VLOG_INFO("%u diverted bearers adopted", n_adopted);
+    }
+    conntrack_due = true;
+    if (service_is_synced()) {
+        mend_services();
+    }
+    service_reapply();
+}
+
+/* The endpoint may compare its flows with what we want only when we know what
+ * we want. */
+static void
+start_endpoint(void)
+{
+    if (!endpoint_started && dataplane_is_up() && service_is_synced()) {
+        endpoint_started = true;
+        mend_services();
+        endpoint->start();
+    }
+}
+
+int
+agent_init(const struct conf *conf_, char **what)
+{
+    const struct dataplane_events events = {
+        .packet = packet_seen,
+        .endpoint = { bearer_ready, held_down, unclaimed, counters,
+                      service_counters },
+        .up = dataplane_came_up,
+    };
+    char *remotes;
+    int error;
+
+    conf = conf_;
+    endpoint = &endpoint_ovs;
+    evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    session_init(conf->sessions.max, bearer_event);
+    hold_init();
+    l2_init(endpoint->path_changed);
+    error = open_journal(what);
+    if (error) {
+        return error;
+    }
+    pinger_init(conf, ping, ping_failed);
+    status_set(STATUS_PINGER, pinger_has_target(),
+               pinger_has_target() ? "ready"
+               : "no targets: no bearer is ever proved");
+
+    remotes = (conf->n_registry
+               ? xasprintf("%s", conf->registry[0])
+               : xasprintf("unix:%s/ovs/db.sock", conf->run_dir));
+    for (size_t i = 1; i < conf->n_registry; i++) {
+        char *more = xasprintf("%s,%s", remotes, conf->registry[i]);
+        free(remotes);
+        remotes = more;
+    }
+    registry_init(remotes);
+    free(remotes);
+    service_init(&service_plane);
+    dataplane_init(conf, endpoint, &events);
+    return 0;
+}
+
+void
+agent_destroy(void)
+{
+    registry_destroy();
+    service_destroy();
+    dataplane_destroy();
+    pinger_destroy();
+    hold_destroy();
+    l2_destroy();
+    replaying = true;           /* The data plane goes on. */
+    session_destroy();
+    journal_close(journal);
+}
+
+static void
+report_status(void)
+{
+    bool ready = dataplane_is_up() && endpoint->ready();
+
+    status_set(STATUS_REGISTRY, registry_is_connected(), "%s",
+               registry_is_connected() ? "connected" : "not connected");
+    status_set(STATUS_OPENFLOW, ready, "%s",
+               ready ? "flows are in force" : "waiting for Open vSwitch");
+    if (dataplane_is_up()) {
+        bool live = ready && filter_endpoint_is_live();
+        status_set(STATUS_ENDPOINT, live, "%s",
+                   live ? "heartbeats arrive" : "no heartbeats: switching");
+    }
+}
+
+static void
+compact_journal(void)
+{
+    size_t alive = 0;
+
+    for (int i = 0; i <= BEARER_STALE; i++) {
+        alive += session_bearer_count(i);
+    }
+    if (journal_count(journal) > COMPACT_MIN + 4 * alive
+        && time_msec() >= compact_at) {
+        compact_at = time_msec() + COMPACT_RETRY_MS;
+        journal_compact_begin(journal);
+        for (struct bearer *b = session_next_bearer(0); b;
+             b = session_next_bearer(b->id)) {
+            remember(b, STATELET_BEARER);
+        }
+        journal_compact_end(journal);
+    }
+}
+
+static bool
+bearer_is_gone(uint32_t id)
+{
+    return !session_bearer_by_id(id);
+}
+
+static void
+expire_sessions(void)
+{
+    const long long int idle_ms = conf->sessions.idle_seconds * 1000ll;
+
+    if (session_expire(time_msec(), EMBRYONIC_MS + idle_ms / 5, idle_ms,
+                       EXPIRE_BUDGET)) {
+        poll_immediate_wake();
+    }
+}
+
+static void
+run_slowly(void)
+{
+    long long int now = time_msec();
+
+    if (now < counters_due) {
+        return;
+    }
+    counters_due = now + COUNTERS_MS;
+    if (conntrack_due && !nat_flush_bearers(bearer_is_gone)) {
+        conntrack_due = false;
+    }
+    if (endpoint_started) {
+        endpoint->poll_counters();
+    }
+    compact_journal();
+}
+
+void
+agent_run(void)
+{
+    int error;
+
+    service_run();
+    dataplane_run();
+    start_endpoint();
+    if (dataplane_is_up()) {
+        pinger_run();
+        hold_expire(time_msec(), switch_held);
+    }
+    expire_sessions();
+    run_slowly();
+    error = journal_run(journal);
+    status_set(STATUS_JOURNAL, !error, "%s",
+               error ? ovs_strerror(error) : "open");
+    report_status();
+}
+
+void
+agent_wait(void)
+{
+    service_wait();
+    dataplane_wait();
+    if (dataplane_is_up()) {
+        pinger_wait();
+        hold_wait();
+    }
+    journal_wait(journal);
+    poll_timer_wait_until(counters_due);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Bringing the data plane up: see dataplane.h.
+ *
+ * Order: links of the endpoint, NAT namespace, learn namespace and queues,
+ * filter, sockets for re-injection.  The filter, which takes packets off the
+ * wire, comes when all that it leads to is there.  If a step fails, those
+ * before it are undone and all is tried again. */
+
+#include <config.h>
+
+#include "dataplane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conf.h"
+#include "gtp/filter.h"
+#include "gtp/wire.h"
+#include "net/rtnl.h"
+#include "nft/nat.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "status.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dataplane);
+
+#define RETRY_MS 1000
+#define CHECK_MS 1000
+#define UE_LINK "ovs-ue"        /* endpoint_ovs.c's port, ue0's peer. */
+
+static const struct conf *conf;
+static const struct endpoint_class *endpoint;
+static struct dataplane_events events;
+static bool up;
+static long long int retry_at, check_at;
+
+void
+dataplane_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
+               const struct dataplane_events *events_)
+{
+    conf = conf_;
+    endpoint = endpoint_;
+    events = *events_;
+    up = false;
+    retry_at = 0;
+    status_set(STATUS_INTERCEPTION, false, "starting");
+    status_set(STATUS_FILTER, false, "starting");
+    status_set(STATUS_NAT, false, "starting");
+    status_set(STATUS_ENDPOINT, false, "starting");
+    endpoint->init(conf, &events.endpoint);
+}
+
+static void
+take_down(void)
+{
+    wire_close();
+    filter_close();
+    queues_close();
+    nat_close();
+    up = false;
+}
+
+void
+dataplane_destroy(void)
+{
+    take_down();
+    endpoint->close();
+}
+
+/* Both adapters there and up?  '*mtu' gets the larger MTU. */
+static int
+find_adapters(unsigned int *mtu, char **what)
+{
+    const char *names[] = { conf->s1u.enb, conf->s1u.sgw };
+    struct rtnl *rtnl;
+    int error = rtnl_open(-1, &rtnl);
+
+    *mtu = 0;
+    if (error) {
+        *what = xstrdup("rtnetlink socket");
+        return error;
+    }
+    for (size_t i = 0; !error && i < ARRAY_SIZE(names); i++) {
+        struct rtnl_link link;
+        error = rtnl_link_get(rtnl, names[i], &link);
+        if (!error && !link.up) {
+            error = ENETDOWN;
+        }
+        if (error) {
+            *what = xasprintf("S1-U adapter %s", names[i]);
+        } else {
+            *mtu = MAX(*mtu, link.mtu);
+        }
+    }
+    rtnl_close(rtnl);
+    return error;
+}
+
+static int
+step(enum status_part part, int error, char **what)
+{
+    if (error) {
+        status_set(part, false, "%s: %s", *what ? *what : status_name(part),
+                   ovs_strerror(error));
+        free(*what);
+        *what = NULL;
+    } else {
+        status_set(part, true, "in force");
+    }
+    return error;
+}
+
+static int
+bring_up(void)
+{
+    unsigned int mtu;
+    char *what = NULL;
+
+    if (step(STATUS_INTERCEPTION, find_adapters(&mtu, &what), &what)) {
+        return ENODEV;
+    }
+    if (step(STATUS_ENDPOINT, endpoint->plumb(mtu, &what), &what)
+        || step(STATUS_NAT, nat_init(conf, UE_LINK, mtu, &what), &what)
+        || step(STATUS_FILTER, queues_init(mtu, events.packet, &what), &what)
+        || step(STATUS_FILTER, filter_init(conf, &what), &what)
+        || step(STATUS_INTERCEPTION, wire_init(conf, &what), &what)) {
+        return EIO;
+    }
+    return 0;
+}
+
+/* Links and tables may go away behind our back. */
+static void
+check(void)
+{
+    if (filter_run()) {
+        status_set(STATUS_FILTER, false, "nftables refused a change");
+    } else if (time_msec() < check_at) {
+        return;
+    } else if (!filter_in_force()) {
+        status_set(STATUS_FILTER, false, "interfaces or tables have changed");
+    } else {
+        check_at = time_msec() + CHECK_MS;
+        return;
+    }
+    take_down();
+    retry_at = time_msec();
+}
+
+void
+dataplane_run(void)
+{
+    if (!up && time_msec() >= retry_at) {
+        if (bring_up()) {
+            take_down();
+            retry_at = time_msec() + RETRY_MS;
+        } else {
+            up = true;
+            events.up();
+        }
+    }
+    if (up) {
+        queues_run();
+    }
+    endpoint->run();
+    if (up) {
+        check();
+    }
+}
+
+void
+dataplane_wait(void)
+{
+    if (up) {
+        queues_wait();
+        filter_wait();
+    }
+    poll_timer_wait_until(up ? check_at : retry_at);
+    endpoint->wait();
+}
+
+bool
+dataplane_is_up(void)
+{
+    return up;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_ENDPOINT_H
+#define TOF_ENDPOINT_H 1
+
+/* GTP Tunnel Endpoints: one small interface, several implementations.
+ *
+ * Place in the flow: agent.c, which knows bearers and services, tells an
+ * endpoint which ones are diverted; the endpoint brings filter, tunnels and
+ * classifier there, and reports when it has.
+ *
+ *   endpoint_ovs.c   GTP-patched Open vSwitch. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tunnel.h"
+
+struct conf;
+struct l2_header;
+struct service_spec;
+
+enum endpoint_direction { ENDPOINT_UP, ENDPOINT_DOWN };
+
+struct endpoint_events {
+    /* The bearer is programmed: what has been held for it may go. */
+    void (*bearer_ready)(uint32_t id);
+    /* An answer for a bearer whose evidence has run out.  'frame' starts at
+     * the Ethernet header and is the caller's. */
+    void (*held_down)(uint32_t id, const uint8_t *frame, size_t len);
+    /* An app opens a connection to UE address 'ue': no bearer in it. */
+    void (*unclaimed)(const struct in6_addr *ue, const uint8_t *frame,
+                      size_t len);
+    /* Diverted packets and bytes so far in one direction. */
+    void (*counters)(uint32_t id, enum endpoint_direction,
+                     uint64_t packets, uint64_t bytes);
+    /* The same for a service. */
+    void (*service_counters)(const struct in6_addr *service_ip,
+                             enum endpoint_direction,
+                             uint64_t packets, uint64_t bytes);
+};
+
+struct endpoint_class {
+    const char *name;
+
+    void (*init)(const struct conf *, const struct endpoint_events *);
+    /* Makes the links between filter, endpoint and NAT, or adopts them.  'mtu':
+     * S1-U's.  Returns 0 or a positive errno value with '*what'
+     * (malloc'd). */
+    int (*plumb)(unsigned int mtu, char **what);
+    void (*close)(void);
+    void (*run)(void);
+    void (*wait)(void);
+
+    /* All that was asked for before is known; from now on make the data
+     * plane so.  (A restarted tofd first asks for what it remembers.) */
+    void (*start)(void);
+    /* Able to divert now. */
+    bool (*ready)(void);
+
+    /* Diverts a proved bearer, or renews its proof.  'adopted': the filter
+     * diverts it already (restart). */
+    void (*bearer_set)(const struct endpoint_bearer *, bool adopted);
+    /* Back to switching; in force when it returns, but for packets under
+     * way. */
+    void (*bearer_clear)(const struct endpoint_bearer *);
+
+    /* A service's chain and classification.  service_set() returns 0 or a
+     * positive errno value; it is in force when service_ready() says so. */
+    int (*service_set)(const struct service_spec *);
+    void (*service_clear)(const struct service_spec *);
+    /* False if a function of its chain is not there; '*why', good until the
+     * next call, then says what is missing.  True if that is not known. */
+    bool (*service_possible)(const struct service_spec *, const char **why);
+    bool (*service_ready)(const struct in6_addr *service_ip);
+
+    /* Sends the IP packet up the bearer's uplink tunnel with its source
+     * address replaced by the UE's. */
+    int (*send_up)(const struct endpoint_bearer *, const void *ip,
+                   size_t len);
+    /* Delivers the UE's IP packet to the service that it is for, as if the
+     * endpoint had just decapsulated it. */
+    int (*send_app)(const struct endpoint_bearer *, const void *ip,
+                    size_t len);
+    /* Sends the frame, as it came with held_down() or unclaimed(), down the
+     * bearer's downlink tunnel. */
+    int (*send_down)(const struct endpoint_bearer *, const void *frame,
+                     size_t len);
+    /* Ethernet headers of built packets from 'src' to 'dst' follow. */
+    void (*path_changed)(const struct in6_addr *src,
+                         const struct in6_addr *dst,
+                         const struct l2_header *);
+    /* Asks for counters(), in the background. */
+    void (*poll_counters)(void);
+};
+
+extern const struct endpoint_class endpoint_ovs;
+
+#endif /* gtp/endpoint.h */

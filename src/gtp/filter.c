@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The GTP Filter's state: see filter.h for what it does and
+ * filter_rules.c for the rules.
+ *
+ * Changes of sets are gathered in one transaction, committed by filter_run()
+ * in each round of the loop; services and withdrawals go at once.  The lease
+ * is renewed in the same way that a dead man's handle is held. */
+
+#include <config.h>
+
+#include "filter.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "filter_rules.h"
+#include "metrics.h"
+#include "net/rtnl.h"
+#include "nft/nft.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(filter);
+
+#define LEASE_MS 1000
+#define LEASE_RENEW_MS 250
+#define LIVE_CHECK_MS 100
+
+METRIC_COUNTER(n_learned, "tof_filter_learned_total", "",
+               "Tunnels put into the filter's learned set.");
+METRIC_COUNTER(n_diverts, "tof_filter_divert_total", "",
+               "Bearers put into the filter's divert set.");
+METRIC_COUNTER(n_errors, "tof_filter_errors_total", "",
+               "Transactions that nftables refused.");
+
+static struct nft *nft;
+static struct nft_batch *pending;
+static struct filter_rules rules;       /* In force since filter_init(). */
+static int failed;                      /* Error not yet told. */
+static long long int lease_due;
+static uint64_t evidence_ms;
+static uint64_t resample_ms;
+
+struct tunnel_key {             /* As in the sets: see filter_rules.h. */
+    ovs_be32 src, dst, teid, ue;
+};
+
+static struct tunnel_key
+make_key(const struct tunnel *t, const struct in6_addr *ue)
+{
+    return (struct tunnel_key) {
+        .src = in6_addr_get_mapped_ipv4(&t->src),
+        .dst = in6_addr_get_mapped_ipv4(&t->dst),
+        .teid = htonl(t->teid),
+        .ue = ue ? in6_addr_get_mapped_ipv4(ue) : 0,
+    };
+}
+
+static struct nft_batch *
+batch(void)
+{
+    if (!pending) {
+        pending = nft_begin(nft);
+    }
+    return pending;
+}
+
+static int
+commit(struct nft_batch *b)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    char *what = NULL;
+    int error = nft_commit(b, &what);
+
+    if (error) {
+        metric_inc(&n_errors);
+        VLOG_WARN_RL(&rl, "%s: %s", what ? what : "nftables",
+                     ovs_strerror(error));
+    }
+    free(what);
+    return error;
+}
+
+static int
+commit_pending(void)
+{
+    struct nft_batch *b = pending;
+
+    pending = NULL;
+    return b ? commit(b) : 0;
+}
+
+static int
+ifindex_of(struct rtnl *rtnl, const char *name, int *ifindex, char **what)
+{
+    struct rtnl_link link;
+    int error = rtnl_link_get(rtnl, name, &link);
+
+    if (error) {
+        *what = xasprintf("interface %s", name);
+    } else {
+        *ifindex = link.ifindex;
+    }
+    return error;
+}
+
+static int
+find_links(struct filter_rules *r, char **what)
+{
+    struct rtnl *rtnl;
+    int error = rtnl_open(-1, &rtnl);
+
+    if (error) {
+        *what = xstrdup("rtnetlink socket");
+        return error;
+    }
+    error = ifindex_of(rtnl, r->enb, &r->enb_ifindex, what);
+    if (!error) {
+        error = ifindex_of(rtnl, r->sgw, &r->sgw_ifindex, what);
+    }
+    if (!error) {
+        error = ifindex_of(rtnl, FILTER_ENB_LINK, &r->enb_link_ifindex, what);
+    }
+    for (int i = 0; !error && i < N_QUEUES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, FILTER_QUEUE_LINK, i);
+        error = ifindex_of(rtnl, name, &r->queue_ifindex[i], what);
+    }
+    rtnl_close(rtnl);
+    return error;
+}
+
+static bool
+rules_in_force(const struct filter_rules *r)
+{
+    uint64_t stamp = filter_rules_stamp(r);
+
+    return (!nft_table_exists(nft, &filter_table)
+            && !nft_elem_get(nft, &filter_table, &filter_stamp, &stamp, NULL,
+                             NULL));
+}
+
+static void
+compile_pingers(const struct conf *conf, struct nft_batch *b)
+{
+    nft_set_flush(b, &filter_table, filter_pingers.name);
+    for (size_t i = 0; i < conf->pinger.n_targets; i++) {
+        if (IN6_IS_ADDR_V4MAPPED(&conf->pinger.targets[i])) {
+            ovs_be32 ip = in6_addr_get_mapped_ipv4(&conf->pinger.targets[i]);
+            nft_elem_add(b, &filter_table, &filter_pingers, &ip, NULL, 0);
+        }
+    }
+}
+
+int
+filter_init(const struct conf *conf, char **what)
+{
+    rules = (struct filter_rules) {
+        .enb = conf->s1u.enb,
+        .sgw = conf->s1u.sgw,
+        .evidence_ms = conf->sessions.evidence_seconds * 1000ull,
+    };
+    int error;
+
+    *what = NULL;
+    evidence_ms = rules.evidence_ms;
+    resample_ms = MAX(1000, conf->sessions.idle_seconds * 1000ull / 5);
+    error = find_links(&rules, what);
+    if (error) {
+        return error;
+    }
+    error = nft_open(-1, &nft);
+    if (error) {
+        *what = xstrdup("nftables socket");
+        return error;
+    }
+
+    struct nft_batch *b = nft_begin(nft);
+    if (rules_in_force(&rules)) {
+        VLOG_INFO("adopting the rules that are in force");
+    } else {
+        filter_rules_compile(&rules, b);
+    }
+    compile_pingers(conf, b);
+    filter_rules_compile_hold(&rules, b);
+    error = nft_commit(b, what);
+    if (error) {
+        filter_close();
+        return error;
+    }
+    lease_due = 0;
+    return 0;
+}
+
+void
+filter_close(void)
+{
+    if (pending) {
+        nft_abort(pending);
+        pending = NULL;
+    }
+    nft_close(nft);
+    nft = NULL;
+}
+
+/* Whoever may hold packets must show every LEASE_RENEW_MS that it is well. */
+static void
+renew_lease(void)
+{
+    const uint32_t marks[] = { QUEUE_HOLD_ENB, QUEUE_HOLD_SGW };
+    struct nft_batch *b = batch();
+
+    nft_set_flush(b, &filter_hold_table, filter_lease.name);
+    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+        nft_elem_add(b, &filter_hold_table, &filter_lease, &marks[i], NULL,
+                     LEASE_MS);
+    }
+    lease_due = time_msec() + LEASE_RENEW_MS;
+}
+
+int
+filter_run(void)
+{
+    int error;
+
+    if (!nft) {
+        return 0;
+    }
+    if (time_msec() >= lease_due) {
+        renew_lease();
+    }
+    error = commit_pending();
+    if (!error) {
+        error = failed;
+    }
+    failed = 0;
+    /* A set that is full costs what did not fit, no more. */
+    return error == ENFILE ? 0 : error;
+}
+
+void
+filter_wait(void)
+{
+    if (nft) {
+        poll_timer_wait_until(lease_due);
+        if (pending) {
+            poll_immediate_wake();
+        }
+    }
+}
+
+void
+filter_learned(const struct tunnel *t)
+{
+    struct tunnel_key key = make_key(t, NULL);
+
+    if (!nft) {
+        return;
+    }
+    nft_elem_add(batch(), &filter_table, &filter_learned_set, &key, NULL,
+                 resample_ms);
+    metric_inc(&n_learned);
+}
+
+void
+filter_divert(const struct tunnel *t, const struct in6_addr *ue)
+{
+    struct tunnel_key key = make_key(t, ue);
+
+    if (!nft) {
+        return;
+    }
+    /* Adding does not refresh what is there already. */
+    filter_undivert(t, ue);
+    nft_elem_add(batch(), &filter_table, &filter_divert_set, &key, NULL,
+                 evidence_ms);
+    nft_elem_add(batch(), &filter_table, &filter_bound, &key, NULL,
+                 evidence_ms);
+    metric_inc(&n_diverts);
+}
+
+int
+filter_undivert(const struct tunnel *t, const struct in6_addr *ue)
+{
+    struct tunnel_key key = make_key(t, ue);
+    int error, error2;
+
+    if (!nft) {
+        return ENOTCONN;
+    }
+    error = commit_pending();
+    if (error) {
+        failed = error;         /* For filter_run() to tell. */
+    }
+    error = nft_elem_forget(nft, &filter_table, &filter_divert_set, &key);
+    error2 = nft_elem_forget(nft, &filter_table, &filter_bound, &key);
+    if (error || error2) {
+        failed = error ? error : error2;
+    }
+    return error ? error : error2;
+}
+
+int
+filter_service_set(const struct in6_addr *service_ip)
+{
+    ovs_be32 ip = in6_addr_get_mapped_ipv4(service_ip);
+    struct nft_batch *b;
+
+    if (!nft) {
+        return ENOTCONN;
+    }
+    b = nft_begin(nft);
+    nft_elem_add(b, &filter_table, &filter_services, &ip, NULL, 0);
+    return commit(b);
+}
+
+int
+filter_divert_flush(void)
+{
+    struct nft_batch *b;
+
+    if (!nft) {
+        return ENOTCONN;
+    }
+    b = nft_begin(nft);
+    nft_set_flush(b, &filter_table, filter_divert_set.name);
+    nft_set_flush(b, &filter_table, filter_bound.name);
+    return commit(b);
+}
+
+int
+filter_service_clear(const struct in6_addr *service_ip)
+{
+    ovs_be32 ip = in6_addr_get_mapped_ipv4(service_ip);
+
+    return (nft ? nft_elem_forget(nft, &filter_table, &filter_services, &ip)
+            : ENOTCONN);
+}
+
+struct dump {
+    void (*divert_cb)(const struct tunnel *, const struct in6_addr *, void *);
+    void (*service_cb)(const struct in6_addr *, void *);
+    void *aux;
+};
+
+static void
+divert_dumped(const void *key_, const void *data OVS_UNUSED,
+              uint64_t expires OVS_UNUSED, void *dump_)
+{
+    struct dump *dump = dump_;
+    struct tunnel_key key;
+    struct tunnel t;
+    struct in6_addr ue;
+
+    memcpy(&key, key_, sizeof key);
+    in6_addr_set_mapped_ipv4(&t.src, key.src);
+    in6_addr_set_mapped_ipv4(&t.dst, key.dst);
+    in6_addr_set_mapped_ipv4(&ue, key.ue);
+    t.teid = ntohl(key.teid);
+    dump->divert_cb(&t, &ue, dump->aux);
+}
+
+int
+filter_divert_dump(void (*cb)(const struct tunnel *,
+                              const struct in6_addr *ue, void *aux),
+                   void *aux)
+{
+    struct dump dump = { .divert_cb = cb, .aux = aux };
+
+    return nft_elem_dump(nft, &filter_table, &filter_divert_set,
+                         divert_dumped, &dump);
+}
+
+static void
+service_dumped(const void *key, const void *data OVS_UNUSED,
+               uint64_t expires OVS_UNUSED, void *dump_)
+{
+    struct dump *dump = dump_;
+    struct in6_addr addr;
+    ovs_be32 ip;
+
+    memcpy(&ip, key, sizeof ip);
+    in6_addr_set_mapped_ipv4(&addr, ip);
+    dump->service_cb(&addr, dump->aux);
+}
+
+int
+filter_service_dump(void (*cb)(const struct in6_addr *, void *aux), void *aux)
+{
+    struct dump dump = { .service_cb = cb, .aux = aux };
+
+    return nft_elem_dump(nft, &filter_table, &filter_services,
+                         service_dumped, &dump);
+}
+
+int
+filter_l2_get(const struct in6_addr *src, const struct in6_addr *dst,
+              struct l2_header *l2)
+{
+    ovs_be32 key[2] = { in6_addr_get_mapped_ipv4(src),
+                        in6_addr_get_mapped_ipv4(dst) };
+    int error = (nft ? nft_elem_get(nft, &filter_table, &filter_l2, key,
+                                    l2->bytes, NULL) : ENOTCONN);
+
+    if (!error) {
+        bool tagged = l2->bytes[12] == 0x81 && !l2->bytes[13];
+        l2->len = tagged ? VLAN_ETH_HEADER_LEN : ETH_HEADER_LEN;
+    }
+    return error;
+}
+
+void
+filter_l2_forget(const struct in6_addr *src, const struct in6_addr *dst)
+{
+    ovs_be32 key[2] = { in6_addr_get_mapped_ipv4(src),
+                        in6_addr_get_mapped_ipv4(dst) };
+
+    if (nft) {
+        nft_elem_forget(nft, &filter_table, &filter_l2, key);
+    }
+}
+
+bool
+filter_in_force(void)
+{
+    struct filter_rules now = rules;
+    char *what = NULL;
+    bool same = (!find_links(&now, &what)
+                 && filter_rules_stamp(&now) == filter_rules_stamp(&rules)
+                 && rules_in_force(&rules));
+
+    free(what);
+    return same;
+}
+
+bool
+filter_is_open(void)
+{
+    return nft != NULL;
+}
+
+bool
+filter_endpoint_is_live(void)
+{
+    static long long int asked = LLONG_MIN;
+    static bool live;
+    const uint32_t key = 0;
+
+    if (!nft) {
+        live = false;
+    } else if (time_msec() - LIVE_CHECK_MS >= asked) {
+        asked = time_msec();
+        live = !nft_elem_get(nft, &filter_table, &filter_live, &key, NULL,
+                             NULL);
+    }
+    return live;
+}

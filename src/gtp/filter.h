@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_FILTER_H
+#define TOF_FILTER_H 1
+
+/* GTP Filter: which packets on S1-U are switched, copied, held or diverted.
+ *
+ * Place in the flow: first of all.  nftables chains at the ingress of both
+ * S1-U adapters look at every packet; what is copied or held goes by veth to
+ * the learn namespace and its queues (nfq.c), what is diverted by veth to the
+ * tunnel endpoints.  agent.c tells which tunnels are learned, endpoint_ovs.c
+ * which bearers and services are diverted.
+ *
+ * Two tables.  "netdev tof" survives tofd: it switches, copies, and diverts
+ * proved bearers for as long as the kernel itself sees Open vSwitch alive
+ * (set "live", kept by heartbeat frames) and the UE not silent (timeouts of
+ * set "divert").  "netdev tof_hold" belongs to tofd's socket and dies with it,
+ * and each of its rules needs the set "lease", which tofd renews: without
+ * them, what would be held is switched.
+ *
+ * Filter rules 1 to 10 are those of doc/ARCHITECTURE.md.  Outer IPv4; other
+ * packets are switched. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tunnel.h"
+
+struct conf;
+
+/* Queues in the learn namespace, one a purpose; also the mark of a packet to
+ * be held. */
+enum filter_queue {
+    QUEUE_COPY_ENB,
+    QUEUE_COPY_SGW,
+    QUEUE_HOLD_ENB,
+    QUEUE_HOLD_SGW,
+    N_QUEUES
+};
+
+/* Names of our own interfaces beside the S1-U adapters. */
+#define FILTER_ENB_LINK "tof-enb"       /* Its peer is OVS's port. */
+#define FILTER_SGW_LINK "tof-sgw"
+#define FILTER_QUEUE_LINK "tof-q%d"     /* Its peer is q%d in tof-learn. */
+
+/* Ethernet header of a path between two outer addresses. */
+struct l2_header {
+    uint8_t bytes[18];
+    uint8_t len;                /* 14, or 18 with a VLAN tag. */
+};
+
+/* Puts the tables in force, or adopts those that an earlier tofd left.  All
+ * links must exist.  Returns 0 or a positive errno value with '*what'
+ * (malloc'd). */
+int filter_init(const struct conf *, char **what);
+void filter_close(void);        /* Diversion goes on without us. */
+
+/* Commits what the calls below have gathered, and renews the lease. */
+int filter_run(void);
+void filter_wait(void);
+
+/* Stops copies of 'tunnel' for a while: a later packet of it is copied again,
+ * which shows that it is alive. */
+void filter_learned(const struct tunnel *tunnel);
+
+/* Diverts service packets of 'uplink' with inner source 'ue', from the next
+ * filter_run() on and until the UE has been silent for the evidence time.
+ * filter_undivert() is in force when it returns. */
+void filter_divert(const struct tunnel *uplink, const struct in6_addr *ue);
+int filter_undivert(const struct tunnel *uplink, const struct in6_addr *ue);
+
+/* Diverts no bearer any more. */
+int filter_divert_flush(void);
+
+/* In force when they return 0. */
+int filter_service_set(const struct in6_addr *service_ip);
+int filter_service_clear(const struct in6_addr *service_ip);
+
+/* What is in force, for the check at start. */
+int filter_divert_dump(void (*cb)(const struct tunnel *,
+                                  const struct in6_addr *ue, void *aux),
+                       void *aux);
+int filter_service_dump(void (*cb)(const struct in6_addr *, void *aux),
+                        void *aux);
+
+/* Ethernet header seen lately on packets from 'src' to 'dst', from the map that
+ * the kernel fills.  ENOENT if none was seen. */
+int filter_l2_get(const struct in6_addr *src, const struct in6_addr *dst,
+                  struct l2_header *);
+/* Has the kernel note it anew. */
+void filter_l2_forget(const struct in6_addr *src, const struct in6_addr *dst);
+
+/* True if all links and tables are still those that filter_init() found or
+ * made. */
+bool filter_in_force(void);
+
+/* Between filter_init() and filter_close(): the calls above do nothing, or
+ * return ENOTCONN, at other times. */
+bool filter_is_open(void);
+
+/* True if heartbeats through Open vSwitch reach the filter. */
+bool filter_endpoint_is_live(void);
+
+#endif /* gtp/filter.h */

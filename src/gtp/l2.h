@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_L2_H
+#define TOF_L2_H 1
+
+/* Ethernet headers by pair of outer addresses: what a packet that is put back
+ * on the wire, or built, has to carry.
+ *
+ * Place in the flow: the filter notes headers in a map of the kernel's as
+ * packets are copied or held; agent.c calls l2_seen() for each of them; wire.c
+ * and path.c take what is known from l2_get(). */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "filter.h"
+
+/* Called when the header of a pair that was known has changed. */
+typedef void l2_changed_cb(const struct in6_addr *src,
+                           const struct in6_addr *dst,
+                           const struct l2_header *);
+
+void l2_init(l2_changed_cb *);
+void l2_destroy(void);
+
+/* A packet from 'src' to 'dst' has just passed the filter, sent by MAC address
+ * 'src_mac' (6 bytes, or NULL if not known). */
+void l2_seen(const struct in6_addr *src, const struct in6_addr *dst,
+             const uint8_t *src_mac);
+
+/* Returns false if no header has ever been seen. */
+bool l2_get(const struct in6_addr *src, const struct in6_addr *dst,
+            struct l2_header *);
+
+#endif /* gtp/l2.h */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_NFQ_H
+#define TOF_NFQ_H 1
+
+/* The learn namespace and its queues.
+ *
+ * Place in the flow: what the GTP Filter copies or holds comes by veth into
+ * the namespace "tof-learn", whose only rules put it into NFQUEUE number
+ * enum filter_queue; from there nfq.c hands it to agent.c.  Every packet gets
+ * the verdict to drop at once: a copy has served, and of a held one the agent
+ * has the bytes. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "filter.h"
+
+struct nfq_packet {
+    enum filter_queue queue;
+    const uint8_t *ip;          /* From the outer IP header on. */
+    size_t len;
+    const uint8_t *src_mac;     /* 6 bytes, or NULL. */
+};
+typedef void nfq_cb(const struct nfq_packet *);
+
+/* Makes namespace, veths (MTU 'mtu') and rules, or adopts them, and binds the
+ * queues.  Returns 0 or a positive errno value with '*what' (malloc'd). */
+int queues_init(unsigned int mtu, nfq_cb *, char **what);
+void queues_close(void);
+
+/* Handles at most a fixed number of packets of each queue: held ones first. */
+void queues_run(void);
+void queues_wait(void);
+
+#endif /* gtp/nfq.h */

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Ethernet headers of built packets: see path.h.  endpoint_ovs.c asks for a
+ * path before it uses it. */
+
+#include <config.h>
+
+#include "path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "l2.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
+#include "ovs/ofctl.h"
+#include "packets.h"
+#include "util.h"
+
+#define COOKIE_PATH (UINT64_C(2) << 32)
+
+struct path {
+    struct hmap_node node;
+    struct in6_addr src, dst;
+    enum path_side side;
+    struct l2_header l2;
+    uint32_t number;            /* Low half of the cookie. */
+};
+
+static struct hmap paths;
+static struct ofctl *ofctl;
+static ofp_port_t side_ports[2];
+
+void
+path_init(struct ofctl *br_gtp)
+{
+    hmap_init(&paths);
+    ofctl = br_gtp;
+}
+
+void
+path_destroy(void)
+{
+    struct path *p;
+
+    HMAP_FOR_EACH_POP (p, node, &paths) {
+        free(p);
+    }
+    hmap_destroy(&paths);
+}
+
+/* Depends on the addresses alone, so that a restarted tofd gives a path's
+ * flow the same cookie and finds it as it should be. */
+static uint32_t
+hash_pair(const struct in6_addr *src, const struct in6_addr *dst)
+{
+    return hash_bytes(dst, sizeof *dst, hash_bytes(src, sizeof *src, 0));
+}
+
+static struct path *
+find(const struct in6_addr *src, const struct in6_addr *dst)
+{
+    struct path *p;
+
+    HMAP_FOR_EACH_WITH_HASH (p, node, hash_pair(src, dst), &paths) {
+        if (IN6_ARE_ADDR_EQUAL(&p->src, src)
+            && IN6_ARE_ADDR_EQUAL(&p->dst, dst)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static bool
+number_taken(uint32_t number)
+{
+    const struct path *p;
+
+    HMAP_FOR_EACH (p, node, &paths) {
+        if (p->number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+compile(const struct path *p)
+{
+    const uint8_t *l2 = p->l2.bytes;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    if (!side_ports[p->side]) {
+        return;
+    }
+    ds_put_cstr(&ds, "table=0,priority=100,in_port=LOCAL,ip,nw_src=");
+    ipv6_format_mapped(&p->src, &ds);
+    ds_put_cstr(&ds, ",nw_dst=");
+    ipv6_format_mapped(&p->dst, &ds);
+    ds_put_format(&ds, ",actions=set_field:"ETH_ADDR_FMT"->eth_dst,"
+                  "set_field:"ETH_ADDR_FMT"->eth_src,",
+                  l2[0], l2[1], l2[2], l2[3], l2[4], l2[5],
+                  l2[6], l2[7], l2[8], l2[9], l2[10], l2[11]);
+    if (p->l2.len == VLAN_ETH_HEADER_LEN) {
+        unsigned int tci = l2[14] << 8 | l2[15];
+        ds_put_format(&ds, "push_vlan:0x8100,set_field:%u->vlan_vid,"
+                      "set_field:%u->vlan_pcp,",
+                      (tci & VLAN_VID_MASK) | 0x1000, tci >> 13);
+    }
+    ds_put_format(&ds, "output:%"PRIu32"\n", side_ports[p->side]);
+    ofctl_set(ofctl, COOKIE_PATH + p->number, ds_cstr(&ds));
+    ds_destroy(&ds);
+}
+
+void
+path_ports(ofp_port_t enb, ofp_port_t sgw)
+{
+    const struct path *p;
+
+    side_ports[PATH_TO_ENB] = enb;
+    side_ports[PATH_TO_SGW] = sgw;
+    HMAP_FOR_EACH (p, node, &paths) {
+        compile(p);
+    }
+}
+
+void
+path_use(const struct in6_addr *src, const struct in6_addr *dst,
+         enum path_side side)
+{
+    struct l2_header l2;
+
+    if (!find(src, dst) && l2_get(src, dst, &l2)) {
+        uint32_t hash = hash_pair(src, dst);
+        struct path *p = xmalloc(sizeof *p);
+
+        *p = (struct path) { .src = *src, .dst = *dst, .side = side,
+                             .l2 = l2, .number = hash };
+        while (number_taken(p->number)) {
+            p->number++;
+        }
+        hmap_insert(&paths, &p->node, hash);
+        compile(p);
+    }
+}
+
+void
+path_changed(const struct in6_addr *src, const struct in6_addr *dst,
+             const struct l2_header *l2)
+{
+    struct path *p = find(src, dst);
+
+    if (p) {
+        p->l2 = *l2;
+        compile(p);
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_PATH_H
+#define TOF_PATH_H 1
+
+/* Paths: pairs of outer addresses between which built packets travel.  Each
+ * has one flow in br-gtp that writes the Ethernet header which the packets of
+ * that pair carry on the wire, and outputs to the right side. */
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+#include "openvswitch/ofp-port.h"
+
+struct l2_header;
+struct ofctl;
+
+enum path_side { PATH_TO_ENB, PATH_TO_SGW };
+
+void path_init(struct ofctl *br_gtp);
+void path_destroy(void);
+
+/* Port numbers of either side; they may change. */
+void path_ports(ofp_port_t enb, ofp_port_t sgw);
+
+/* Makes sure that there is a flow for packets from 'src' to 'dst', if an
+ * Ethernet header has been seen for them. */
+void path_use(const struct in6_addr *src, const struct in6_addr *dst,
+              enum path_side);
+
+/* The Ethernet header of that pair has changed: its flow, if there is one,
+ * follows. */
+void path_changed(const struct in6_addr *src, const struct in6_addr *dst,
+                  const struct l2_header *);
+
+#endif /* gtp/path.h */

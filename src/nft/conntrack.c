@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Deletes conntrack entries, over ctnetlink.
+ *
+ * Place in the flow: nat.c calls this when a service goes or gets another
+ * application, since the flows that are there would keep their address
+ * translation, and before a bearer's id is used again, since flows that carry
+ * the old bearer's mark would be sent to the new one.
+ *
+ * By mark, the kernel does it in one request.  By address, what
+ * matches is dumped, and deleted one by one, with its id so that an entry that
+ * has taken its place in between stays. */
+
+#define _GNU_SOURCE 1
+
+#include "nft/conntrack.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <linux/netlink.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+
+#include <libmnl/libmnl.h>
+
+#include "net/rtnl.h"
+
+struct conntrack {
+    struct mnl_socket *nl;
+    uint32_t seq;
+};
+
+/* What to delete one entry: its original tuple, zone and id, as attributes. */
+struct victim {
+    struct victim *next;
+    uint8_t family;
+    size_t len;
+    char attrs[];
+};
+
+static int
+open_socket(void *ct_)
+{
+    struct conntrack *ct = ct_;
+    int on = 1;
+
+    ct->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (!ct->nl || mnl_socket_bind(ct->nl, 0, MNL_SOCKET_AUTOPID)) {
+        return errno;
+    }
+    mnl_socket_setsockopt(ct->nl, NETLINK_CAP_ACK, &on, sizeof on);
+    return 0;
+}
+
+int
+conntrack_open(int netns_fd, struct conntrack **ctp)
+{
+    struct conntrack *ct = calloc(1, sizeof *ct);
+    int error;
+
+    *ctp = NULL;
+    if (!ct) {
+        return ENOMEM;
+    }
+    error = netns_call(netns_fd, open_socket, ct);
+    if (error) {
+        conntrack_close(ct);
+        return error;
+    }
+    *ctp = ct;
+    return 0;
+}
+
+void
+conntrack_close(struct conntrack *ct)
+{
+    if (ct) {
+        if (ct->nl) {
+            mnl_socket_close(ct->nl);
+        }
+        free(ct);
+    }
+}
+
+static struct nlmsghdr *
+start(struct conntrack *ct, char *buf, int type, int family, uint16_t flags)
+{
+    struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+    struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(nlh, sizeof *nfg);
+
+    nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | type;
+    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+    nlh->nlmsg_seq = ++ct->seq;
+    nfg->nfgen_family = family;
+    nfg->version = NFNETLINK_V0;
+    return nlh;
+}
+
+/* Sends 'nlh' and passes answers to 'cb' up to the last one. */
+static int
+talk(struct conntrack *ct, const struct nlmsghdr *nlh, mnl_cb_t cb, void *aux)
+{
+    char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+    int fd = mnl_socket_get_fd(ct->nl);
+    int run;
+
+    /* What is left of an answer that was given up. */
+    while (recv(fd, buf, sizeof buf, MSG_DONTWAIT) >= 0 || errno == EINTR) {
+        continue;
+    }
+    while (mnl_socket_sendto(ct->nl, nlh, nlh->nlmsg_len) < 0) {
+        if (errno != EINTR) {
+            return errno;
+        }
+    }
+    do {
+        ssize_t n;
+
+        do {
+            n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
+        } while (n < 0 && errno == EINTR);
+        if (n < 0) {
+            return errno == EAGAIN ? EIO : errno;
+        }
+        run = mnl_cb_run(buf, n, ct->seq, 0, cb, aux);
+    } while (run > MNL_CB_STOP);
+    return run < 0 ? errno : 0;
+}
+
+/* Whether the destination address in the tuple 'tuple' is 'addr'. */
+static bool
+tuple_goes_to(const struct nlattr *tuple, const struct in6_addr *addr)
+{
+    bool ipv4 = IN6_IS_ADDR_V4MAPPED(addr);
+    const uint8_t *bytes = addr->s6_addr + (ipv4 ? 12 : 0);
+    size_t len = ipv4 ? 4 : 16;
+    const struct nlattr *ip, *attr;
+
+    mnl_attr_for_each_nested(ip, tuple) {
+        if (mnl_attr_get_type(ip) != CTA_TUPLE_IP) {
+            continue;
+        }
+        mnl_attr_for_each_nested(attr, ip) {
+            if (mnl_attr_get_type(attr) == (ipv4 ? CTA_IP_V4_DST
+                                            : CTA_IP_V6_DST)
+                && mnl_attr_get_payload_len(attr) == len
+                && !memcmp(mnl_attr_get_payload(attr), bytes, len)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+struct search {
+    uint16_t type;              /* CTA_TUPLE_ORIG or CTA_TUPLE_REPLY. */
+    const struct in6_addr *addr;
+    bool (*dead)(uint32_t mark);        /* If nonnull, asked instead. */
+    struct victim *victims;
+};
+
+static bool
+is_wanted(const struct search *search, const struct nlattr *attr)
+{
+    if (search->dead) {
+        uint32_t mark;
+
+        if (mnl_attr_get_type(attr) != CTA_MARK) {
+            return false;
+        }
+        mark = ntohl(mnl_attr_get_u32(attr));
+        return mark && search->dead(mark);
+    }
+    return mnl_attr_get_type(attr) == search->type
+           && tuple_goes_to(attr, search->addr);
+}
+
+static int
+search_cb(const struct nlmsghdr *nlh, void *search_)
+{
+    struct search *search = search_;
+    const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+    const struct nlattr *attr;
+    struct victim *victim;
+    bool match = false;
+
+    mnl_attr_for_each(attr, nlh, sizeof *nfg) {
+        match = match || is_wanted(search, attr);
+    }
+    if (!match) {
+        return MNL_CB_OK;
+    }
+
+    victim = malloc(sizeof *victim + nlh->nlmsg_len);
+    if (!victim) {
+        errno = ENOMEM;
+        return MNL_CB_ERROR;
+    }
+    victim->next = search->victims;
+    search->victims = victim;
+    victim->family = nfg->nfgen_family;
+    victim->len = 0;
+    mnl_attr_for_each(attr, nlh, sizeof *nfg) {
+        int type = mnl_attr_get_type(attr);
+
+        if (type == CTA_TUPLE_ORIG || type == CTA_ZONE || type == CTA_ID) {
+            memcpy(victim->attrs + victim->len, attr, attr->nla_len);
+            victim->len += MNL_ALIGN(attr->nla_len);
+        }
+    }
+    return MNL_CB_OK;
+}
+
+/* Deletes 'victim' and frees it. */
+static int
+delete_victim(struct conntrack *ct, struct victim *victim)
+{
+    char buf[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct nlmsghdr *nlh = start(ct, buf, IPCTNL_MSG_CT_DELETE,
+                                 victim->family, 0);
+    int error = EMSGSIZE;
+
+    if (nlh->nlmsg_len + victim->len <= sizeof buf) {
+        memcpy(buf + nlh->nlmsg_len, victim->attrs, victim->len);
+        nlh->nlmsg_len += victim->len;
+        error = talk(ct, nlh, NULL, NULL);
+    }
+    free(victim);
+    return error == ENOENT ? 0 : error;
+}
+
+/* Asks the kernel (5.8 or later) to dump only entries whose tuple 'type' goes
+ * to the IPv4 address 'addr'.  An older one dumps all: search_cb() looks for
+ * itself. */
+static void
+put_filter(struct nlmsghdr *nlh, uint16_t type, const struct in6_addr *addr)
+{
+    enum { FILTER_IP_DST = 1 << 1 };    /* The kernel's CTA_FILTER_FLAG(). */
+    bool orig = type == CTA_TUPLE_ORIG;
+    struct nlattr *tuple = mnl_attr_nest_start(nlh, type);
+    struct nlattr *nest = mnl_attr_nest_start(nlh, CTA_TUPLE_IP);
+
+    mnl_attr_put(nlh, CTA_IP_V4_DST, 4, addr->s6_addr + 12);
+    mnl_attr_nest_end(nlh, nest);
+    mnl_attr_nest_end(nlh, tuple);
+    nest = mnl_attr_nest_start(nlh, CTA_FILTER);
+    mnl_attr_put_u32(nlh, CTA_FILTER_ORIG_FLAGS, orig ? FILTER_IP_DST : 0);
+    mnl_attr_put_u32(nlh, CTA_FILTER_REPLY_FLAGS, orig ? 0 : FILTER_IP_DST);
+    mnl_attr_nest_end(nlh, nest);
+}
+
+/* Deletes what the dump 'nlh' shows and 'search' wants. */
+static int
+search_and_delete(struct conntrack *ct, const struct nlmsghdr *nlh,
+                  struct search *search)
+{
+    int error = talk(ct, nlh, search_cb, search);
+
+    while (search->victims) {
+        struct victim *victim = search->victims;
+        int error2;
+
+        search->victims = victim->next;
+        error2 = delete_victim(ct, victim);
+        error = error ? error : error2;
+    }
+    return error;
+}
+
+/* Deletes the entries whose tuple 'type' goes to 'addr'. */
+static int
+flush_tuple(struct conntrack *ct, uint16_t type, const struct in6_addr *addr)
+{
+    char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct search search = { .type = type, .addr = addr };
+    bool ipv4 = IN6_IS_ADDR_V4MAPPED(addr);
+    struct nlmsghdr *nlh = start(ct, buf, IPCTNL_MSG_CT_GET,
+                                 ipv4 ? AF_INET : AF_INET6, NLM_F_DUMP);
+
+    /* For IPv6, Linux (6.18) does it the wrong way round. */
+    if (ipv4) {
+        put_filter(nlh, type, addr);
+    }
+    return search_and_delete(ct, nlh, &search);
+}
+
+int
+conntrack_flush_marks(struct conntrack *ct, bool (*dead)(uint32_t mark))
+{
+    char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct search search = { .dead = dead };
+    struct nlmsghdr *nlh = start(ct, buf, IPCTNL_MSG_CT_GET, AF_UNSPEC,
+                                 NLM_F_DUMP);
+
+    return search_and_delete(ct, nlh, &search);
+}
+
+int
+conntrack_flush_service(struct conntrack *ct, const struct in6_addr *addr)
+{
+    int error = flush_tuple(ct, CTA_TUPLE_ORIG, addr);
+
+    return error ? error : flush_tuple(ct, CTA_TUPLE_REPLY, addr);
+}

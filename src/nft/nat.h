@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_NAT_H
+#define TOF_NAT_H 1
+
+/* NAT: the namespace in which service IPs become application IPs.
+ *
+ * Place in the flow: br-tof's port "tof-ue" is the peer of ue0 in here;
+ * decapsulated packets come in with source MAC 02:00:<bearer id> and
+ * destination MAC 02:00:00:00:<address space>, are DNATed and routed to the
+ * Apps adapter; answers leave ue0 with destination MAC 02:00:<bearer id>, by
+ * way of the conntrack mark.  What is set up survives tofd. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf;
+
+/* Namespace, ue0 <-> 'ue_port' (in tofd's namespace), Apps adapter (moved
+ * in), addresses, routes, and the nftables table.  Adopts what is there.
+ * 'mtu' is S1-U's; ue0 and its peer get it, the routes to UEs less by the
+ * outer headers.  Returns 0 or a positive errno value with '*what' (malloc'd)
+ * naming what failed; then nothing that it made is left. */
+int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
+             char **what);
+
+/* Puts a service in or replaces its application; takes one out and flushes
+ * the conntrack entries of its flows.  All return 0 or a positive errno
+ * value, once in force. */
+int nat_service_set(const struct in6_addr *service_ip,
+                    const struct in6_addr *application_ip);
+int nat_service_clear(const struct in6_addr *service_ip);
+
+/* What is in force, for the check at start. */
+int nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
+                                const struct in6_addr *application_ip,
+                                void *aux), void *aux);
+
+/* Deletes the conntrack entries of bearers that are gone, so that nobody gets
+ * their answers when an identifier is used again.  Walks the whole table
+ * once. */
+int nat_flush_bearers(bool (*gone)(uint32_t bearer_id));
+
+void nat_close(void);
+
+#endif /* nft/nat.h */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_NAT_PRIVATE_H
+#define TOF_NAT_PRIVATE_H 1
+
+/* What nat.c (the namespace), nat_service.c (what is translated) and
+ * nat_rules.c (the rules) share. */
+
+#include <stdbool.h>
+
+#include "nft/nft.h"
+
+struct conntrack;
+
+/* The namespace, once nat_init() has succeeded. */
+struct nat {
+    bool open;
+    int netns;                  /* File descriptor. */
+    struct nft *nft;
+    struct conntrack *ct;
+};
+extern struct nat nat;
+
+/* The device towards the UEs, in the namespace. */
+#define NAT_UE "ue0"
+
+/* inet: tracking, translation, forwarding.  netdev: ue0's own hooks. */
+extern const struct nft_table nat_inet, nat_netdev;
+
+/* Maps of nat_inet: service to application, and application to the service
+ * that its own connections seem to come from.  By family: [0] IPv4, [1]
+ * IPv6. */
+extern const struct nft_set nat_services[2], nat_apps[2];
+
+/* Puts all into the batch: tables, maps, chains, rules.  What is there stays,
+ * the maps with what is in them, except for the rules, which are replaced. */
+void nat_rules(struct nft_batch *, bool may_connect);
+
+#endif /* nft/nat_private.h */

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* tofctl: the TOF's REST API for people and scripts.
+ *
+ *     command line -> HTTP request (libcurl) -> JSON answer (jansson) -> table
+ *
+ * A program of its own, which shares nothing with tofd but the API of
+ * swagger/tof.yaml.  Each command is a row of 'commands' below: a function
+ * that makes one request, or several for a list that comes by pages, and
+ * shows the answer by way of tofctl_table.c.  With -j the answer is printed
+ * as JSON instead. */
+
+#include <config.h>
+
+#include <curl/curl.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tofctl_table.h"
+
+#define DEFAULT_URL "http://127.0.0.1:8080"
+#define TOKEN_MAX 4096
+#define CURSOR_MAX 64
+#define CONNECT_SECONDS 5L
+#define ANSWER_SECONDS 120L
+
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONNECT = 3 };
+
+static CURL *curl;
+static const char *url_option;  /* As the user gave it. */
+static const char *base_url;
+static char curl_error[CURL_ERROR_SIZE];
+static struct curl_slist *headers;
+static bool raw_json;
+
+static void __attribute__((format(printf, 2, 3), noreturn))
+die(int status, const char *format, ...)
+{
+    va_list args;
+
+    fputs("tofctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(status);
+}
+
+/* Requests. */
+
+struct answer {
+    long status;
+    char *text;                 /* Null-terminated. */
+    size_t len;
+    char cursor[CURSOR_MAX];    /* X-Next-Cursor, or "". */
+};
+
+static size_t
+take_text(char *data, size_t size, size_t n, void *answer_)
+{
+    struct answer *answer = answer_;
+    size_t len = size * n;
+    char *text = realloc(answer->text, answer->len + len + 1);
+
+    if (!text) {
+        return 0;
+    }
+    memcpy(text + answer->len, data, len);
+    answer->text = text;
+    answer->len += len;
+    text[answer->len] = '\0';
+    return len;
+}
+
+static size_t
+take_header(char *data, size_t size, size_t n, void *answer_)
+{
+    static const char name[] = "X-Next-Cursor: ";
+    const size_t name_len = sizeof name - 1;
+    struct answer *answer = answer_;
+    size_t len = size * n;
+
+    if (len > name_len && !strncasecmp(data, name, name_len)) {
+        snprintf(answer->cursor, sizeof answer->cursor, "%.*s",
+                 (int) (len - name_len), data + name_len);
+        answer->cursor[strcspn(answer->cursor, "\r\n")] = '\0';
+    }
+    return len;
+}
+
+/* Ends the program with what a refusal says. */
+static void __attribute__((noreturn))
+refused(const struct answer *answer)
+{
+    json_t *problem = json_loads(answer->text, 0, NULL);
+    const char *detail = json_string_value(json_object_get(problem,
+                                                           "detail"));
+
+    if (detail) {
+        die(EXIT_REFUSED, "%s", detail);
+    }
+    die(EXIT_REFUSED, "HTTP status %ld", answer->status);
+}
+
+/* Does what the API calls 'method' on 'path'.  Returns only if it has been
+ * done; the caller frees answer->text. */
+static void
+request(const char *method, const char *path, const char *body,
+        struct answer *answer)
+{
+    char *url = format_text("%s%s", base_url, path);
+    CURLcode code;
+
+    *answer = (struct answer) { .text = calloc(1, 1) };
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(curl, CURLOPT_POST, body ? 1L : 0L);
+    if (!body) {
+        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
+    code = curl_easy_perform(curl);
+    if (code) {
+        die(code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
+            ? EXIT_USAGE : EXIT_CONNECT, "%s: %s", url_option,
+            curl_error[0] ? curl_error : curl_easy_strerror(code));
+    }
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    if (answer->status != 200) {
+        refused(answer);
+    }
+    free(url);
+}
+
+/* "PREFIX/WORD", with the word percent-encoded. */
+static char *
+make_path(const char *prefix, const char *word)
+{
+    char *escaped = curl_easy_escape(curl, word, 0);
+    char *path = format_text("%s%s", prefix, escaped);
+
+    curl_free(escaped);
+    return path;
+}
+
+static json_t *
+parse(const struct answer *answer)
+{
+    json_error_t error;
+    json_t *json = json_loadb(answer->text, answer->len, 0, &error);
+
+    if (!json) {
+        die(EXIT_CONNECT, "%s: not a TOF: %s", url_option, error.text);
+    }
+    return json;
+}
+
+/* GETs 'path'.  The caller owns what it returns. */
+static json_t *
+get(const char *path)
+{
+    struct answer answer;
+    json_t *json;
+
+    request("GET", path, NULL, &answer);
+    json = parse(&answer);
+    free(answer.text);
+    return json;
+}
+
+/* If -j was given prints 'json' and returns true. */
+static bool
+print_raw(const json_t *json)
+{
+    if (raw_json) {
+        json_dumpf(json, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
+    return raw_json;
+}
+
+/* Commands. */
+
+static void
+show_status(char *args[] __attribute__((unused)))
+{
+    json_t *status = get("/status");
+    const json_t *bearers = json_object_get(status, "bearers");
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    if (!print_raw(status)) {
+        table_row("PART", "READY", "DETAIL", NULL);
+        json_array_foreach (json_object_get(status, "parts"), i, value) {
+            table_row(text_of(value, "name"), text_of(value, "ready"),
+                      text_of(value, "detail"), NULL);
+        }
+        table_print();
+        putchar('\n');
+        json_object_foreach (json_object_get(status, "facts"), key, value) {
+            printf("%s: %s\n", key, json_string_value(value));
+        }
+        printf("sessions: %s; bearers: %s established, %s stale, "
+               "%s embryonic\n", text_of(status, "sessions"),
+               text_of(bearers, "established"), text_of(bearers, "stale"),
+               text_of(bearers, "embryonic"));
+    }
+    json_decref(status);
+}
+
+static void
+show_health(char *args[] __attribute__((unused)))
+{
+    json_t *health = get("/healthz");
+
+    if (!print_raw(health)) {
+        puts(text_of(health, "status"));
+    }
+    json_decref(health);
+}
+
+static void
+add_service_row(const json_t *service)
+{
+    json_t *function;
+    char *chain = format_text("%s", "");
+    size_t i;
+
+    json_array_foreach (json_object_get(service, "chain"), i, function) {
+        char *longer = format_text("%s%s%s", chain, i ? "," : "",
+                                   json_string_value(function));
+        free(chain);
+        chain = longer;
+    }
+    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
+              text_of(service, "applicationIP"), i ? chain : "-", NULL);
+    free(chain);
+}
+
+static void
+show_services(char *args[] __attribute__((unused)))
+{
+    json_t *services = get("/service");
+    json_t *service;
+    size_t i;
+
+    if (!print_raw(services)) {
+        table_row("NAME", "SERVICE IP", "APPLICATION IP", "CHAIN", NULL);
+        json_array_foreach (services, i, service) {
+            add_service_row(service);
+        }
+        table_print();
+    }
+    json_decref(services);
+}
+
+/* Sends the service that 'words' spell, and shows what the TOF made of it. */
+static void
+send_service(const char *method, const char *path, char *words[])
+{
+    json_t *service = json_pack("{ss ss ss}", "name", words[0], "serviceIP",
+                                words[1], "applicationIP", words[2]);
+    struct answer answer;
+    char *body;
+
+    if (!service) {
+        die(EXIT_USAGE, "the arguments must be UTF-8");
+    }
+    if (words[3]) {
+        json_t *chain = json_array();
+
+        for (words += 3; *words; words++) {
+            json_array_append_new(chain, json_string(*words));
+        }
+        json_object_set_new(service, "chain", chain);
+    }
+    body = json_dumps(service, JSON_COMPACT);
+    json_decref(service);
+    request(method, path, body, &answer);
+    service = parse(&answer);
+    if (!print_raw(service)) {
+        add_service_row(service);
+        table_print();
+    }
+    json_decref(service);
+    free(answer.text);
+    free(body);
+}
+
+static void
+add_service(char *args[])
+{
+    send_service("POST", "/service", args);
+}
+
+static void
+set_service(char *args[])
+{
+    char *path = make_path("/service/", args[0]);
+
+    send_service("PUT", path, args);
+    free(path);
+}
+
+static void
+delete_at(const char *prefix, const char *word)
+{
+    char *path = make_path(prefix, word);
+    struct answer answer;
+
+    request("DELETE", path, NULL, &answer);
+    free(answer.text);
+    free(path);
+}
+
+static void
+delete_service(char *args[])
+{
+    delete_at("/service/", args[0]);
+}
+
+static void
+purge_session(char *args[])
+{
+    delete_at("/session/", args[0]);
+}
+
+/* One row for each bearer; the session itself is in the first of them. */
+static void
+add_session_rows(const json_t *session)
+{
+    json_t *bearer;
+    size_t i;
+
+    json_array_foreach (json_object_get(session, "bearers"), i, bearer) {
+        const json_t *up = json_object_get(bearer, "uplink");
+        const json_t *down = json_object_get(bearer, "downlink");
+
+        table_row(i ? "" : text_of(session, "id"),
+                  i ? "" : text_of(session, "ue"),
+                  i ? "" : text_of(session, "state"),
+                  i ? "" : text_of(session, "evidenceAge"),
+                  text_of(up, "enb"), text_of(up, "sgw"),
+                  text_of(up, "teid"), text_of(down, "teid"), NULL);
+    }
+}
+
+static void
+add_session_heading(void)
+{
+    table_row("ID", "UE", "STATE", "AGE", "ENB", "SGW", "UP TEID",
+              "DOWN TEID", NULL);
+}
+
+/* All pages of GET /session. */
+static json_t *
+get_sessions(const char *ue)
+{
+    char *filter = make_path("/session?limit=10000&ue=", ue ? ue : "");
+    json_t *sessions = json_array();
+    struct answer answer = { .cursor = "" };
+
+    do {
+        char *path = format_text("%s&cursor=%s", filter, answer.cursor);
+        json_t *page;
+
+        request("GET", path, NULL, &answer);
+        page = parse(&answer);
+        json_array_extend(sessions, page);
+        json_decref(page);
+        free(answer.text);
+        free(path);
+    } while (answer.cursor[0]);
+    free(filter);
+    return sessions;
+}
+
+static void
+show_sessions(char *args[])
+{
+    json_t *sessions = get_sessions(args[0]);
+    json_t *session;
+    size_t i;
+
+    if (!print_raw(sessions)) {
+        add_session_heading();
+        json_array_foreach (sessions, i, session) {
+            add_session_rows(session);
+        }
+        table_print();
+    }
+    json_decref(sessions);
+}
+
+static void
+show_session(char *args[])
+{
+    char *path = make_path("/session/", args[0]);
+    json_t *session = get(path);
+    const json_t *counters = json_object_get(session, "counters");
+
+    if (!print_raw(session)) {
+        add_session_heading();
+        add_session_rows(session);
+        table_print();
+        printf("\nto applications: %s packets, %s bytes\n"
+               "to the UE: %s packets, %s bytes\n",
+               text_of(counters, "packetsUp"), text_of(counters, "bytesUp"),
+               text_of(counters, "packetsDown"),
+               text_of(counters, "bytesDown"));
+    }
+    json_decref(session);
+    free(path);
+}
+
+static void
+show_peers(char *args[] __attribute__((unused)))
+{
+    json_t *peers = get("/peer");
+    json_t *peer;
+    size_t i;
+
+    if (!print_raw(peers)) {
+        table_row("ADDRESS", "ROLE", "BEARERS", NULL);
+        json_array_foreach (peers, i, peer) {
+            table_row(text_of(peer, "address"), text_of(peer, "role"),
+                      text_of(peer, "bearers"), NULL);
+        }
+        table_print();
+    }
+    json_decref(peers);
+}
+
+static void
+show_metrics(char *args[] __attribute__((unused)))
+{
+    struct answer answer;
+
+    request("GET", "/metrics", NULL, &answer);
+    fputs(answer.text, stdout);
+    free(answer.text);
+}
+
+static const struct command {
+    const char *name, *args;
+    int min, max;
+    void (*run)(char *args[]);
+} commands[] = {
+    { "status", "", 0, 0, show_status },
+    { "health", "", 0, 0, show_health },
+    { "services", "", 0, 0, show_services },
+    { "sessions", " [UE]", 0, 1, show_sessions },
+    { "session", " ID", 1, 1, show_session },
+    { "peers", "", 0, 0, show_peers },
+    { "metrics", "", 0, 0, show_metrics },
+    { "add", " NAME SERVICE_IP APP_IP [FUNCTION...]", 3, 11, add_service },
+    { "set", " NAME SERVICE_IP APP_IP [FUNCTION...]", 3, 11, set_service },
+    { "delete", " NAME|SERVICE_IP", 1, 1, delete_service },
+    { "purge", " SESSION_ID", 1, 1, purge_session },
+};
+#define N_COMMANDS (sizeof commands / sizeof *commands)
+
+static void __attribute__((noreturn))
+usage(FILE *stream, int status)
+{
+    fprintf(stream, "usage: tofctl [-j] [-u URL] [-t TOKEN_FILE] [-c CA_FILE] "
+            "COMMAND\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        fprintf(stream, "    %s%s\n", commands[i].name, commands[i].args);
+    }
+    fprintf(stream, "\nURL is $TOF_URL or " DEFAULT_URL ", or unix:PATH.\n"
+            "-j prints JSON.\n");
+    exit(status);
+}
+
+static void
+read_token(const char *file)
+{
+    char token[TOKEN_MAX], *header;
+    FILE *stream = fopen(file, "r");
+
+    if (!stream || !fgets(token, sizeof token, stream)) {
+        die(EXIT_USAGE, "%s: cannot read a token", file);
+    }
+    fclose(stream);
+    token[strcspn(token, "\r\n")] = '\0';
+    header = format_text("Authorization: Bearer %s", token);
+    headers = curl_slist_append(headers, header);
+    free(header);
+}
+
+static void
+set_url(const char *url)
+{
+    static const char scheme[] = "unix:";
+
+    url_option = base_url = url;
+    if (!strncmp(url, scheme, sizeof scheme - 1)) {
+        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH,
+                         url + sizeof scheme - 1);
+        base_url = "http://localhost";
+    }
+}
+
+static void
+parse_options(int argc, char *argv[])
+{
+    const char *url = getenv("TOF_URL");
+    int c;
+
+    set_url(url && *url ? url : DEFAULT_URL);
+    while ((c = getopt(argc, argv, "+ju:t:c:hV")) != -1) {
+        switch (c) {
+        case 'j': raw_json = true; break;
+        case 'u':
+            curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, NULL);
+            set_url(optarg);
+            break;
+        case 't': read_token(optarg); break;
+        case 'c': curl_easy_setopt(curl, CURLOPT_CAINFO, optarg); break;
+        case 'h': usage(stdout, 0);
+        case 'V': puts("tofctl " PACKAGE_VERSION); exit(0);
+        default: usage(stderr, EXIT_USAGE);
+        }
+    }
+}
+
+static const struct command *
+find_command(int n_words, char *words[])
+{
+    for (size_t i = 0; n_words && i < N_COMMANDS; i++) {
+        if (!strcmp(words[0], commands[i].name)
+            && n_words - 1 >= commands[i].min
+            && n_words - 1 <= commands[i].max) {
+            return &commands[i];
+        }
+    }
+    usage(stderr, EXIT_USAGE);
+}
+
+int
+main(int argc, char *argv[])
+{
+    const struct command *command;
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl = curl_easy_init();
+    headers = curl_slist_append(NULL, "Content-Type: application/json");
+    parse_options(argc, argv);
+    command = find_command(argc - optind, argv + optind);
+
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, curl_error);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_text);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
+    command->run(argv + optind + 1);
+
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    curl_global_cleanup();
+    return fflush(stdout) ? EXIT_FAILURE : 0;
+}

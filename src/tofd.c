@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* tofd, the TOF's daemon: options, start order, the loop.
+ *
+ *     configuration -> agent (journal, sessions, registry, data plane)
+ *                   -> REST API -> loop
+ *
+ * One process, one thread.  In the foreground; logs to standard error.  When
+ * it ends, by whatever signal, the data plane goes on without it. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "api/rest.h"
+#include "conf.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "status.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(tofd);
+
+#define DEFAULT_CONF SYSCONFDIR "/tof/tof.yaml"
+
+enum action { RUN, TEST, PRINT };
+
+static void
+usage(FILE *out)
+{
+    fprintf(out,
+            "Usage: tofd [-c FILE] [-t | -T] [-v LEVEL]\n"
+            "Traffic Offloading Function: the control agent.\n"
+            "\n"
+            "  -c FILE   configuration (default: " DEFAULT_CONF ")\n"
+            "  -t        check the configuration; exit 78 if it is wrong\n"
+            "  -T        likewise, and print it as shell variables\n"
+            "  -v LEVEL  log level: emer, err, warn, info (default), dbg;\n"
+            "            or MODULE:LEVEL\n"
+            "  -V        print the version\n"
+            "  -h        print this help\n");
+}
+
+static void
+set_log_level(const char *spec)
+{
+    char *words = (strchr(spec, ':') ? xstrdup(spec)
+                   : xasprintf("console:%s", spec));
+    char *error = vlog_set_levels_from_string(words);
+
+    if (error) {
+        fprintf(stderr, "tofd: -v %s: %s\n", spec, error);
+        exit(EX_USAGE);
+    }
+    free(words);
+}
+
+static enum action
+parse_options(int argc, char *argv[], const char **file)
+{
+    enum action action = RUN;
+    int c;
+
+    while ((c = getopt(argc, argv, "c:tTv:Vh")) != -1) {
+        switch (c) {
+        case 'c':
+            *file = optarg;
+            break;
+        case 't':
+            action = TEST;
+            break;
+        case 'T':
+            action = PRINT;
+            break;
+        case 'v':
+            set_log_level(optarg);
+            break;
+        case 'V':
+            printf("tofd %s\n", PACKAGE_VERSION);
+            exit(0);
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            usage(stderr);
+            exit(EX_USAGE);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "tofd: unexpected argument: %s\n", argv[optind]);
+        exit(EX_USAGE);
+    }
+    return action;
+}
+
+/* What the file may say but this program cannot do. */
+static char *
+unsupported(const struct conf *conf)
+{
+    if (conf->s1u.interface) {
+        return xstrdup("s1u.interface: single-adapter mode is not supported "
+                       "yet; use s1u.enb and s1u.sgw");
+    } else if (conf->datapath == DATAPATH_XDP) {
+        return xstrdup("datapath: xdp is not supported yet; use ovs or auto");
+    }
+    return NULL;
+}
+
+static struct conf *
+read_conf(const char *file)
+{
+    char *error = NULL;
+    struct conf *conf = conf_read(file, &error);
+
+    if (conf) {
+        char *why = unsupported(conf);
+        if (why) {
+            error = xasprintf("%s: %s", file, why);
+            free(why);
+            conf_free(conf);
+            conf = NULL;
+        }
+    }
+    if (!conf) {
+        fprintf(stderr, "tofd: %s\n", error);
+        free(error);
+        exit(EX_CONFIG);
+    }
+    return conf;
+}
+
+static void
+make_dir(const char *dir)
+{
+    char *copy = xstrdup(dir);
+
+    for (char *p = copy + 1; ; p++) {
+        if (*p == '/' || !*p) {
+            char c = *p;
+            *p = '\0';
+            if (mkdir(copy, 0755) && errno != EEXIST) {
+                ovs_fatal(errno, "cannot make directory %s", copy);
+            }
+            *p = c;
+            if (!c) {
+                break;
+            }
+        }
+    }
+    free(copy);
+}
+
+static void
+start(const struct conf *conf)
+{
+    char *what = NULL;
+    int error;
+
+    make_dir(conf->run_dir);
+    make_dir(conf->state_dir);
+    status_fact("version", PACKAGE_VERSION);
+    status_fact("datapath", conf->datapath == DATAPATH_AUTO
+                ? "ovs: auto, as this build has no xdp endpoint"
+                : "ovs: configured");
+    error = agent_init(conf, &what);
+    if (error) {
+        ovs_fatal(error, "%s", what);
+    }
+    error = rest_init(conf, &what);
+    if (error) {
+        ovs_fatal(0, "%s", what);
+    }
+}
+
+/* SIGTERM and SIGINT become readable on the descriptor returned. */
+static int
+block_signals(void)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        ovs_fatal(errno, "signalfd");
+    }
+    return fd;
+}
+
+static void
+loop(void)
+{
+    struct signalfd_siginfo info;
+    int fd = block_signals();
+
+    sd_notify(0, "READY=1");
+    while (read(fd, &info, sizeof info) < 0) {
+        agent_run();
+        rest_run();
+
+        agent_wait();
+        rest_wait();
+        poll_fd_wait(fd, POLLIN);
+        poll_block();
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    const char *file = DEFAULT_CONF;
+    enum action action;
+    struct conf *conf;
+
+    ovs_set_program_name("tofd", PACKAGE_VERSION);
+    vlog_set_levels(NULL, VLF_SYSLOG, VLL_OFF);
+    action = parse_options(argc, argv, &file);
+    conf = read_conf(file);
+    if (action == PRINT) {
+        conf_print(conf, stdout);
+    }
+    if (action != RUN) {
+        conf_free(conf);
+        return 0;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    start(conf);
+    VLOG_INFO("tofd %s: up", PACKAGE_VERSION);
+    loop();
+    VLOG_INFO("ending; what is diverted stays so");
+    sd_notify(0, "STOPPING=1");
+    rest_destroy();
+    agent_destroy();
+    conf_free(conf);
+    return 0;
+}

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the network tests.
+
+lab      the lab with --peers none and tofd, for the session; with
+         --datapath ovs,xdp every test that uses it runs once with each
+api      its REST API, with no service and no session at the start of a test
+net      an eNodeB and an SGW on its S1-U (tofnet.emulator), nothing seen yet"""
+
+import os
+
+import pytest
+
+from tofnet.emulator import Emulator
+from tofnet.lab import STATE, Lab, lab_sh
+
+
+def pytest_addoption(parser):
+    parser.addoption("--datapath", default=os.environ.get(
+        "TOF_TEST_DATAPATH", "auto"), help="auto, ovs, xdp; or several: a,b")
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        pytest.exit("the network tests need root", returncode=1)
+    config.addinivalue_line(
+        "markers", "datapath(name): only for this data path")
+
+
+def pytest_generate_tests(metafunc):
+    if "datapath" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--datapath").split(",")
+        metafunc.parametrize("datapath", chosen, scope="session",
+                             indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """There is one lab on a machine: tests that bring up one of their own, or
+    need none, come before those that share the session's."""
+    items.sort(key=lambda item: "datapath" in item.fixturenames)
+
+
+@pytest.fixture(scope="session")
+def datapath(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def lab(datapath):
+    the_lab = Lab("--peers", "none", "--datapath", datapath)
+    try:
+        yield the_lab.up()
+    finally:
+        the_lab.down()
+
+
+@pytest.fixture(autouse=True)
+def only_for_datapath(request):
+    marker = request.node.get_closest_marker("datapath")
+    if marker and "datapath" in request.fixturenames:
+        now = request.getfixturevalue("datapath")
+        if now not in marker.args:
+            pytest.skip(f"only for {', '.join(marker.args)}, this is {now}")
+
+
+@pytest.fixture
+def api(lab):
+    # A test may have left tofd or OVS dead.
+    if not lab.api.healthy():
+        lab_sh("ovs", "start", check=False)
+        lab.tofd("start")
+    lab.api.clean()
+    yield lab.api
+
+
+@pytest.fixture(scope="session")
+def s1u(lab):
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def net(s1u, api):
+    s1u.clear()
+    yield s1u
+    s1u.clear()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """What tofd said goes with the report of a test that failed."""
+    report = (yield).get_result()
+    log = f"{STATE}/tofd.log"
+    if report.failed and "lab" in item.fixturenames and os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as f:
+            tail = f.readlines()[-40:]
+        report.sections.append(("end of tofd's log", "".join(tail)))

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* nft/nat.c without the rest of the TOF, for test_nat.py.
+ *
+ *     nat_driver NAMESPACE INTERFACE UE_PORT MTU MAY_CONNECT ADDRESS/LEN...
+ *
+ * runs nat_init(), then takes a command a line from standard input and answers
+ * each with "ok" or "error: ...", a dump's lines before it:
+ *
+ *     set SERVICE APPLICATION | clear SERVICE | dump | flush ID
+ *
+ * A route is an ADDRESS/LEN with "route:" before it. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "nft/nat.h"
+
+static bool
+parse_addr(const char *s, struct in6_addr *addr)
+{
+    static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+    if (strchr(s, ':')) {
+        return inet_pton(AF_INET6, s, addr) == 1;
+    }
+    memcpy(addr->s6_addr, prefix, sizeof prefix);
+    return inet_pton(AF_INET, s, addr->s6_addr + 12) == 1;
+}
+
+static const char *
+addr_text(const struct in6_addr *addr, char text[INET6_ADDRSTRLEN])
+{
+    bool ipv4 = IN6_IS_ADDR_V4MAPPED(addr);
+
+    return inet_ntop(ipv4 ? AF_INET : AF_INET6,
+                     addr->s6_addr + (ipv4 ? 12 : 0), text, INET6_ADDRSTRLEN);
+}
+
+static void
+dump_cb(const struct in6_addr *service, const struct in6_addr *application,
+        void *aux)
+{
+    char s[INET6_ADDRSTRLEN], a[INET6_ADDRSTRLEN];
+
+    fprintf(aux, "%s %s\n", addr_text(service, s), addr_text(application, a));
+}
+
+static int
+command(char *line)
+{
+    const char *verb = strtok(line, " \n");
+    const char *arg = strtok(NULL, " \n");
+    const char *arg2 = strtok(NULL, " \n");
+    struct in6_addr a, b;
+
+    if (verb && !strcmp(verb, "dump")) {
+        return nat_service_dump(dump_cb, stdout);
+    } else if (!verb || !arg) {
+        return EINVAL;
+    } else if (!strcmp(verb, "flush")) {
+        return nat_flush_bearer(strtoul(arg, NULL, 0));
+    } else if (!parse_addr(arg, &a)) {
+        return EINVAL;
+    } else if (!strcmp(verb, "clear")) {
+        return nat_service_clear(&a);
+    } else if (!strcmp(verb, "set") && arg2 && parse_addr(arg2, &b)) {
+        return nat_service_set(&a, &b);
+    }
+    return EINVAL;
+}
+
+static void
+add_prefix(char *arg, struct conf *conf)
+{
+    struct ip_prefix_list *list = &conf->apps.address;
+    struct ip_prefix *prefix;
+    char *slash;
+
+    if (!strncmp(arg, "route:", 6)) {
+        list = &conf->apps.routes;
+        arg += 6;
+    }
+    list->prefixes = realloc(list->prefixes,
+                             (list->n + 1) * sizeof *list->prefixes);
+    prefix = &list->prefixes[list->n++];
+    slash = strchr(arg, '/');
+    if (slash) {
+        *slash = '\0';
+    }
+    if (!slash || !parse_addr(arg, &prefix->addr)) {
+        fprintf(stderr, "%s: not ADDRESS/LEN\n", arg);
+        exit(2);
+    }
+    prefix->len = atoi(slash + 1);
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct conf conf = { .apps.routes.n = 0 };
+    char *what = NULL;
+    char line[256];
+    int error;
+
+    if (argc < 6) {
+        return 2;
+    }
+    conf.apps.namespace = argv[1];
+    conf.apps.interface = argv[2];
+    conf.apps.may_connect = atoi(argv[5]);
+    for (int i = 6; i < argc; i++) {
+        add_prefix(argv[i], &conf);
+    }
+    error = nat_init(&conf, argv[3], atoi(argv[4]), &what);
+    if (error) {
+        printf("error: %s\n", what ? what : strerror(error));
+        free(what);
+    } else {
+        puts("ok");
+    }
+    fflush(stdout);
+    while (!error && fgets(line, sizeof line, stdin)) {
+        int e = command(line);
+
+        if (e) {
+            printf("error: %s\n", strerror(e));
+        } else {
+            puts("ok");
+        }
+        fflush(stdout);
+    }
+    nat_close();
+    free(conf.apps.address.prefixes);
+    free(conf.apps.routes.prefixes);
+    return error ? 1 : 0;
+}

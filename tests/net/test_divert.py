@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job: what goes to a service reaches the ME App and is answered,
+everything else is switched, and nothing goes down a tunnel not proved."""
+
+import time
+
+import pytest
+
+from tofnet import packet as p
+from tofnet.emulator import TARGET
+from tofnet.frames import FRAMES, turned
+from tofnet.lab import SERVICE_IP
+from tofnet.wait import wait_until
+
+OTHER = "203.0.113.77"          # An address that no service has.
+
+
+def syn(ue, sport=40000, dst=SERVICE_IP):
+    return p.ip_tcp(ue, dst, sport, 80, "S", seq=1000)
+
+
+def is_syn_ack(f):
+    return f.inner.proto == p.TCP and f.inner.flags == "SA"
+
+
+def echo(ue, text, dst=SERVICE_IP, sport=5000):
+    return p.ip_udp(ue, dst, text, sport, 7)
+
+
+def is_text(text):
+    return lambda f: f.inner.payload == text
+
+
+def establish(net, api, ue="10.45.2.1", **kw):
+    """A bearer that has been diverted."""
+    b = net.bearer(ue, **kw)
+    b.uplink(echo(ue, b"first"))
+    b.wait_downlink(is_text(b"first"))
+    return b
+
+
+def switched(net, frame, timeout=3):
+    """'frame', sent by the eNodeB, arrives at the SGW untouched."""
+    net.sgw.wait(frame, timeout, what="the frame at the SGW")
+
+
+def test_tunnel_is_learned_and_proved(net, api):
+    b = net.bearer("10.45.2.1")
+    frame = b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+    s = api.wait_proved(b.ue)
+    switched(net, frame)
+    assert s["state"] == "established"
+    bearer, = s["bearers"]
+    assert bearer["uplink"] == {"enb": b.enb, "sgw": b.sgw,
+                                "teid": b.up_teid}
+    assert bearer["downlink"] == {"sgw": b.sgw, "enb": b.enb,
+                                  "teid": b.down_teid, "qfi": 0}
+
+
+def test_ping_is_sent_as_the_ue_and_its_reply_consumed(net, api):
+    b = net.bearer("10.45.2.1")
+    b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+    api.wait_proved(b.ue)
+    _, bearer, ping = net.pings[0]
+    assert bearer is b
+    assert (ping.inner.src, ping.inner.dst) == (b.ue, TARGET)
+    assert ping.inner.header_ok and ping.inner.l4_ok
+    assert ping.flags == 0x30 and ping.ip.sport == 2152
+    assert (ping.src_mac, ping.dst_mac) == (b.enb_mac, b.sgw_mac)
+    assert not [f for f in net.enb.frames if b.is_downlink(f)]
+
+
+def test_own_ping_of_a_ue_passes(net, api):
+    b = net.bearer("10.45.2.1")
+    b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+    api.wait_proved(b.ue)
+    b.uplink(p.ip_echo(b.ue, TARGET, 5, 6, b"mine"))
+    f = b.wait_downlink(lambda f: f.inner.is_echo_reply)
+    assert (f.inner.ident, f.inner.seq, f.inner.payload) == (5, 6, b"mine")
+
+
+def test_first_packets_of_100_ues(net, api):
+    """Each sends one SYN, once, and gets its SYN-ACK."""
+    api.register()
+    bearers = [net.bearer(f"10.45.3.{i}") for i in range(1, 101)]
+    for b in bearers:
+        b.uplink(syn(b.ue))
+    for b in bearers:
+        f = b.wait_downlink(is_syn_ack, what=f"a SYN-ACK for {b.ue}")
+        assert (f.inner.src, f.inner.dst) == (SERVICE_IP, b.ue)
+        assert f.inner.l4_ok and f.inner.header_ok
+        assert f.flags == 0x30 and f.ip.sport == 2152
+        assert (f.src_mac, f.dst_mac) == (b.sgw_mac, b.enb_mac)
+    # Nobody got what another one was sent.
+    for raw in net.enb.frames:
+        owner = [b for b in bearers if b.is_downlink(raw)]
+        assert len(owner) == 1
+        assert p.GtpFrame.parse(raw).inner.dst == owner[0].ue
+    assert not [f for f in net.sgw.frames if (g := p.GtpFrame.parse(f))
+                and g.inner.dst == SERVICE_IP]
+
+
+def test_service_comes_and_goes(net, api):
+    b = net.bearer("10.45.2.1")
+    frame = b.uplink(echo(b.ue, b"before"))
+    switched(net, frame)
+    api.register()
+    mark = net.sgw.mark()
+    b.uplink(echo(b.ue, b"while"))
+    b.wait_downlink(is_text(b"while"))
+    assert not [f for f in net.sgw.since(mark) if (g := b.is_uplink(f))
+                and g.inner.dst == SERVICE_IP]
+    api.unregister()
+    frame = b.uplink(echo(b.ue, b"after"))
+    switched(net, frame)
+    api.register()
+    assert api.delete(f"/service/{SERVICE_IP}").status == 200
+    frame = b.uplink(echo(b.ue, b"after that"))
+    switched(net, frame)
+
+
+@pytest.mark.parametrize("kw", [
+    {"seq": 1}, {"npdu": 3}, {"seq": 1, "npdu": 3},
+    {"exts": [(0xc0, b"\x12\x34")]},
+    {"exts": [(0xc0, b"\x12\x34"), (0x40, b"\x08\x68")], "seq": 9},
+    {"exts": [(0x85, b"\x10\x05")]},
+    {"exts": [(0xc0, bytes(10)), (0xc0, bytes(2))]},
+], ids=["S", "PN", "S-PN", "ext", "two-exts-S", "pdu-session", "long-ext"])
+def test_every_header_layout(net, api, kw):
+    """First held, then diverted by the kernel."""
+    api.register()
+    b = net.bearer("10.45.2.1")
+    for text in (b"held", b"diverted", b"again"):
+        b.uplink(echo(b.ue, text), **kw)
+        f = b.wait_downlink(is_text(text))
+        assert f.flags == 0x30 and f.exts == []
+
+
+def test_other_traffic_of_a_diverted_ue_is_switched(net, api):
+    api.register()
+    b = establish(net, api)
+    frame = b.uplink(p.ip_udp(b.ue, OTHER, b"x"), seq=77)
+    switched(net, frame)
+    frame = b.downlink(p.ip_udp(OTHER, b.ue, b"y"), seq=78)
+    net.enb.wait(frame)
+
+
+def test_frames_of_all_kinds_with_tofd(net, api):
+    """The wire's table again, with tofd and a service: bit for bit."""
+    api.register()
+    establish(net, api)
+    for name, frame in FRAMES:
+        for source, sink, f in ((net.enb, net.sgw, frame),
+                                (net.sgw, net.enb, turned(frame))):
+            mark = sink.mark()
+            source.send(f)
+            sink.wait(f, since=mark, what=name)
+    assert len(FRAMES) >= 30
+
+
+def test_silent_sgw_gets_nothing_down_until_it_speaks(net, api):
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.2.1")
+    for i in range(3):
+        b.uplink(echo(b.ue, b"held %d" % i))
+    wait_until(lambda: len(net.pings) >= 2, what="pings")
+    assert net.enb.frames == []
+    net.silent = False
+    for i in range(3):
+        b.wait_downlink(is_text(b"held %d" % i))
+
+
+def test_held_in_vain_is_switched(net, api):
+    """The SGW never answers: the packets arrive there, untouched."""
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.2.1")
+    frames = [b.uplink(echo(b.ue, b"held %d" % i), seq=i) for i in range(3)]
+    for frame in frames:
+        switched(net, frame, timeout=4)
+    assert net.enb.frames == []
+
+
+def test_more_than_can_be_held_is_switched(net, api):
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.2.1")
+    frames = [b.uplink(echo(b.ue, b"%03d" % i)) for i in range(100)]
+    for frame in frames:
+        switched(net, frame, timeout=4)
+
+
+def test_spoofed_source_is_switched(net, api):
+    """Another inner source in a diverted tunnel earns nothing."""
+    api.register()
+    victim = establish(net, api, "10.45.2.1")
+    b = establish(net, api, "10.45.2.2")
+    mark = net.enb.mark()
+    frame = b.uplink(echo(victim.ue, b"spoofed"))
+    switched(net, frame)
+    b.uplink(echo(b.ue, b"own"))
+    b.wait_downlink(is_text(b"own"))
+    assert not [f for f in net.enb.since(mark) if (g := p.GtpFrame.parse(f))
+                and g.inner.payload == b"spoofed"]
+    assert api.session_of(victim.ue)["bearers"][0]["proved"]
+
+
+def test_answer_after_silence_is_held_and_proved_again(net, api):
+    """The lease runs out with the evidence: the app's next packet waits for
+    a new proof, and does not go down while there is none."""
+    api.register()
+    b = establish(net, api)
+    net.silent = True
+    evidence = 10
+    time_out = time.monotonic() + evidence + 5
+
+    def lease_is_gone():
+        return not net_lease(b)
+
+    wait_until(lease_is_gone, timeout=time_out - time.monotonic(),
+               what="the lease to end")
+    mark, pings = net.enb.mark(), len(net.pings)
+    app_sends(b.ue, b"late")
+    wait_until(lambda: len(net.pings) > pings, what="a ping")
+    assert not [f for f in net.enb.since(mark) if b.is_downlink(f)]
+    net.silent = False
+    b.wait_downlink(is_text(b"late"))
+
+
+def net_lease(b):
+    from tofnet.lab import ofctl
+    flows = ofctl("br-tof", "dump-flows", "table=20")
+    return [f for f in flows.splitlines() if f"{b.down_teid:#x}" in f]
+
+
+def app_sends(ue, text):
+    """The echo server's host sends to the flow that is in conntrack."""
+    from tofnet.netns import call_in
+    import socket
+
+    def send():
+        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        s.sendto(p.udp("192.168.100.10", ue, text, 7, 5000), (ue, 0))
+        s.close()
+    call_in("lab-app", send)
+
+
+def test_end_marker_ends_the_downlink(net, api):
+    api.register()
+    b = establish(net, api)
+    net.silent = True
+    frame = b.end_marker()
+    net.enb.wait(frame)
+    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
+               what="the bearer to be stale")
+    mark = net.enb.mark()
+    held = b.uplink(echo(b.ue, b"x"))
+    switched(net, held, timeout=4)
+    assert not [f for f in net.enb.since(mark) if b.is_downlink(f)]
+
+
+def test_new_enodeb_is_proved_before_it_gets_anything(net, api):
+    """X2 handover: same uplink F-TEID, new sender, new downlink TEID."""
+    api.register()
+    b = establish(net, api)
+    old_teid = b.down_teid
+    b.enb, b.enb_mac, b.down_teid = "10.1.0.9", "0e:0e:0b:00:00:09", 0x7777
+    mark = net.enb.mark()
+    b.uplink(echo(b.ue, b"moved"))
+    f = b.wait_downlink(is_text(b"moved"))
+    assert f.ip.dst == "10.1.0.9" and f.dst_mac == b.enb_mac
+    assert not [f for f in net.enb.since(mark) if (g := p.GtpFrame.parse(f))
+                and g.teid == old_teid]
+
+
+def test_tunnels_of_two_bearers_of_a_ue(net, api):
+    """Answers return on the bearer that the flow came from."""
+    api.register()
+    one = establish(net, api, "10.45.2.1")
+    two = net.bearer("10.45.2.1")
+    two.uplink(echo(two.ue, b"two", sport=6000))
+    two.wait_downlink(is_text(b"two"))
+    one.uplink(echo(one.ue, b"one"))
+    one.wait_downlink(is_text(b"one"))
+    assert len(api.session_of("10.45.2.1")["bearers"]) == 2
+
+
+def test_purged_session_is_learned_again(net, api):
+    api.register()
+    b = establish(net, api)
+    s = api.session_of(b.ue)
+    assert api.delete(f"/session/{s['id']}").status == 200
+    assert api.session_of(b.ue) is None
+    b.uplink(echo(b.ue, b"again"))
+    b.wait_downlink(is_text(b"again"))
+
+
+def test_traffic_is_counted(net, api):
+    api.register()
+    b = establish(net, api)
+    for i in range(5):
+        b.uplink(echo(b.ue, b"n%d" % i))
+        b.wait_downlink(is_text(b"n%d" % i))
+
+    def counted():
+        c = api.session_of(b.ue)["counters"]
+        return c["packetsUp"] >= 6 and c["packetsDown"] >= 5
+
+    wait_until(counted, timeout=10, what="the counters")

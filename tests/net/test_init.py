@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""scripts/tof.init, in the lab's namespace and with the lab's configuration:
+the lab's own tofd and OVS are stopped meanwhile."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tofnet import netns
+from tofnet.frames import FRAMES
+from tofnet.lab import STATE, TOP, lab_sh
+from tofnet.netns import RawPort
+from tofnet.wait import wait_until
+
+INIT = os.path.join(TOP, "scripts/tof.init")
+
+
+class Init:
+    def __init__(self, directory):
+        with open(f"{STATE}/config-path", encoding="utf-8") as f:
+            config = f.read().strip()
+        with open(f"{STATE}/ovs-dir", encoding="utf-8") as f:
+            ovs_dir = f.read().strip()
+        self.pidfile = directory / "tofd.pid"
+        self.log = directory / "tofd.log"
+        self.env = {
+            **os.environ, "TOF_DEFAULTS": "/dev/null", "TOF_CONFIG": config,
+            "TOF_OVS_DIR": ovs_dir, "TOFD": f"{TOP}/tofd",
+            "TOF_NET": f"{TOP}/scripts/tof-net",
+            "TOF_OVS": f"{TOP}/scripts/tof-ovs",
+            "TOF_PIDFILE": str(self.pidfile), "TOF_LOGFILE": str(self.log)}
+
+    def __call__(self, verb, **env):
+        # Through pipes: what it starts must not hold them open.
+        return subprocess.run(
+            netns.command_in("lab-tof", INIT, verb), text=True, timeout=90,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env={**self.env, **env}, check=False)
+
+    def ok(self, verb, **env):
+        p = self(verb, **env)
+        assert p.returncode == 0, (verb, p.returncode, p.stdout)
+        return p.stdout
+
+    @property
+    def pid(self):
+        return int(self.pidfile.read_text())
+
+
+@pytest.fixture
+def init(lab, tmp_path):
+    lab.tofd("stop")
+    lab.ovs("stop")
+    script = Init(tmp_path)
+    try:
+        yield script
+    finally:
+        script("stop")
+        netns.run_in("lab-tof", f"{TOP}/scripts/tof-net", "up",
+                     env={**os.environ, "S1U_ENB": "enb0", "S1U_SGW": "sgw0"})
+        lab_sh("ovs", "start")
+        lab.tofd("start")
+
+
+def healthy(lab):
+    wait_until(lab.api.healthy, 30, "tofd to be healthy")
+
+
+def passes(frame=FRAMES[0][1]):
+    with RawPort("lab-enb", "s1u0") as enb, RawPort("lab-sgw", "s1u0") as sgw:
+        enb.send(frame)
+        try:
+            sgw.wait(frame, 1)
+        except AssertionError:
+            return False
+        return True
+
+
+def test_life(lab, init):
+    assert init("status").returncode == 3
+    init.ok("start")
+    healthy(lab)
+    assert "running" in init.ok("status")
+
+    pid = init.pid
+    init.ok("start")                    # Again: nothing happens.
+    assert init.pid == pid
+
+    # A service survives reload and restart.
+    lab.api.register("init", "198.51.100.77")
+    for verb in ("reload", "force-reload", "restart"):
+        init.ok(verb)
+        healthy(lab)
+        assert init.pid != pid
+        pid = init.pid
+        wait_until(lambda: [s["name"] for s in lab.api.services()] == ["init"],
+                   what=f"the service after {verb}")
+    lab.api.unregister("init")
+
+    # A crash is told apart from a stop.
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: init("status").returncode == 1, what="status 1")
+    assert passes()
+    init.ok("start")
+    healthy(lab)
+
+    # Stopped, S1-U passes; the link is cut only when that is asked for.
+    init.ok("stop")
+    assert init("status").returncode == 3
+    assert not init.pidfile.exists()
+    assert passes()
+    init.ok("stop")
+    init.ok("stop", TOF_NET_DOWN="yes")
+    assert not passes()
+    init.ok("start")
+    healthy(lab)
+    assert passes()
+
+
+def test_wrong_configuration_leaves_the_running_one(lab, init, tmp_path):
+    init.ok("start")
+    healthy(lab)
+    pid = init.pid
+    wrong = tmp_path / "wrong.yaml"
+    with open(init.env["TOF_CONFIG"], encoding="utf-8") as f:
+        wrong.write_text(f.read() + "nonsense: 1\n")
+    for verb in ("reload", "restart"):
+        p = init(verb, TOF_CONFIG=str(wrong))
+        assert p.returncode == 6 and "nonsense" in p.stdout
+    assert init.pid == pid and lab.api.healthy()
+
+
+def test_wrong_usage(init):
+    assert init("dance").returncode == 2

@@ -1,0 +1,595 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The NAT namespace alone: frames as the UE side of br-tof has them go in at
+ue0's peer, applications answer, and the answers come out there.
+
+The module under test is nft/nat.c, by way of nat_driver.c; NAT_DRIVER may name
+one that has been built already."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from tofnet import netns
+from tofnet.netns import RawPort, call_in, run_in
+from tofnet.packet import (ICMP, ICMPV6, TCP, Inner, checksum, eth, ip_tcp,
+                           ip_udp, ipv4)
+from tofnet.wait import wait_until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCES = ["nft/nat.c", "nft/nat_rules.c", "nft/nat_service.c",
+           "nft/conntrack.c", "nft/nft.c", "nft/nft_object.c",
+           "nft/nft_expr.c", "nft/nft_query.c", "net/netns.c", "net/rtnl.c",
+           "net/ethtool.c"]
+
+RUN = f"nt{os.getpid() % 100000}"
+TOF, NAT, APP = f"{RUN}-tof", f"{RUN}-nat", f"{RUN}-app"
+PORT = "ue-port"
+MTU = 1500
+ROUTE_MTU = MTU - 68
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 10, 0, 2
+
+APP4, APP4_B, APP6 = "192.168.100.10", "192.168.100.11", "fd00:100::10"
+FAR = "192.168.77.1"            # On the application's host, by a route.
+SVC4, SVC4_B, SVC6 = "198.51.100.10", "198.51.100.11", "2001:db8:51::10"
+UE4, UE6 = "10.45.0.2", "2001:db8:45::2"
+ADDRESSES = ("192.168.100.1/24", "fd00:100::1/64", "route:192.168.77.7/24")
+
+
+@pytest.fixture(scope="module")
+def driver_path(tmp_path_factory):
+    path = os.environ.get("NAT_DRIVER")
+    if path:
+        return path
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler, and NAT_DRIVER is not set")
+    src = os.path.join(HERE, "../../src")
+    path = str(tmp_path_factory.mktemp("nat") / "nat_driver")
+    subprocess.run(["cc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra",
+                    f"-I{src}", "-o", path,
+                    os.path.join(HERE, "nat_driver.c")]
+                   + [os.path.join(src, s) for s in SOURCES]
+                   + ["-lmnl", "-lnftnl"], check=True)
+    return path
+
+
+class Driver:
+    def __init__(self, path, may_connect=True, mtu=MTU, app="app0",
+                 addresses=ADDRESSES):
+        self.process = subprocess.Popen(
+            netns.command_in(TOF, path, NAT, app, PORT, mtu,
+                             int(may_connect), *addresses),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.started = self.process.stdout.readline().strip()
+
+    def __call__(self, *args):
+        self.process.stdin.write(" ".join(map(str, args)) + "\n")
+        self.process.stdin.flush()
+        lines = []
+        while True:
+            line = self.process.stdout.readline().strip()
+            if line == "ok" or line.startswith("error") or not line:
+                return line, lines
+            lines.append(line)
+
+    def do(self, *args):
+        answer, lines = self(*args)
+        assert answer == "ok", (args, answer)
+        return lines
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+@pytest.fixture(scope="module")
+def topology():
+    try:
+        for ns in (TOF, APP):
+            netns.add(ns)
+        netns.veth(TOF, "app0", APP, "app0", MTU, ipv6=True)
+        for a in (APP4, APP4_B):
+            run_in(APP, "ip", "addr", "add", f"{a}/24", "dev", "app0")
+        run_in(APP, "ip", "addr", "add", f"{APP6}/64", "dev", "app0", "nodad")
+        run_in(APP, "ip", "addr", "add", f"{FAR}/32", "dev", "lo")
+        run_in(APP, "ip", "route", "add", "default", "via", "192.168.100.1")
+        run_in(APP, "ip", "-6", "route", "add", "default", "via",
+               "fd00:100::1")
+        yield
+    finally:
+        # The application's end first, so that the other one does not fall
+        # back into the host's namespace.
+        for ns in (APP, NAT, TOF):
+            netns.delete(ns)
+
+
+@pytest.fixture
+def nat(topology, driver_path):
+    """The driver, with no service."""
+    with Driver(driver_path) as d:
+        assert d.started == "ok"
+        for line in d.do("dump"):
+            d.do("clear", line.split()[0])
+        run_in(NAT, "conntrack", "-F")
+        yield d
+
+
+@pytest.fixture
+def port(nat):
+    for a in ("192.168.100.1", "fd00:100::1"):
+        wait_until(lambda a=a: run_in(APP, "ping", "-c1", "-W1", a,
+                                      check=False).returncode == 0)
+    with RawPort(TOF, PORT) as p:
+        yield p
+
+
+class Udp:
+    """A UDP socket of the application's host."""
+
+    def __init__(self, address, port_number=7):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+        def make():
+            s = socket.socket(family, socket.SOCK_DGRAM)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind((address, port_number))
+            s.settimeout(2)
+            return s
+        self.sock = call_in(APP, make)
+
+    def receive(self):
+        data, peer = self.sock.recvfrom(65536)
+        return data, peer
+
+    def expect_nothing(self):
+        self.sock.settimeout(0.2)
+        with pytest.raises(socket.timeout):
+            self.sock.recvfrom(65536)
+        self.sock.settimeout(2)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
+def frame_up(bearer, packet, space=1):
+    return eth("02:00:00:00:" + struct.pack("!H", space).hex(":"),
+               "02:00:" + struct.pack("!I", bearer).hex(":"), packet)
+
+
+def mac_down(bearer):
+    return b"\x02\x00" + struct.pack("!I", bearer)
+
+
+def packet_to(port, bearer, since=0, **fields):
+    """Waits for a packet that leaves for 'bearer' and has these fields."""
+    def match(frame):
+        p = Inner.parse(frame[14:])
+        return frame[:6] == mac_down(bearer) and all(
+            getattr(p, k) == v for k, v in fields.items())
+    return Inner.parse(port.wait(match, since=since,
+                                 what=f"{fields} to {bearer:#x}")[14:])
+
+
+def flows():
+    return run_in(NAT, "conntrack", "-L", check=False).stdout \
+        + run_in(NAT, "conntrack", "-L", "-f", "ipv6", check=False).stdout
+
+
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_udp_there_and_back(nat, port, ue, svc, app):
+    nat.do("set", svc, app)
+    with Udp(app) as server:
+        port.send(frame_up(0x12345678, ip_udp(ue, svc, b"hello", 4000, 7)))
+        data, peer = server.receive()
+        assert (data, peer[:2]) == (b"hello", (ue, 4000))
+        server.sock.sendto(b"answer", peer)
+        p = packet_to(port, 0x12345678, src=svc, dst=ue, sport=7, dport=4000,
+                      payload=b"answer")
+        assert p.header_ok or p.version == 6
+        assert p.l4_ok
+    # The mark is the id, as a number.
+    assert f"mark={0x12345678}" in flows()
+    assert "zone-orig=1" in flows()
+
+
+def test_answer_follows_the_latest_bearer_of_the_flow(nat, port):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        for bearer in (0x101, 0x202):
+            port.send(frame_up(bearer, ip_udp(UE4, SVC4, b"x", 4000, 7)))
+            _, peer = server.receive()
+            server.sock.sendto(b"to %x" % bearer, peer)
+            packet_to(port, bearer, dst=UE4, payload=b"to %x" % bearer)
+
+
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_same_ue_address_in_two_spaces(nat, port, ue, svc, app):
+    nat.do("set", svc, app)
+    with Udp(app) as server:
+        peers = {}
+        for bearer, space in ((0x1100, 1), (0x2200, 2)):
+            port.send(frame_up(bearer, ip_udp(ue, svc, b"%x" % bearer, 4000,
+                                              7), space))
+            data, peers[bearer] = server.receive()
+            assert data == b"%x" % bearer
+        assert peers[0x1100] != peers[0x2200]
+        for bearer, peer in peers.items():
+            server.sock.sendto(b"for %x" % bearer, peer)
+        for bearer in peers:
+            packet_to(port, bearer, dst=ue, dport=4000,
+                      payload=b"for %x" % bearer)
+        assert len(port.frames) == 2
+
+
+def test_tcp_mss_is_clamped_both_ways(nat, port):
+    nat.do("set", SVC4, APP4)
+
+    def listen():
+        s = socket.create_server((APP4, 80))
+        s.settimeout(2)
+        return s
+    mss = struct.pack("!BBH", 2, 4, 1460)
+    with call_in(APP, listen) as server, RawPort(APP, "app0") as app:
+        port.send(frame_up(0x77, ip_tcp(UE4, SVC4, 5000, 80, "S", 1000,
+                                        options=mss)))
+        syn = app.wait(lambda f: f[23] == TCP and f[47] & 2)
+        assert syn[54:58] == struct.pack("!BBH", 2, 4, ROUTE_MTU - 40)
+        p = packet_to(port, 0x77, src=SVC4, flags="SA")
+        assert p.l4[20:24] == struct.pack("!BBH", 2, 4, ROUTE_MTU - 40)
+        assert p.l4_ok
+        port.send(frame_up(0x77, ip_tcp(UE4, SVC4, 5000, 80, "A", 1001,
+                                        p.seq + 1)))
+        conn, _ = server.accept()
+        with conn:
+            # Many segments at once: each frame gets its address.
+            conn.sendall(b"z" * 20000)
+            got = set()
+
+            def whole():
+                for f in port.frames:
+                    q = Inner.parse(f[14:])
+                    assert f[:6] == mac_down(0x77) and len(f) <= 14 + ROUTE_MTU
+                    assert q.l4_ok
+                    if q.payload:
+                        got.update(range(q.seq, q.seq + len(q.payload)))
+                        port.send(frame_up(0x77, ip_tcp(
+                            UE4, SVC4, 5000, 80, "A", 1001,
+                            q.seq + len(q.payload))))
+                return len(got) == 20000
+            wait_until(whole)
+            # Ends with a reset, so that nothing of it comes later.
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                            struct.pack("ii", 1, 0))
+        packet_to(port, 0x77, flags="RA")
+
+
+def test_too_large_an_answer(nat, port):
+    """With DF it is refused with the routes' MTU; without, it is cut."""
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        port.send(frame_up(0x88, ip_udp(UE4, SVC4, b"x", 4000, 7)))
+        _, peer = server.receive()
+        server.sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER,
+                               IP_PMTUDISC_DO)
+        with RawPort(APP, "app0") as app:
+            server.sock.sendto(b"y" * 1472, peer)
+            error = app.wait(lambda f: f[12:14] == b"\x08\0" and f[23] == ICMP
+                             and f[34] == 3)
+            assert error[35] == 4
+            assert struct.unpack_from("!H", error, 40)[0] == ROUTE_MTU
+        server.sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER,
+                               IP_PMTUDISC_DONT)
+        server.sock.sendto(b"y" * 1472, peer)
+        wait_until(lambda: len(port.frames) >= 2)
+        for f in port.frames:
+            assert f[:6] == mac_down(0x88)
+            assert len(f) <= 14 + ROUTE_MTU
+        assert sum(len(f) - 34 for f in port.frames) == 1480
+
+
+def test_too_large_an_answer_ipv6(nat, port):
+    nat.do("set", SVC6, APP6)
+    with Udp(APP6) as server:
+        port.send(frame_up(0x89, ip_udp(UE6, SVC6, b"x", 4000, 7)))
+        _, peer = server.receive()
+        with RawPort(APP, "app0") as app:
+            server.sock.sendto(b"y" * 1452, peer)
+            error = app.wait(lambda f: f[12:14] == b"\x86\xdd"
+                             and f[20] == ICMPV6 and f[54] == 2)
+            assert struct.unpack_from("!I", error, 58)[0] == ROUTE_MTU
+        assert port.frames == []
+
+
+def test_icmp_error_of_the_application(nat, port):
+    """A closed port: the error comes from the service, to that bearer."""
+    nat.do("set", SVC4, APP4)
+    port.send(frame_up(0x99, ip_udp(UE4, SVC4, b"x", 4000, 9)))
+    p = packet_to(port, 0x99, src=SVC4, dst=UE4, proto=ICMP, kind=3)
+    quoted = Inner.parse(p.l4[8:])
+    assert (quoted.src, quoted.dst) == (UE4, SVC4)
+
+
+def test_icmp_error_made_here_goes_to_its_own_bearer(nat, port):
+    """Two UEs with one address and port: what their own packets cause comes
+    back to each, although conntrack cannot tell."""
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        for bearer, space in ((0x1111, 1), (0x2222, 2)):
+            port.send(frame_up(bearer, ip_udp(UE4, SVC4, b"x", 4000, 7),
+                               space))
+            server.receive()
+        for bearer, space in ((0x2222, 2), (0x1111, 1)):
+            port.clear()
+            port.send(frame_up(bearer, ip_udp(UE4, SVC4, b"x", 4000, 7,
+                                              ttl=1), space))
+            packet_to(port, bearer, proto=ICMP, kind=11, dst=UE4)
+            assert len(port.frames) == 1
+
+
+def test_forged_icmp_error_takes_no_flow_over(nat, port):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        port.send(frame_up(0xaa, ip_udp(UE4, SVC4, b"x", 4000, 7)))
+        _, peer = server.receive()
+        server.sock.sendto(b"one", peer)
+        packet_to(port, 0xaa, payload=b"one")
+
+        quoted = ip_udp(SVC4, UE4, b"one", 7, 4000)
+        body = struct.pack("!BBHI", 3, 1, 0, 0) + quoted
+        body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+        with RawPort(APP, "app0") as app:
+            port.send(frame_up(0xbb, ipv4("10.45.0.66", SVC4, body, ICMP)))
+            app.wait(lambda f: f[12:14] == b"\x08\0" and f[23] == ICMP)
+        assert f"mark={0xaa}" in flows()
+        mark = port.mark()
+        for _ in range(3):
+            try:
+                server.sock.sendto(b"two", peer)
+                break
+            except OSError:     # The error, which the socket has been told.
+                continue
+        packet_to(port, 0xaa, since=mark, payload=b"two")
+
+
+def test_nothing_but_services_passes(nat, port):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        for dst in (SVC4_B, APP4, "192.168.100.1", "10.45.0.3",
+                    "224.0.0.1", "255.255.255.255"):
+            port.send(frame_up(0xcc, ip_udp(UE4, dst, b"no", 4000, 7)))
+        port.send(frame_up(0xcc, ip_udp(UE6, APP6, b"no", 4000, 7)))
+        port.send(eth("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:cc",
+                      bytes(28), 0x0806))
+        port.send(frame_up(0xcc, ip_udp(UE4, SVC4, b"yes", 4000, 7)))
+        assert server.receive()[0] == b"yes"
+        server.expect_nothing()
+    assert port.frames == []
+
+
+def test_application_connects(nat, port):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4, 5555) as client:
+        client.sock.sendto(b"push", (UE4, 6000))
+        p = packet_to(port, 0, src=SVC4, dst=UE4, sport=5555, dport=6000,
+                      payload=b"push")
+        port.send(frame_up(0xdd, ip_udp(UE4, SVC4, b"pull", 6000, 5555)))
+        assert client.receive() == (b"pull", (UE4, 6000))
+        # It stays one to be looked up by address.
+        client.sock.sendto(b"again", (UE4, 6000))
+        packet_to(port, 0, payload=b"again")
+    assert p.l4_ok
+
+
+def test_application_with_several_services(nat, port):
+    """It is seen as any one of those that it still has."""
+    nat.do("set", SVC4, APP4)
+    nat.do("set", SVC4_B, APP4)
+    with Udp(APP4, 5555) as client:
+        seen = set()
+        for i, after in enumerate((None, ("clear", SVC4),
+                                   ("clear", SVC4_B))):
+            if after:
+                nat.do(*after)
+            data = b"push %d" % i
+            client.sock.sendto(data, (UE4, 6000 + i))
+            seen.add(packet_to(port, 0, payload=data).src)
+        assert seen == {SVC4, SVC4_B, APP4}
+
+
+def test_application_may_not_connect(topology, driver_path, nat, port):
+    nat.do("set", SVC4, APP4)
+    with Driver(driver_path, may_connect=False) as d, Udp(APP4) as server:
+        assert d.started == "ok"
+        assert d.do("dump") == [f"{SVC4} {APP4}"]
+        server.sock.sendto(b"push", (UE4, 6000))
+        port.send(frame_up(0xee, ip_udp(UE4, SVC4, b"x", 4000, 7)))
+        _, peer = server.receive()
+        server.sock.sendto(b"answer", peer)
+        packet_to(port, 0xee, payload=b"answer")
+        # An answer whose entry is gone.
+        run_in(NAT, "conntrack", "-F")
+        server.sock.sendto(b"late", peer)
+        server.expect_nothing()
+        assert len(port.frames) == 1
+
+
+def test_replacing_moves_flows(nat, port):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as old, Udp(APP4_B) as new:
+        port.send(frame_up(1, ip_udp(UE4, SVC4, b"one", 4000, 7)))
+        assert old.receive()[0] == b"one"
+        nat.do("set", SVC4, APP4)       # No change: flows stay.
+        assert f"dst={SVC4}" in flows()
+        nat.do("set", SVC4, APP4_B)
+        assert nat.do("dump") == [f"{SVC4} {APP4_B}"]
+        port.send(frame_up(1, ip_udp(UE4, SVC4, b"two", 4000, 7)))
+        data, peer = new.receive()
+        assert data == b"two"
+        new.sock.sendto(b"back", peer)
+        packet_to(port, 1, src=SVC4, payload=b"back")
+        old.expect_nothing()
+
+
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_clearing_flushes_flows(nat, port, ue, svc, app):
+    nat.do("set", svc, app)
+    nat.do("set", SVC4_B, APP4_B)
+    with Udp(app) as server, Udp(APP4_B) as other:
+        for space in (1, 2, 0):
+            port.send(frame_up(1, ip_udp(ue, svc, b"one", 4000, 7), space))
+            server.receive()
+        port.send(frame_up(2, ip_udp(UE4, SVC4_B, b"one", 4000, 7)))
+        other.receive()
+        nat.do("clear", svc)
+        assert f"dst={svc} " not in flows()
+        assert f"dst={SVC4_B} " in flows()
+        port.send(frame_up(1, ip_udp(ue, svc, b"two", 4000, 7)))
+        server.expect_nothing()
+        nat.do("clear", svc)            # Once more is no error.
+        assert nat.do("dump") == [f"{SVC4_B} {APP4_B}"]
+
+
+def test_flush_bearer(nat, port):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        for i, bearer in enumerate((0x01020304, 0x04030201)):
+            port.send(frame_up(bearer, ip_udp(UE4, SVC4, b"x", 4000 + i, 7)))
+            server.receive()
+    nat.do("flush", 0x01020304)
+    assert f"mark={0x01020304}" not in flows()
+    assert f"mark={0x04030201}" in flows()
+    nat.do("flush", 0x0a0b0c0d)         # None is no error.
+
+
+def test_families_do_not_mix(nat):
+    assert nat("set", SVC4, APP6)[0].startswith("error")
+    assert nat.do("dump") == []
+
+
+def test_configured_route(nat, port):
+    nat.do("set", SVC4, FAR)
+    with Udp(FAR) as server:
+        port.send(frame_up(3, ip_udp(UE4, SVC4, b"far", 4000, 7)))
+        data, peer = server.receive()
+        server.sock.sendto(data, peer)
+        packet_to(port, 3, src=SVC4, payload=b"far")
+
+
+def link(ns, dev):
+    out = run_in(ns, "ip", "-j", "-d", "link", "show", "dev", dev).stdout
+    return json.loads(out)[0]
+
+
+def test_restart_disturbs_nothing(nat, port, driver_path):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        port.send(frame_up(0xf0, ip_udp(UE4, SVC4, b"x", 4000, 7)))
+        _, peer = server.receive()
+        before = (link(TOF, PORT)["ifindex"], link(NAT, "ue0")["ifindex"])
+        nat.kill()                      # Packets pass without it ...
+        server.sock.sendto(b"one", peer)
+        packet_to(port, 0xf0, payload=b"one")
+        with Driver(driver_path) as d:  # ... and after another start.
+            assert d.started == "ok"
+            assert d.do("dump") == [f"{SVC4} {APP4}"]
+            server.sock.sendto(b"two", peer)
+            packet_to(port, 0xf0, payload=b"two")
+            assert before == (link(TOF, PORT)["ifindex"],
+                              link(NAT, "ue0")["ifindex"])
+
+
+def passes(port, server, bearer):
+    port.send(frame_up(bearer, ip_udp(UE4, SVC4, b"x", 4000, 7)))
+    _, peer = server.receive()
+    server.sock.sendto(b"y", peer)
+    packet_to(port, bearer, payload=b"y")
+
+
+@pytest.mark.parametrize("leftover", [
+    ("mtu", NAT, "ip link set ue0 mtu 1400"),
+    ("no pair", TOF, f"ip link del {PORT}"),
+    ("another's half", TOF, f"ip link del {PORT}; ip link add {PORT} type "
+     "veth peer name stray"),
+    ("half inside", TOF, f"ip link del {PORT}; ip link add stray type veth "
+     f"peer name ue0 netns {NAT}"),
+    ("no table", NAT, "nft delete table inet tof_nat; "
+     "nft delete table netdev tof_nat"),
+    ("half a table", NAT, "nft delete table netdev tof_nat"),
+    ("rules of old", NAT, "nft flush chain inet tof_nat to_app; nft add rule "
+     "inet tof_nat forward drop"),
+    ("chains of old", NAT, "nft delete table inet tof_nat; nft add table inet "
+     "tof_nat; nft add chain inet tof_nat spaces '{ type filter hook "
+     "prerouting priority 5; }'; nft add map inet tof_nat services4 "
+     "'{ type ipv4_addr : ipv4_addr; }'; nft add element inet tof_nat "
+     "services4 '{ 1.2.3.4 : 5.6.7.8 }'"),
+    ("no route", NAT, "ip route del default; ip link set ue0 down; "
+     "sysctl -q net.ipv4.ip_forward=0"),
+    ("no address", NAT, "ip addr flush dev app0"),
+], ids=lambda x: x[0])
+def test_leftovers_are_mended(nat, driver_path, leftover):
+    name, ns, script = leftover
+    nat.kill()
+    run_in(ns, "sh", "-ec", script)
+    with Driver(driver_path) as d:
+        assert d.started == "ok"
+        if name == "chains of old":
+            assert d.do("dump") == ["1.2.3.4 5.6.7.8"]
+        d.do("set", SVC4, APP4)
+        assert link(NAT, "ue0")["mtu"] == link(TOF, PORT)["mtu"] == MTU
+        with RawPort(TOF, PORT) as port, Udp(APP4) as server:
+            passes(port, server, 0x5a)
+
+
+def test_quiet(nat, port):
+    """Nothing comes out of ue0 by itself, and nothing can come out of its
+    peer's own stack."""
+    for ns, dev in ((NAT, "ue0"), (TOF, PORT)):
+        assert run_in(ns, "ip", "-o", "addr", "show", "dev", dev).stdout == ""
+    run_in(NAT, "ip", "link", "set", "ue0", "down")
+    run_in(NAT, "ip", "link", "set", "ue0", "up")
+    run_in(NAT, "ping", "-c1", "-W1", UE4, check=False)
+    run_in(NAT, "ping", "-c1", "-W1", UE6, check=False)
+    assert port.frames == []
+    features = run_in(NAT, "ethtool", "-k", "ue0").stdout
+    assert re.search(r"^tx-checksumming: off", features, re.M)
+
+
+def test_missing_apps_interface(topology, driver_path):
+    """It says so, and leaves nothing behind."""
+    ns = f"{RUN}-x"
+    p = run_in(TOF, driver_path, ns, "nosuch0", "ue-x", MTU, 1, check=False)
+    assert p.stdout == "error: apps.interface nosuch0: no such interface\n"
+    assert p.returncode == 1
+    assert not netns.exists(ns)
+    assert "ue-x" not in run_in(TOF, "ip", "-o", "link").stdout
+
+
+def test_failure_takes_all_back(topology, driver_path):
+    """A prefix that no kernel takes, found last: even the adapter is back."""
+    ns = f"{RUN}-y"
+    run_in(TOF, "ip", "link", "add", "app9", "type", "veth", "peer", "name",
+           "app9p")
+    try:
+        p = run_in(TOF, driver_path, ns, "app9", "ue-y", MTU, 1,
+                   "192.168.9.1/77", check=False)
+        assert p.stdout.startswith("error: apps.address: ")
+        assert not netns.exists(ns)
+        links = run_in(TOF, "ip", "-o", "link").stdout
+        assert "app9@" in links and "ue-y" not in links
+    finally:
+        run_in(TOF, "ip", "link", "del", "app9", check=False)
+        netns.delete(ns)

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* registry.c against a real ovsdb-server. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "ovs/registry.h"
+#include "ovstest.h"
+#include "packets.h"
+#include "service.h"
+
+/* Another client's connection. */
+static int other;
+
+static int
+connect_other(void)
+{
+    struct sockaddr_un sun = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(sun.sun_path, sizeof sun.sun_path, "%s/db.sock",
+             getenv("OVS_RUNDIR"));
+    if (fd < 0 || connect(fd, (struct sockaddr *) &sun, sizeof sun)) {
+        perror(sun.sun_path);
+        exit(1);
+    }
+    return fd;
+}
+
+static void
+pump_run(void)
+{
+    registry_run();
+}
+
+static void
+pump_wait(void)
+{
+    registry_wait();
+}
+
+/* The outcome of a request. */
+static struct {
+    int n;                      /* Number of callbacks. */
+    enum registry_result result;
+    char detail[512];
+    bool shown;                 /* Did the IDL show 'name' then? */
+    const char *name;
+} outcome;
+
+struct found {
+    const char *name;
+    struct service_spec spec;
+    int n_all;
+    bool found;
+};
+
+static void
+find_cb(const struct service_spec *spec, void *found_)
+{
+    struct found *found = found_;
+
+    found->n_all++;
+    if (found->name && !strcmp(spec->name, found->name)) {
+        found->found = true;
+        found->spec = *spec;
+    }
+}
+
+static struct found
+find(const char *name)
+{
+    struct found found = { .name = name };
+
+    registry_for_each(find_cb, &found);
+    return found;
+}
+
+static void
+done(enum registry_result result, const char *detail, void *aux OVS_UNUSED)
+{
+    outcome.n++;
+    outcome.result = result;
+    ovs_strlcpy(outcome.detail, detail, sizeof outcome.detail);
+    outcome.shown = outcome.name && find(outcome.name).found;
+}
+
+static bool
+finished(enum registry_result result)
+{
+    bool ok = (WAIT_FOR(6000, outcome.n) && outcome.n == 1
+               && outcome.result == result);
+
+    if (!ok) {
+        tap_diag("n %d, result %d, %s", outcome.n, outcome.result,
+                 outcome.detail);
+    }
+    outcome.n = 0;
+    return ok;
+}
+
+static struct in6_addr
+ip(const char *text)
+{
+    struct in6_addr addr;
+    ovs_be32 ip4;
+
+    if (ip_parse(text, &ip4)) {
+        in6_addr_set_mapped_ipv4(&addr, ip4);
+    } else if (!ipv6_parse(text, &addr)) {
+        abort();
+    }
+    return addr;
+}
+
+static struct service_spec
+make(const char *name, const char *service_ip, const char *application_ip)
+{
+    struct service_spec spec;
+
+    /* Not zeroed: what is behind the strings must not matter. */
+    memset(&spec, 0x55, sizeof spec);
+    ovs_strlcpy(spec.name, name, sizeof spec.name);
+    spec.service_ip = ip(service_ip);
+    spec.application_ip = ip(application_ip);
+    spec.n_chain = 0;
+    return spec;
+}
+
+static bool
+insert(const struct service_spec *spec, enum registry_result result)
+{
+    outcome.name = spec->name;
+    registry_insert(spec, done, NULL);
+    return finished(result);
+}
+
+static bool
+update(const char *name, const struct service_spec *spec,
+       enum registry_result result)
+{
+    outcome.name = spec->name;
+    registry_update(name, spec, done, NULL);
+    return finished(result);
+}
+
+static bool
+delete(const char *name, enum registry_result result)
+{
+    outcome.name = name;
+    registry_delete(name, done, NULL);
+    return finished(result);
+}
+
+static void
+transact(const char *operations)
+{
+    sh("ovsdb-client transact unix:$OVS_RUNDIR/db.sock '[\"TOF\",%s]'",
+       operations);
+}
+
+static void
+test_insert(void)
+{
+    struct service_spec a = make("edge", "198.51.100.10", "192.168.100.10");
+    struct service_spec b = make("edge6", "2001:db8::10", "fd00:100::10");
+    struct found found;
+    unsigned int seqno = registry_seqno();
+
+    tap_ok(insert(&a, REGISTRY_OK) && outcome.shown,
+           "a service is inserted, and shown when told so");
+    tap_ok(registry_seqno() != seqno, "which can be noticed");
+    ovs_strlcpy(b.chain[0], "fw", sizeof b.chain[0]);
+    ovs_strlcpy(b.chain[1], "dpi-2", sizeof b.chain[1]);
+    b.n_chain = 2;
+    tap_ok(insert(&b, REGISTRY_OK) && outcome.shown, "IPv6, with a chain");
+    found = find("edge");
+    tap_ok(found.n_all == 2 && !found.spec.n_chain
+           && ipv6_addr_equals(&found.spec.service_ip, &a.service_ip)
+           && ipv6_addr_equals(&found.spec.application_ip,
+                               &a.application_ip), "IPv4 as it was given");
+    found = find("edge6");
+    tap_ok(ipv6_addr_equals(&found.spec.service_ip, &b.service_ip)
+           && ipv6_addr_equals(&found.spec.application_ip,
+                               &b.application_ip)
+           && found.spec.n_chain == 2 && !strcmp(found.spec.chain[0], "fw")
+           && !strcmp(found.spec.chain[1], "dpi-2"), "IPv6 likewise");
+}
+
+static void
+test_conflict(void)
+{
+    struct service_spec spec = make("edge", "198.51.100.11", "192.168.1.1");
+
+    tap_ok(insert(&spec, REGISTRY_CONFLICT), "name taken: %s",
+           outcome.detail);
+    spec = make("other", "198.51.100.10", "192.168.1.1");
+    tap_ok(insert(&spec, REGISTRY_CONFLICT), "service IP taken: %s",
+           outcome.detail);
+    tap_ok(update("edge6", &spec, REGISTRY_CONFLICT), "by an update: %s",
+           outcome.detail);
+    tap_ok(find(NULL).n_all == 2, "and nothing changed");
+}
+
+/* Two clients at once, and the other one is faster: while the server is
+ * stopped both ask, and it serves the older connection first. */
+static void
+let_other_be_first(const char *operations, void (*ours)(void))
+{
+    pid_t pid = SH_NUMBER("cat $OVS_RUNDIR/ovsdb-server.pid");
+    char *request = xasprintf("{\"method\":\"transact\",\"id\":1,"
+                              "\"params\":[\"TOF\",%s]}", operations);
+
+    kill(pid, SIGSTOP);
+    if (write(other, request, strlen(request)) < 0) {
+        tap_diag("write: %s", strerror(errno));
+    }
+    ours();
+    pump_for(100);
+    kill(pid, SIGCONT);
+    free(request);
+}
+
+static void
+insert_race(void)
+{
+    struct service_spec spec = make("race", "198.51.100.20", "192.168.1.1");
+
+    outcome.name = NULL;
+    registry_insert(&spec, done, NULL);
+}
+
+static void
+update_race(void)
+{
+    struct service_spec spec = make("race", "198.51.100.22", "192.168.1.1");
+
+    registry_update("race", &spec, done, NULL);
+}
+
+static void
+test_race(void)
+{
+    let_other_be_first("{\"op\":\"insert\",\"table\":\"Service\",\"row\":"
+                       "{\"name\":\"race\",\"service_ip\":\"198.51.100.21\","
+                       "\"application_ip\":\"192.168.1.1\"}}", insert_race);
+    tap_ok(finished(REGISTRY_CONFLICT), "another client was faster: %s",
+           outcome.detail);
+    tap_ok(find("race").found, "its service is there");
+    let_other_be_first("{\"op\":\"delete\",\"table\":\"Service\",\"where\":"
+                       "[[\"name\",\"==\",\"race\"]]}", update_race);
+    tap_ok(finished(REGISTRY_NOT_FOUND),
+           "another client deletes what we update: %s", outcome.detail);
+}
+
+static void
+test_update(void)
+{
+    struct service_spec spec = make("edge", "198.51.100.10",
+                                    "192.168.100.20");
+    struct found found;
+
+    tap_ok(update("edge", &spec, REGISTRY_OK), "another application IP");
+    found = find("edge");
+    tap_ok(ipv6_addr_equals(&found.spec.application_ip,
+                            &spec.application_ip), "is shown");
+    tap_ok(update("edge", &spec, REGISTRY_OK), "the same again");
+    ovs_strlcpy(spec.name, "renamed", sizeof spec.name);
+    tap_ok(update("edge", &spec, REGISTRY_OK) && outcome.shown
+           && !find("edge").found && find("renamed").found, "another name");
+    tap_ok(update("edge", &spec, REGISTRY_NOT_FOUND),
+           "an unknown service: not found");
+}
+
+static void
+test_delete(void)
+{
+    tap_ok(delete("nobody", REGISTRY_NOT_FOUND), "not found");
+    tap_ok(delete("renamed", REGISTRY_OK) && !outcome.shown,
+           "deleted, and gone when told so");
+    tap_ok(find(NULL).n_all == 1, "one is left");
+}
+
+static void
+test_junk(void)
+{
+    static const char *rows[] = {
+        "\"name\":\"j1\",\"service_ip\":\"nonsense\","
+        "\"application_ip\":\"192.168.1.1\"",
+        "\"name\":\"j 2\",\"service_ip\":\"198.51.100.32\","
+        "\"application_ip\":\"192.168.1.1\"",
+        "\"name\":\"j3\",\"service_ip\":\"198.51.100.33\","
+        "\"application_ip\":\"fd00::1\"",
+        "\"name\":\"j4\",\"service_ip\":\"2001:DB8:0::44\","
+        "\"application_ip\":\"fd00::1\"",
+        "\"name\":\"j5\",\"service_ip\":\"198.51.100.35\","
+        "\"application_ip\":\"192.168.1.1\",\"chain\":\"a,,b\"",
+        "\"name\":\"j6\",\"service_ip\":\"198.51.100.36\","
+        "\"application_ip\":\"192.168.1.1\",\"chain\":\"1,2,3,4,5,6,7,8,9\"",
+        "\"name\":\"good\",\"service_ip\":\"198.51.100.37\","
+        "\"application_ip\":\"192.168.1.1\",\"chain\":\"a,b\"",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char *ops = xasprintf("{\"op\":\"insert\",\"table\":\"Service\","
+                              "\"row\":{%s}}", rows[i]);
+
+        transact(ops);
+        free(ops);
+    }
+    tap_ok(WAIT_FOR(3000, find("good").found) && find(NULL).n_all == 2,
+           "rows that make no service are not shown, others are");
+    tap_ok(delete("j1", REGISTRY_OK), "such a row can be deleted");
+    transact("{\"op\":\"delete\",\"table\":\"Service\",\"where\":"
+             "[[\"name\",\"!=\",\"edge6\"]]}");
+    tap_ok(WAIT_FOR(3000, find(NULL).n_all == 1),
+           "what another client deletes is gone");
+}
+
+static void
+test_many(void)
+{
+    const int n = 100;
+
+    outcome.name = NULL;
+    for (int i = 0; i < n; i++) {
+        char name[16], service_ip[16];
+        struct service_spec spec;
+
+        snprintf(name, sizeof name, "s%d", i);
+        snprintf(service_ip, sizeof service_ip, "198.51.101.%d", i);
+        spec = make(name, service_ip, "192.168.1.1");
+        registry_insert(&spec, done, NULL);
+    }
+    tap_ok(outcome.n == 0, "callbacks come from registry_run() only");
+    tap_ok(WAIT_FOR(10000, outcome.n == n) && find(NULL).n_all == n + 1,
+           "%d requests at once", n);
+    outcome.n = 0;
+}
+
+static void
+test_server_restart(void)
+{
+    struct service_spec spec = make("late", "198.51.100.50", "192.168.1.1");
+    pid_t pid = SH_NUMBER("cat $OVS_RUNDIR/ovsdb-server.pid");
+    long long int start = time_msec();
+
+    kill(pid, SIGSTOP);
+    tap_ok(insert(&spec, REGISTRY_UNAVAILABLE)
+           && time_msec() - start >= 2900 && time_msec() - start < 4000,
+           "the server hangs: unavailable after three seconds");
+    kill(pid, SIGKILL);
+    tap_ok(WAIT_FOR(5000, !registry_is_connected()),
+           "it dies: not connected");
+    start = time_msec();
+    tap_ok(insert(&spec, REGISTRY_UNAVAILABLE) && time_msec() - start < 500,
+           "unavailable, at once");
+    tap_ok(find(NULL).n_all == 101, "what was there is still shown");
+    sh("$TOF_OVS start");
+    tap_ok(WAIT_FOR(10000, registry_is_connected())
+           && find(NULL).n_all == 101, "it comes back with all of them");
+    tap_ok(insert(&spec, REGISTRY_OK) && outcome.shown,
+           "and takes more");
+}
+
+int
+main(int argc OVS_UNUSED, char *argv[])
+{
+    struct service_spec spec;
+    char *remote;
+
+    ovstest_init(argv[0]);
+    remote = xasprintf("unix:%s/db.sock", getenv("OVS_RUNDIR"));
+    other = connect_other();
+    registry_init(remote);
+    spec = make("early", "198.51.100.1", "192.168.1.1");
+    tap_ok(!registry_is_connected(), "not connected at first");
+    registry_insert(&spec, done, NULL);
+    tap_ok(finished(REGISTRY_UNAVAILABLE), "unavailable then");
+    tap_ok(WAIT_FOR(5000, registry_is_connected()) && !find(NULL).n_all,
+           "connected, and empty");
+    test_insert();
+    test_conflict();
+    test_race();
+    test_update();
+    test_delete();
+    test_junk();
+    test_many();
+    test_server_restart();
+
+    outcome.name = NULL;
+    registry_insert(&spec, done, NULL);
+    registry_destroy();
+    tap_ok(outcome.n == 1 && outcome.result == REGISTRY_UNAVAILABLE,
+           "the end answers what is open");
+    close(other);
+    free(remote);
+    return tap_done();
+}

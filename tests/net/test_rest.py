@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The REST API: services, sessions, the TOF itself, and every kind of wrong
+request.  Each answer is held against the OpenAPI document that the API itself
+serves.
+
+Runs against rest_driver, a server with services in memory, or with TOF_URL
+set (and maybe TOF_TOKEN) against a real tofd; tests of what only the driver
+can do are then skipped."""
+
+import concurrent.futures
+import os
+import time
+
+import pytest
+from restdriver import Driver, Rest
+
+EDGE = {"name": "edge", "serviceIP": "198.51.100.10",
+        "applicationIP": "192.168.100.10"}
+EDGE6 = {"name": "edge6", "serviceIP": "2001:db8::10",
+         "applicationIP": "fd00:100::10"}
+N_SESSIONS = 3000
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The driver; None if there is a real tofd instead."""
+    if "TOF_URL" in os.environ:
+        yield None
+        return
+    with Driver("-s", str(N_SESSIONS)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def connected(server):
+    return Rest(os.environ["TOF_URL"] if server is None
+                else f"http://127.0.0.1:{server.port}")
+
+
+@pytest.fixture
+def rest(connected):
+    """The API, without the services of the tests."""
+    before = [service["name"] for service in connected.services()]
+    yield connected
+    for service in connected.services():
+        if service["name"] not in before:
+            connected.call("DELETE", "/service/" + service["name"], 200)
+
+
+@pytest.fixture
+def driver(server):
+    if server is None:
+        pytest.skip("only with rest_driver, not with a real tofd")
+    return server
+
+
+# Services.
+
+@pytest.mark.parametrize("service", [EDGE, EDGE6], ids=["ipv4", "ipv6"])
+def test_life_of_a_service(rest, service):
+    path = "/service/" + service["name"]
+    assert rest.call("POST", "/service", 200, json=service).json() == service
+    assert service in rest.services()
+    assert rest.call("GET", path, 200).json() == service
+    assert rest.call("GET", "/service/" + service["serviceIP"],
+                     200).json() == service
+
+    moved = dict(service, name="moved")
+    assert rest.call("PUT", path, 200, json=moved).json() == moved
+    rest.call("GET", path, 404)
+    assert rest.call("GET", "/service/moved", 200).json() == moved
+
+    rest.call("DELETE", "/service/moved", 200)
+    rest.call("DELETE", "/service/moved", 404)
+    assert moved not in rest.services()
+
+
+@pytest.mark.parametrize("service", [EDGE, EDGE6], ids=["ipv4", "ipv6"])
+def test_delete_by_service_ip(rest, service):
+    rest.call("POST", "/service", 200, json=service)
+    rest.call("DELETE", "/service/" + service["serviceIP"], 200)
+    rest.call("GET", "/service/" + service["name"], 404)
+
+
+def test_services_are_ordered_by_name(rest):
+    for i, name in enumerate(("zz", "mm", "aa")):
+        rest.add(name, f"198.51.100.{20 + i}")
+    names = [service["name"] for service in rest.services()]
+    assert names == sorted(names) and {"aa", "mm", "zz"} <= set(names)
+
+
+def test_conflicts(rest):
+    rest.add("edge", "198.51.100.10")
+    rest.add("other", "198.51.100.11")
+    before = rest.services()
+    rest.add("edge", "198.51.100.12", expect=409)
+    rest.add("third", "198.51.100.10", expect=409)
+    rest.call("PUT", "/service/other", 409, json=EDGE)
+    rest.call("PUT", "/service/other", 409, json=dict(EDGE, name="other"))
+    assert rest.services() == before
+
+
+def test_put_what_is_not_there(rest):
+    rest.call("PUT", "/service/nobody", 404, json=EDGE)
+    rest.call("PUT", "/service/caf%C3%A9", 404, json=EDGE)
+    rest.call("GET", "/service/nobody", 404)
+    rest.call("DELETE", "/service/198.51.100.99", 404)
+
+
+def test_path_is_decoded(rest):
+    rest.add("a_b-c.d", "198.51.100.10")
+    rest.call("GET", "/service/%61_b%2dc%2Ed", 200)
+    rest.call("GET", "/service/2001%3adb8%3A%3a10", 404)
+    rest.call("DELETE", "/service/%61_b%2dc%2Ed", 200)
+
+
+def test_chain_is_shown(rest, driver):
+    rest.add("edge", "198.51.100.10", chain=["fw", "dpi"])
+    assert rest.call("GET", "/service/edge").json()["chain"] == ["fw", "dpi"]
+
+
+def test_outcomes_of_the_data_plane(rest, driver):
+    before = rest.services()
+    rest.add("fail-1", "198.51.100.10", expect=500)
+    rest.add("down-1", "198.51.100.10", expect=503)
+    assert rest.services() == before
+    rest.add("slow-1", "198.51.100.10")
+    rest.add("slow-1", "198.51.100.10", expect=409)
+    rest.call("PUT", "/service/slow-1", 200, json=dict(EDGE, name="slow-2"))
+    rest.call("DELETE", "/service/slow-2", 200)
+    assert rest.services() == before
+
+
+# Wrong requests.
+
+def body(**changes):
+    """EDGE with changes; a member set to ... is left out."""
+    return {key: value for key, value in {**EDGE, **changes}.items()
+            if value is not ...}
+
+
+BAD_MEMBERS = [
+    dict(name=...), dict(serviceIP=...), dict(applicationIP=...),
+    dict(name=1), dict(name=None), dict(name=True), dict(name=["edge"]),
+    dict(name={}), dict(name=""), dict(name="x" * 64), dict(name="a b"),
+    dict(name="a/b"), dict(name="a\0b"), dict(name="café"), dict(name=".."),
+    dict(name="10.1.0.1"), dict(name="2001:db8::1"), dict(name="x" * 60000),
+    dict(serviceIP=3325256714), dict(serviceIP=[]), dict(serviceIP=""),
+    dict(serviceIP="198.51.100"), dict(serviceIP="198.51.100.256"),
+    dict(serviceIP="198.51.100.10/32"), dict(serviceIP="edge.example"),
+    dict(serviceIP="0.0.0.0"), dict(serviceIP="127.0.0.1"),
+    dict(serviceIP="224.0.0.1"), dict(serviceIP="255.255.255.255"),
+    dict(serviceIP="::ffff:198.51.100.10"), dict(serviceIP="::"),
+    dict(serviceIP="::1"), dict(serviceIP="ff02::1"),
+    dict(serviceIP="fe80::1%eth0"), dict(serviceIP="2001:db8::10"),
+    dict(applicationIP="fd00::1"), dict(applicationIP="127.1.2.3"),
+    dict(applicationIP="239.1.1.1"), dict(applicationIP="0.0.0.0"),
+    dict(applicationIP="x"), dict(applicationIP=EDGE["serviceIP"]),
+    dict(port=80), dict(Name="edge"), dict(chain="fw"), dict(chain=[1]),
+    dict(chain=["f w"]), dict(chain=["fw"] * 2), dict(chain=None),
+    dict(chain=[str(i) for i in range(9)]),
+]
+
+BAD_TEXTS = [
+    b"", b" ", b"{", b"{}", b"[]", b"null", b"1", b'"edge"', b"\0", b"\xff",
+    b"{'name': 'edge'}", b'{"name":"edge",}', b"[" * 60000,
+    b'{"name":' * 8000, b'{"name":"a\xff","serviceIP":"198.51.100.10",'
+    b'"applicationIP":"192.168.100.10"}',
+    b'{"name":"a","name":"b","serviceIP":"198.51.100.10",'
+    b'"applicationIP":"192.168.100.10"}',
+    b'{"name":"edge","serviceIP":"198.51.100.10",'
+    b'"applicationIP":"192.168.100.10"} trailing',
+    b'{"name":"edge","serviceIP":"198.51.100.10",'
+    b'"applicationIP":"192.168.100.10"}\0',
+    b'\xef\xbb\xbf{"name":"edge","serviceIP":"198.51.100.10",'
+    b'"applicationIP":"192.168.100.10"}',
+    '{"name":"edge"}'.encode("utf-16"),
+]
+
+
+@pytest.mark.parametrize("changes", BAD_MEMBERS,
+                         ids=lambda c: repr(c)[:40])
+def test_bad_members(rest, changes):
+    before = rest.services()
+    answer = rest.call("POST", "/service", 400, json=body(**changes))
+    assert any(name in answer.json()["detail"] for name in
+               (*changes, "body", "serviceIP")), answer.text
+    rest.call("PUT", "/service/nobody", 400, json=body(**changes))
+    assert rest.services() == before
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS, ids=lambda t: repr(t)[:40])
+def test_bad_texts(rest, text):
+    before = rest.services()
+    rest.raw("POST", "/service", text, 400)
+    assert rest.services() == before
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("GET", "/", 404), ("GET", "/services", 404), ("GET", "/service/", 404),
+    ("GET", "/service/a/b", 404), ("GET", "//service", 404),
+    ("GET", "/Service", 404), ("GET", "*", 404), ("GET", "/nothing?x=y", 404),
+    ("GET", "/service/%", 400), ("GET", "/service/%4", 400),
+    ("GET", "/service/%zz", 400), ("GET", "/service/a%00b", 400),
+    ("DELETE", "/service/%ff%fe", 404), ("GET", "/%zz", 400),
+    ("DELETE", "/service", 405), ("PUT", "/service", 405),
+    ("POST", "/service/edge", 405), ("PATCH", "/service/edge", 405),
+    ("POST", "/session", 405), ("PUT", "/session/00000100", 405),
+    ("DELETE", "/peer", 405), ("POST", "/status", 405),
+    ("POST", "/metrics", 405), ("POST", "/healthz", 405),
+    ("OPTIONS", "/service", 405), ("BREW", "/service", 405),
+    ("GET", "/session/00000000", 404), ("GET", "/session/1", 404),
+    ("GET", "/session/zzzzzzzz", 404), ("DELETE", "/session/ffffff00", 404),
+    ("GET", "/session?limit=0", 400), ("GET", "/session?limit=10001", 400),
+    ("GET", "/session?limit=-1", 400), ("GET", "/session?limit=1e3", 400),
+    ("GET", "/session?limit=99999999999999999999", 400),
+    ("GET", "/session?limit=%zz", 400), ("GET", "/session?ue=edge", 400),
+    ("GET", "/session?ue=10.45.0.1&ue=10.45.0.2", 400),
+    ("GET", "/session?ue=::ffff:10.45.0.1", 400),
+    ("GET", "/session?state=good", 400), ("GET", "/session?cursor=1", 400),
+    ("GET", "/session?cursor=0000010g", 400),
+])
+def test_bad_requests(rest, method, path, status):
+    answer = rest.exact(method, path, status)
+    if status == 405:
+        assert answer.headers["Allow"] and method not in \
+            answer.headers["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("content_type, status", [
+    (None, 400), ("application/json", 400), ("Application/JSON", 400),
+    ("application/json; charset=utf-8", 400),
+    ('application/json;charset="UTF-8"', 400),
+    ("application/json; charset=utf-16", 415), ("text/plain", 415),
+    ("application/x-www-form-urlencoded", 400), ("application/jsonx", 415),
+    ("multipart/form-data; boundary=x", 415), ("", 400),
+])
+def test_content_types(rest, content_type, status):
+    rest.raw("POST", "/service", b"{}", status, content_type=content_type)
+
+
+@pytest.mark.parametrize("size, status", [
+    (65536, 200), (65537, 413), (1 << 20, 413), (8 << 20, 413)])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_size_of_a_body(rest, size, status, chunked):
+    text = (b'{"name":"edge","serviceIP":"198.51.100.10","applicationIP":'
+            b'"192.168.100.10"}').ljust(size)
+    before = rest.services()
+    rest.raw("POST", "/service", iter([text]) if chunked else text, status)
+    assert (rest.services() == before) == (status != 200)
+
+
+# Sessions and peers.
+
+def test_sessions_by_pages(rest, driver):
+    whole = rest.call("GET", "/session?limit=10000", 200)
+    sessions = whole.json()
+    assert len(sessions) == N_SESSIONS
+    assert "X-Next-Cursor" not in whole.headers
+    assert len({session["id"] for session in sessions}) == N_SESSIONS
+
+    pages, path = [], "/session?limit=700&state="
+    while path:
+        answer = rest.call("GET", path, 200)
+        pages += answer.json()
+        assert len(answer.json()) <= 700
+        path = answer.links.get("next", {}).get("url")
+        assert (path is None) == ("X-Next-Cursor" not in answer.headers)
+    assert [page["id"] for page in pages] == [s["id"] for s in sessions]
+    assert len(rest.call("GET", "/session", 200).json()) == 1000
+
+
+def test_sessions_are_filtered(rest, driver):
+    for state in ("embryonic", "established", "stale"):
+        answer = rest.call("GET", f"/session?state={state}&limit=10", 200)
+        assert {session["state"] for session in answer.json()} == {state}
+        assert f"state={state}&" in answer.headers["Link"]
+    sessions = rest.call("GET", "/session?ue=10.45.0.2", 200).json()
+    assert [session["ue"] for session in sessions] == ["10.45.0.2"]
+    assert rest.call("GET", "/session?ue=10.46.0.1", 200).json() == []
+    assert rest.call("GET", "/session?ue=fd00::1", 200).json() == []
+    assert rest.call("GET", "/session?ue=10.45.0.2&state=stale",
+                     200).json() == []
+
+
+def test_a_session(rest, driver):
+    listed = rest.call("GET", "/session?ue=10.45.0.2", 200).json()[0]
+    session = rest.call("GET", "/session/" + listed["id"], 200).json()
+    age = session.pop("evidenceAge")
+    assert 0 <= listed.pop("evidenceAge") <= age
+    assert session == listed
+    assert session["state"] == "established"
+    bearer, = session["bearers"]
+    assert bearer["proved"]
+    assert bearer["uplink"] == {"enb": "10.1.0.2", "sgw": "10.1.1.2",
+                                "teid": 0xf0000001}
+    assert bearer["downlink"] == {"sgw": "10.1.1.2", "enb": "10.1.0.2",
+                                  "teid": 0x1001, "qfi": 1}
+    assert session["counters"]["packetsUp"] == 1
+
+
+def test_an_embryonic_session(rest, driver):
+    session, = rest.call("GET", "/session?ue=10.45.0.1", 200).json()
+    assert session["state"] == "embryonic"
+    assert session["bearers"][0]["downlink"] is None
+    assert not session["bearers"][0]["proved"]
+
+
+def test_peers(rest, driver):
+    peers = rest.call("GET", "/peer", 200).json()
+    assert [peer["role"] for peer in peers] == ["enb"] * 16 + ["sgw"] * 2
+    assert sum(peer["bearers"] for peer in peers
+               if peer["role"] == "sgw") == N_SESSIONS
+
+
+def test_purge(driver):
+    with Driver("-s", "10") as own:
+        rest = Rest(f"http://127.0.0.1:{own.port}")
+        session = rest.call("GET", "/session?limit=1", 200).json()[0]
+        rest.call("DELETE", "/session/" + session["id"], 200)
+        rest.call("GET", "/session/" + session["id"], 404)
+        rest.call("DELETE", "/session/" + session["id"], 404)
+        assert len(rest.call("GET", "/session").json()) == 9
+
+
+# The TOF itself.
+
+def test_status_and_health(rest):
+    status = rest.call("GET", "/status", 200).json()
+    health = rest.call("GET", "/healthz")
+    assert status["ready"] == (health.status_code == 200)
+    assert len(status["parts"]) == 9
+
+
+@pytest.mark.parametrize("part, code", [
+    ("openflow", 503), ("interception", 503), ("pinger", 200),
+    ("journal", 200)])
+def test_health_without_a_part(driver, part, code):
+    with Driver("-m", part) as own:
+        rest = Rest(f"http://127.0.0.1:{own.port}")
+        health = rest.call("GET", "/healthz", code).json()
+        if code == 503:
+            assert health["detail"] == f"{part}: taken away"
+
+
+def test_metrics(rest):
+    answer = rest.call("GET", "/metrics", 200)
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4"
+    types, names = {}, []
+    for line in answer.text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in types
+            types[name] = kind
+        elif not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            assert float(value) >= 0
+            names.append(name)
+    assert len(set(names)) == len(names)
+    assert all(name.split("{")[0] in types for name in names)
+    assert {"counter", "gauge"} == set(types.values())
+    for name, kind in types.items():
+        assert name.endswith("_total") == (kind == "counter")
+
+
+def test_head(rest):
+    for path in ("/service", "/session", "/status", "/metrics", "/peer",
+                 "/swagger.json"):
+        answer = rest.call("HEAD", path, 200)
+        assert answer.content == b""
+        assert int(answer.headers["Content-Length"]) > 1
+    assert rest.call("HEAD", "/nothing", 404).content == b""
+
+
+def test_every_operation_is_there(rest):
+    """What the document describes is not 405, and what it does not is."""
+    described = set(rest.contract.operations())
+    for template in rest.contract.document["paths"]:
+        path = template.replace("{name}", "nobody").replace("{id}", "0")
+        for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
+            answer = rest.raw(method, path, b"{}")
+            assert (answer.status_code != 405) == (
+                (method, template) in described)
+
+
+def test_hundred_clients(rest, driver):
+    def life(i):
+        own = Rest(rest.url, rest.contract)
+        kind = "slow-" if i % 2 else "fast-"
+        own.add(f"{kind}{i}", f"203.0.113.{i + 1}")
+        own.call("GET", f"/service/{kind}{i}", 200)
+        own.call("GET", "/session?limit=10000&ue=10.45.0.2", 200)
+        own.call("DELETE", f"/service/{kind}{i}", 200)
+        own.session.close()
+
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        for _ in pool.map(life, range(100)):
+            pass
+    # Slow changes wait side by side, not one after the other.
+    assert time.monotonic() - started < 50 * 0.6 / 2
+    assert rest.call("GET", "/healthz", 200)
+
+
+def test_answers_seen(connected, driver):
+    """Last: every operation and every status of the document has been met,
+    but for what needs a token, and purging, which has its own driver."""
+    met, described = connected.contract.seen, set(connected.contract.answers())
+    assert {status for _, _, status in described - met} <= {
+        status for _, _, status in met} | {401}
+    assert {(method, template) for method, template in
+            connected.contract.operations()} == {
+        (method, template) for method, template, _ in met
+        if method != "HEAD"}

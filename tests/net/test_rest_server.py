@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The REST API's server as such: clients that misbehave or leave, tokens, TLS,
+other sockets, the end.  With rest_driver only."""
+
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+from restdriver import DRIVER, WRAPPER, Client, Driver, Rest, free_port
+
+if "TOF_URL" in os.environ:
+    pytest.skip("only with rest_driver", allow_module_level=True)
+
+TOKEN = "s3cret-token"
+GET = "GET /service HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def post(name, ip, extra=""):
+    body = (f'{{"name":"{name}","serviceIP":"{ip}",'
+            '"applicationIP":"192.168.100.10"}')
+    return (f"POST /service HTTP/1.1\r\nHost: x\r\n{extra}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}")
+
+
+@pytest.fixture
+def driver():
+    with Driver("-s", "1000") as running:
+        yield running
+
+
+@pytest.fixture
+def rest(driver):
+    return Rest(f"http://127.0.0.1:{driver.port}")
+
+
+def wait_for(condition, seconds=15):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+    return True
+
+
+# Clients that misbehave.
+
+def test_client_leaves_while_suspended(driver, rest):
+    for i in range(20):
+        client = driver.connect()
+        client.send(post(f"slow-{i}", f"198.51.100.{i + 1}"))
+        client.close()
+    # What was asked for is done all the same.
+    assert wait_for(lambda: len(rest.services()) == 20)
+    rest.call("GET", "/healthz", 200)
+
+
+def test_client_resets_while_suspended(driver, rest):
+    for i in range(20):
+        client = driver.connect()
+        client.send(GET + post(f"slow-{i}", f"198.51.100.{i + 1}"))
+        # With this answer the server has read the other request also.
+        client.read_until("\r\n\r\n")
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                 b"\1\0\0\0\0\0\0\0")
+        client.close()
+    assert wait_for(rest.services)
+
+
+def test_client_leaves_at_any_byte(driver, rest):
+    text = post("edge", "198.51.100.10")
+    for i in range(len(text)):
+        client = driver.connect()
+        client.send(text[:i])
+        client.close()
+    rest.call("GET", "/healthz", 200)
+    assert rest.services() == []
+
+
+def test_client_closes_its_side(driver, rest):
+    client = driver.connect()
+    client.send(post("slow-1", "198.51.100.1"))
+    client.socket.shutdown(socket.SHUT_WR)
+    client.read_all()
+    assert wait_for(lambda: len(rest.services()) == 1)
+
+
+def test_pipelined_requests(driver):
+    client = driver.connect()
+    client.send(post("slow-1", "198.51.100.1") + post("slow-2", "198.51.100.2")
+                + GET + "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
+                + "DELETE /service/slow-1 HTTP/1.1\r\nHost: x\r\n"
+                "Connection: close\r\n\r\n")
+    answers = client.read_all()
+    statuses = [line.split()[1] for line in answers.splitlines()
+                if line.startswith("HTTP/1.1 ")]
+    assert statuses == ["200", "200", "200", "404", "200"]
+
+
+def test_byte_by_byte(driver):
+    client = driver.connect()
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in post("edge", "198.51.100.10"):
+        client.send(byte)
+    assert " 200 " in client.read_until("\r\n\r\n")
+
+
+def test_absolute_target(driver):
+    client = driver.connect()
+    client.send("GET http://example.com/service HTTP/1.1\r\nHost: x\r\n"
+                "Connection: close\r\n\r\n")
+    assert client.read_all().endswith("[]\n")
+
+
+def test_http_1_0(driver):
+    client = driver.connect()
+    client.send("GET /service HTTP/1.0\r\n\r\n")
+    assert client.read_all().endswith("[]\n")
+
+
+@pytest.mark.parametrize("text", [
+    "\r\n\r\n", "x\r\n\r\n", "GET\r\n\r\n", "GET /service\r\n\r\n",
+    "GET  /service HTTP/9.9\r\n\r\n", "\0" * 100, "G" * 100000,
+    "GET /" + "a" * 100000 + " HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET / HTTP/1.1\r\n" + "A: b\r\n" * 20000 + "\r\n",
+    "POST /service HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    "POST /service HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    "99999999999999999999999\r\n\r\n",
+    "POST /service HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+    "POST /service HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "zzz\r\n", "\x16\x03\x01\x02\x00\x01\x00",
+], ids=lambda t: repr(t)[:30])
+def test_not_http(driver, rest, text):
+    client = driver.connect()
+    try:
+        client.send(text)
+        assert b" 200 " not in client.read_some(0.5)
+    except OSError:
+        pass                    # Closed on it, which is as good.
+    client.close()
+    rest.call("GET", "/healthz", 200)
+
+
+def test_expect_continue(driver):
+    """An answer known early comes before the body."""
+    client = driver.connect()
+    client.send("POST /service HTTP/1.1\r\nHost: x\r\n"
+                "Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
+    assert client.read_until("\r\n\r\n").startswith("HTTP/1.1 413 ")
+    client = driver.connect()
+    client.send("POST /service HTTP/1.1\r\nHost: x\r\n"
+                "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert client.read_until("\r\n\r\n").startswith("HTTP/1.1 100 ")
+    client.send("{}")
+    assert " 400 " in client.read_until("\r\n\r\n")
+
+
+def test_slow_clients(driver, rest):
+    """A silent client is closed after 15 s, one that sends a byte now and
+    then after 30 s; others are served meanwhile."""
+    silent, dripping = driver.connect(), driver.connect()
+    dripping.send("POST /service HTTP/1.1\r\n")
+    started = time.monotonic()
+    ended = {}
+    while len(ended) < 2 and time.monotonic() - started < 50:
+        for name, client in (("silent", silent), ("dripping", dripping)):
+            if name not in ended and client.is_closed_within(0.5):
+                ended[name] = time.monotonic() - started
+        if "dripping" not in ended:
+            try:
+                dripping.send("X: y\r\n")
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        rest.call("GET", "/healthz", 200)
+    assert 12 < ended["silent"] < 20
+    assert 25 < ended["dripping"] < 40
+
+
+def test_more_connections_than_the_limit(driver):
+    clients = [driver.connect() for _ in range(300)]
+    for client in clients[:250]:
+        client.send(GET)
+        assert " 200 " in client.read_until("\r\n\r\n")
+    for client in clients:
+        client.close()
+    Rest(f"http://127.0.0.1:{driver.port}").call("GET", "/healthz", 200)
+
+
+# The end.
+
+def test_ends_with_requests_under_way():
+    running = Driver("-s", "1000")
+    clients = [running.connect() for _ in range(30)]
+    for i, client in enumerate(clients):
+        client.send(post(f"slow-{i}", f"198.51.100.{i + 1}") if i % 3
+                    else "GET /session?limit=10000 HTTP/1.1\r\nHost: x\r\n\r\n"
+                    if i % 2 else post("half", "198.51.100.99")[:-5])
+    assert " 200 " in clients[3].read_until("\r\n\r\n")
+    running.stop()
+
+
+# Access.
+
+@pytest.fixture
+def token_file(tmp_path):
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    return str(file)
+
+
+@pytest.mark.parametrize("header, status", [
+    (None, 401), ("", 401), ("Bearer", 401), ("Bearer ", 401),
+    ("Bearer wrong", 401), ("Bearer " + TOKEN[:-1], 401),
+    ("Bearer " + TOKEN + "x", 401), ("Bearer " + TOKEN + TOKEN, 401),
+    ("Basic " + TOKEN, 401), (TOKEN, 401),
+    ("Bearer " + TOKEN, 200), ("bearer " + TOKEN, 200),
+])
+def test_token(token_file, header, status):
+    with Driver("-t", token_file) as running:
+        url = f"http://127.0.0.1:{running.port}"
+        headers = {} if header is None else {"Authorization": header}
+        contract = Rest(url, headers={
+            "Authorization": "Bearer " + TOKEN}).contract
+        for method, path in (("GET", "/service"), ("POST", "/service"),
+                             ("DELETE", "/service/x"), ("GET", "/nothing"),
+                             ("PATCH", "/service")):
+            answer = requests.request(method, url + path, headers=headers,
+                                      timeout=15)
+            contract.check(method, path, answer)
+            assert (answer.status_code == 401) == (status == 401)
+            assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+            if status == 401:
+                assert "Allow" not in answer.headers
+        answer = requests.get(url + "/healthz", timeout=15)
+        assert answer.status_code == 200
+
+
+def test_unix_socket(tmp_path):
+    path = str(tmp_path / "api.sock")
+    with Driver("-u", path) as running:
+        client = Client(running.port)
+        client.close()
+        client.socket = socket.socket(socket.AF_UNIX)
+        client.socket.connect(path)
+        client.send("GET /service HTTP/1.0\r\n\r\n")
+        assert client.read_all().endswith("[]\n")
+        assert os.stat(path).st_mode & 0o007 == 0
+    assert not os.path.exists(path)
+
+
+def test_ipv6():
+    port = free_port()
+    with Driver(listen=f"[::1]:{port}"):
+        Rest(f"http://[::1]:{port}").call("GET", "/healthz", 200)
+
+
+def test_interface():
+    with Driver("-i", "lo") as running:
+        Rest(f"http://127.0.0.1:{running.port}").call("GET", "/healthz", 200)
+
+
+def test_tls(tmp_path):
+    key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True)
+    with Driver("-c", cert, "-k", key, "-s", "1000") as running:
+        rest = Rest(f"https://127.0.0.1:{running.port}", verify=cert)
+        rest.add("slow-1", "198.51.100.10")
+        assert len(rest.call("GET", "/session?limit=1000").json()) == 1000
+        client = running.connect()
+        client.send(GET)
+        assert " 200 " not in client.read_all()
+        rest.call("DELETE", "/service/slow-1", 200)
+
+
+@pytest.mark.parametrize("args, text", [
+    (["-l", "127.0.0.1:{busy}"], "127.0.0.1:{busy}: bind: Address already"),
+    (["-l", "192.0.2.1:80"], "bind: Cannot assign requested address"),
+    (["-l", "localhost"], "is not ADDRESS:PORT"),
+    (["-l", "127.0.0.1:99999"], "is not ADDRESS:PORT"),
+    (["-l", "127.0.0.1:{free}", "-i", "nosuchif0"], "nosuchif0: No such dev"),
+    (["-l", "127.0.0.1:{free}", "-t", "/nonexistent"],
+     "api.token_file: /nonexistent: No such file"),
+    (["-l", "127.0.0.1:{free}", "-t", "/dev/null"], "has no text"),
+    (["-l", "127.0.0.1:{free}", "-c", "/etc/hostname"], "one needs the other"),
+    (["-l", "127.0.0.1:{free}", "-c", "/etc/hosts", "-k", "/etc/hosts"],
+     "api.tls_cert, api.tls_key: not usable"),
+    (["-u", "/nonexistent/api.sock"], "api.unix: cannot listen on"),
+])
+def test_cannot_start(args, text):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        names = {"busy": busy.getsockname()[1], "free": free_port()}
+        done = subprocess.run(
+            [*WRAPPER, str(DRIVER), *(arg.format(**names) for arg in args)],
+            capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert text.format(**names) in done.stderr

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever dies, the network stays up; what comes back finds its state."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from tofnet import packet as p
+from tofnet.lab import SERVICE_IP, flows
+from tofnet.wait import wait_until
+
+OTHER = "203.0.113.77"
+
+
+def echo(ue, text, sport=5000):
+    return p.ip_udp(ue, SERVICE_IP, text, sport, 7)
+
+
+def is_text(text):
+    return lambda f: f.inner.payload == text
+
+
+def establish(net, ue="10.45.4.1"):
+    b = net.bearer(ue)
+    b.uplink(echo(ue, b"first"))
+    b.wait_downlink(is_text(b"first"))
+    return b
+
+
+class Stream:
+    """Numbered packets of a UE, one a few milliseconds, until stopped."""
+
+    def __init__(self, bearer, make):
+        self.bearer, self.make = bearer, make
+        self.sent = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        n = 0
+        while not self._end.wait(0.002):
+            text = b"%s-%06d" % (self.bearer.ue.encode(), n)
+            self.sent.append((text, self.bearer.uplink(self.make(text))))
+            n += 1
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+
+def test_tofd_killed_under_traffic(lab, net, api):
+    """Switched packets lost: none.  Diverted bearers go on.  The next tofd
+    has everything again, pings nobody, and programs nothing twice."""
+    lab.tofd("restart")         # Paths that nobody uses any more are gone.
+    wait_until(api.healthy, what="tofd")
+    api.register()
+    b = establish(net)
+    plain = net.bearer("10.45.4.2")
+    plain.uplink(p.ip_udp(plain.ue, OTHER, b"x"))
+    api.wait_proved(plain.ue)
+    before = api.sessions()
+    services = api.services()
+
+    with Stream(plain, lambda t: p.ip_udp(plain.ue, OTHER, t)) as switched, \
+            Stream(b, lambda t: echo(b.ue, t)) as diverted:
+        wait_until(lambda: len(diverted.sent) > 50, what="traffic")
+        known = flows()
+        lab.tofd("kill")
+        n = len(diverted.sent)
+        wait_until(lambda: len(diverted.sent) > n + 200, what="traffic")
+        pings = len(net.pings)
+        lab.tofd("start")
+        wait_until(api.healthy, what="tofd")
+        n = len(diverted.sent)
+        wait_until(lambda: len(diverted.sent) > n + 100, what="traffic")
+
+    for _, frame in switched.sent:
+        net.sgw.wait(frame, what="a switched packet")
+    texts = {f.inner.payload for raw in net.enb.frames
+             if (f := b.is_downlink(raw))}
+    wait_until(lambda: {t for t, _ in diverted.sent} <= {
+        f.inner.payload for raw in net.enb.frames
+        if (f := b.is_downlink(raw))}, what="every answer")
+    assert texts
+    assert len(net.pings) == pings
+
+    def identity(sessions):
+        return sorted((s["id"], s["ue"], s["state"], str(s["bearers"]))
+                      for s in sessions)
+
+    assert identity(api.sessions()) == identity(before)
+    assert api.services() == services
+    after = flows()
+    assert set(after) == set(known)
+    assert all(after[rule] >= known[rule] for rule in known)
+
+
+def test_never_seen_ue_while_tofd_is_dead_is_switched(lab, net, api):
+    api.register()
+    establish(net)
+    lab.tofd("kill")
+    try:
+        b = net.bearer("10.45.4.3")
+        frame = b.uplink(echo(b.ue, b"nobody home"))
+        net.sgw.wait(frame, what="the service packet at the SGW")
+    finally:
+        lab.tofd("start")
+
+
+def test_stopped_tofd_holds_nothing_for_long(lab, net, api):
+    """SIGSTOP: its tables stay, but the lease ends."""
+    api.register()
+    establish(net)
+    pid = lab.pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        b = net.bearer("10.45.4.4")
+
+        def passes():
+            frame = b.uplink(echo(b.ue, b"anyone?"))
+            try:
+                net.sgw.wait(frame, timeout=0.2)
+                return True
+            except AssertionError:
+                return False
+
+        wait_until(passes, timeout=2.5, what="the lease to end")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_vswitchd_killed(lab, net, api):
+    """Service packets are switched within a second, and diverted again
+    when it is back."""
+    api.register()
+    b = establish(net)
+    with Stream(b, lambda t: echo(b.ue, t)) as stream:
+        wait_until(lambda: len(stream.sent) > 50, what="traffic")
+        lab.ovs("kill")
+        killed = time.monotonic()
+        mark = len(stream.sent)
+
+        def reaches_sgw():
+            frames = set(net.sgw.frames)
+            return any(frame in frames for _, frame in stream.sent[mark:])
+
+        wait_until(reaches_sgw, timeout=3, what="a switched service packet")
+        first = next(f.time for f in net.sgw.frames
+                     if f in {frame for _, frame in stream.sent[mark:]})
+        assert first is not None and time.monotonic() - killed < 3
+        n = len(stream.sent)
+        wait_until(lambda: len(stream.sent) > n + 100, what="traffic")
+        settled = stream.sent[n:n + 100]
+        for _, frame in settled:
+            net.sgw.wait(frame, what="a switched service packet")
+
+        lab.ovs("start")
+        wait_until(api.healthy, timeout=10, what="Open vSwitch")
+        n = len(stream.sent)
+        wait_until(lambda: len(stream.sent) > n + 50, what="traffic")
+        text = stream.sent[n + 49][0]
+        b.wait_downlink(is_text(text), what="an answer through OVS")
+
+
+def test_ovs_missing_at_start_is_a_wait(lab, net, api):
+    """tofd waits and says so; meanwhile S1-U is a wire."""
+    api.register()
+    lab.tofd("stop")
+    lab.ovs("stop")
+    try:
+        lab.tofd("start")
+    except Exception:           # It is not healthy, as it should be.
+        pass
+    try:
+        status = wait_until(lambda: api.get("/status"), what="the API")
+        parts = {part["name"]: part for part in status.json["parts"]}
+        assert not parts["openflow"]["ready"]
+        health = api.get("/healthz")
+        assert health.status == 503
+        assert health.headers["content-type"] == "application/problem+json"
+        assert api.post("/service", {
+            "name": "late", "serviceIP": "198.51.100.99",
+            "applicationIP": "192.168.100.10"}).status == 503
+        b = net.bearer("10.45.4.5")
+        frame = b.uplink(echo(b.ue, b"x"))
+        net.sgw.wait(frame)
+    finally:
+        lab.ovs("start")
+    wait_until(api.healthy, timeout=15, what="tofd to find OVS")
+    b.uplink(echo(b.ue, b"now"))
+    b.wait_downlink(is_text(b"now"))
+
+
+@pytest.mark.parametrize("link", ["tof-enb", "ovs-sgw", "tof-hb0", "tof-q2",
+                                  "ovs-ue"])
+def test_link_deleted_behind_our_back(lab, net, api, link):
+    """A veth of ours is gone: packets are switched until tofd has mended
+    it, and then diverted again.  No packet for a service is lost for longer
+    than the filter takes to notice."""
+    api.register()
+    b = establish(net)
+    lab.run("lab-tof", "ip", "link", "del", link)
+
+    def answered():
+        text = b"try %f" % time.monotonic()
+        b.uplink(echo(b.ue, text))
+        b.wait_downlink(is_text(text), timeout=0.2)
+        return True
+
+    wait_until(answered, timeout=20, what="the mended data plane")
+    wait_until(api.healthy, timeout=5, what="tofd to say so")
+
+
+def test_rules_flushed_by_somebody_else(lab, net, api):
+    api.register()
+    b = establish(net)
+    lab.run("lab-tof", "nft", "flush", "ruleset")
+
+    def answered():
+        text = b"try %f" % time.monotonic()
+        b.uplink(echo(b.ue, text))
+        b.wait_downlink(is_text(text), timeout=0.2)
+        return True
+
+    wait_until(answered, timeout=20, what="the mended filter")

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""scripts/tof-ovs: the private Open vSwitch starts, stops and comes back.
+
+What talks to it is tested by test_ofctl, test_ovsdb and test_registry."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from tofnet import netns
+from tofnet.netns import command_in, run_in
+from tofnet.wait import wait_until
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+TOF_OVS = TOP / "scripts/tof-ovs"
+NS = f"to{os.getpid() % 100000}"
+DAEMONS = ("ovsdb-server", "ovs-vswitchd")
+
+
+class Ovs:
+    """tof-ovs with directories of its own."""
+
+    def __init__(self, path):
+        build = os.environ.get("TOF_OVS_DIR") or run_in(
+            None, TOP / "ovs-gtp-patch/build.sh", "--print").stdout.strip()
+        if not os.path.isdir(build):
+            pytest.skip("no Open vSwitch build")
+        self.build, self.state = pathlib.Path(build), path / "state"
+        self.run = path / "run"
+        self.env = {**os.environ, "TOF_OVS_DIR": build,
+                    "TOF_RUN_DIR": str(self.run),
+                    "TOF_STATE_DIR": str(self.state)}
+
+    def __call__(self, *args, check=True, **env):
+        return run_in(NS, TOF_OVS, *args, check=check, timeout=60,
+                      env={**self.env, **env})
+
+    def pid(self, daemon):
+        return int((self.run / f"ovs/{daemon}.pid").read_text())
+
+    def pids(self):
+        return [self.pid(d) for d in DAEMONS]
+
+    def client(self, *args):
+        return run_in(NS, self.build / "bin/ovsdb-client", *args).stdout
+
+    @property
+    def db(self):
+        return f"unix:{self.run}/ovs/db.sock"
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def ovs(tmp_path):
+    netns.add(NS)
+    the_ovs = Ovs(tmp_path)
+    try:
+        yield the_ovs
+    finally:
+        the_ovs("stop", check=False)
+        netns.delete(NS)
+
+
+def test_start_status_stop(ovs):
+    assert ovs("status", check=False).returncode == 3
+    ovs("start")
+    assert ovs("status").returncode == 0
+    pids = ovs.pids()
+    assert all(map(alive, pids))
+    assert set(ovs.client("list-dbs", ovs.db).split()) >= {"Open_vSwitch",
+                                                           "TOF"}
+    ovs("start")
+    assert ovs.pids() == pids
+    ovs("stop")
+    assert not any(map(alive, pids))
+    assert ovs("status", check=False).returncode == 3
+    ovs("stop")
+
+
+def test_both_run_in_the_namespace(ovs):
+    ovs("start")
+    inode = os.stat(f"/run/netns/{NS}").st_ino
+    assert [os.stat(f"/proc/{p}/ns/net").st_ino for p in ovs.pids()] \
+        == [inode, inode]
+
+
+@pytest.mark.parametrize("victim", DAEMONS)
+def test_start_brings_back_what_died(ovs, victim):
+    ovs("start")
+    before = dict(zip(DAEMONS, ovs.pids()))
+    os.kill(before[victim], signal.SIGKILL)
+    wait_until(lambda: not alive(before[victim]))
+    assert ovs("status", check=False).returncode == 3
+    ovs("start")
+    assert ovs("status").returncode == 0
+    for daemon, pid in zip(DAEMONS, ovs.pids()):
+        assert (pid != before[daemon]) == (daemon == victim)
+
+
+def test_monitor_brings_back_what_died(ovs):
+    ovs("start", "--monitor")
+    pid = ovs.pid("ovs-vswitchd")
+    # What a crash looks like; a SIGKILL is taken for somebody's decision.
+    os.kill(pid, signal.SIGSEGV)
+    wait_until(lambda: ovs.pid("ovs-vswitchd") != pid
+               and ovs("status", check=False).returncode == 0, timeout=15)
+    pids = ovs.pids()
+    ovs("stop")
+    wait_until(lambda: not any(map(alive, pids)))
+
+
+def test_stop_ends_only_its_own(ovs):
+    """A stale pid file names a process that is somebody else's by now."""
+    ovs("start")
+    other = subprocess.Popen(command_in(NS, "sleep", "60"))
+    try:
+        victim = ovs.pid("ovs-vswitchd")
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: not alive(victim))
+        (ovs.run / "ovs/ovs-vswitchd.pid").write_text(f"{other.pid}\n")
+        assert "ovs-vswitchd is not running" in ovs("status",
+                                                    check=False).stdout
+        ovs("stop")
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_services_survive_restart(ovs):
+    ovs("start")
+    ovs.client("transact", ovs.db, json.dumps(
+        ["TOF", {"op": "insert", "table": "Service",
+                 "row": {"name": "edge", "service_ip": "198.51.100.10",
+                         "application_ip": "192.168.100.10"}}]))
+    ovs("restart")
+    assert "edge" in ovs.client("dump", ovs.db, "TOF", "Service")
+
+
+def test_schema_upgrade(ovs, tmp_path):
+    """The database of an older version is converted, and a copy kept."""
+    schema = json.loads((TOP / "src/ovs/tof.ovsschema").read_text())
+    old = json.loads(json.dumps(schema))
+    old["version"] = "0.9.0"
+    del old["tables"]["Service"]["columns"]["chain"]
+    old_file = tmp_path / "old.ovsschema"
+    old_file.write_text(json.dumps(old))
+    ovs("start", TOF_SCHEMA=str(old_file))
+    ovs.client("transact", ovs.db, json.dumps(
+        ["TOF", {"op": "insert", "table": "Service",
+                 "row": {"name": "edge", "service_ip": "198.51.100.10",
+                         "application_ip": "192.168.100.10"}}]))
+    ovs("restart")
+    assert ovs.client("get-schema-version", ovs.db,
+                      "TOF").strip() == schema["version"]
+    assert "edge" in ovs.client("dump", ovs.db, "TOF", "Service")
+    assert (ovs.state / "tof.db.backup-0.9.0").exists()
+
+
+def test_failure_is_told(ovs):
+    ovs.state.mkdir()
+    (ovs.state / "conf.db").write_text("this is no database\n")
+    p = ovs("start", check=False)
+    assert p.returncode == 1 and p.stderr
+    p = ovs("fly", check=False)
+    assert p.returncode == 2
+
+
+def test_directories_from_the_configuration(ovs, tmp_path):
+    """As tofd prints it."""
+    tofd = tmp_path / "tofd"
+    tofd.write_text("#!/bin/sh\n[ \"$*\" = '-c X.yaml -T' ] || exit 1\n"
+                    f"echo \"s1u_enb='enb0'\nrun_dir='{tmp_path}/other run'\n"
+                    f"state_dir='{tmp_path}/other state'\"\n")
+    tofd.chmod(0o755)
+    env = {"TOFD": str(tofd), "TOF_RUN_DIR": "", "TOF_STATE_DIR": ""}
+    try:
+        ovs("start", "-c", "X.yaml", **env)
+        assert (tmp_path / "other run/ovs/db.sock").is_socket()
+        assert (tmp_path / "other state/tof.db").exists()
+    finally:
+        ovs("stop", "-c", "X.yaml", **env)

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An eNodeB and an SGW, by raw frames at both ends of S1-U (lab.sh up
+--peers none), and UEs with a TCP/IP stack behind that eNodeB.
+
+    with Emulator() as net:
+        b = net.bearer("10.45.1.1")
+        b.uplink(packet.ip_udp(b.ue, "198.51.100.10", b"x", dport=7))
+        net.enb.wait(lambda f: ...)     # net.enb, net.sgw: RawPort each
+
+The SGW answers the Pinger: an echo request to one of 'targets' that arrives in
+a bearer's uplink tunnel comes back as a reply in its downlink tunnel."""
+
+import fcntl
+import itertools
+import os
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass
+
+from . import netns
+from .netns import RawPort, run_in
+from .packet import (
+    END_MARKER, ERROR_INDICATION, GPDU, GtpFrame, addr, echo_reply_to, eth,
+    gtpu, outer, pdu_session)
+
+ENB, SGW = "10.1.0.1", "10.1.0.2"
+ENB6, SGW6 = "fd01::1", "fd01::2"
+ENB_MAC, SGW_MAC = "0e:0e:0b:00:00:01", "0e:05:09:00:00:02"
+TARGET = "203.0.113.10"
+
+
+@dataclass
+class Bearer:
+    """A bearer of a UE.  The fields may be changed at any time: a path switch
+    is another 'enb' and 'down_teid'."""
+    net: "Emulator"
+    ue: str
+    up_teid: int
+    down_teid: int
+    enb: str = ENB
+    sgw: str = SGW
+    enb_mac: str = ENB_MAC
+    sgw_mac: str = SGW_MAC
+    qfi: int = None
+    vlan: object = None
+    up_tos: int = 0
+    down_tos: int = 0
+    silent: bool = False        # The SGW does not answer pings of this one.
+
+    def uplink_frame(self, inner, **kw):
+        if self.qfi is not None:
+            kw.setdefault("exts", [pdu_session(self.qfi, True)])
+        return eth(self.sgw_mac, self.enb_mac, outer(
+            self.enb, self.sgw, gtpu(self.up_teid, inner, **kw),
+            tos=self.up_tos), vlan=self.vlan)
+
+    def downlink_frame(self, inner, **kw):
+        if self.qfi is not None:
+            kw.setdefault("exts", [pdu_session(self.qfi, False)])
+        return eth(self.enb_mac, self.sgw_mac, outer(
+            self.sgw, self.enb, gtpu(self.down_teid, inner, **kw),
+            tos=self.down_tos), vlan=self.vlan)
+
+    def uplink(self, inner, **kw):
+        """The UE sends 'inner'; the frame that the eNodeB sent is given."""
+        frame = self.uplink_frame(inner, **kw)
+        self.net.enb.send(frame)
+        return frame
+
+    def downlink(self, inner, **kw):
+        frame = self.downlink_frame(inner, **kw)
+        self.net.sgw.send(frame)
+        return frame
+
+    def end_marker(self):
+        frame = self.downlink_frame(b"", kind=END_MARKER, exts=())
+        self.net.sgw.send(frame)
+        return frame
+
+    def error_indication(self, from_enb=True):
+        """The receiver of this bearer's downlink (or uplink) tunnel does not
+        know it."""
+        teid, at = (self.down_teid, self.enb) if from_enb else \
+            (self.up_teid, self.sgw)
+        body = b"\x10" + struct.pack("!I", teid) + b"\x85" \
+            + struct.pack("!H", len(addr(at))) + addr(at)
+        message = gtpu(0, body, ERROR_INDICATION, seq=0)
+        if from_enb:
+            frame = eth(self.sgw_mac, self.enb_mac,
+                        outer(self.enb, self.sgw, message), vlan=self.vlan)
+            self.net.enb.send(frame)
+        else:
+            frame = eth(self.enb_mac, self.sgw_mac,
+                        outer(self.sgw, self.enb, message), vlan=self.vlan)
+            self.net.sgw.send(frame)
+        return frame
+
+    def is_downlink(self, frame):
+        """'frame' is a G-PDU to this bearer's UE: gives it parsed, or None."""
+        f = GtpFrame.parse(frame)
+        return f if f and f.kind == GPDU and f.teid == self.down_teid \
+            and f.ip.dst == self.enb else None
+
+    def is_uplink(self, frame):
+        f = GtpFrame.parse(frame)
+        return f if f and f.kind == GPDU and f.teid == self.up_teid \
+            and f.ip.dst == self.sgw else None
+
+    def wait_downlink(self, match=lambda f: True, timeout=3, since=0,
+                      what="a downlink G-PDU"):
+        """The first G-PDU, parsed, that the eNodeB gets for this UE and for
+        which match(GtpFrame) is true."""
+        frame = self.net.enb.wait(
+            lambda raw: (f := self.is_downlink(raw)) and match(f), timeout,
+            since, what)
+        return GtpFrame.parse(frame)
+
+    def wait_uplink(self, match=lambda f: True, timeout=3, since=0,
+                    what="an uplink G-PDU"):
+        frame = self.net.sgw.wait(
+            lambda raw: (f := self.is_uplink(raw)) and match(f), timeout,
+            since, what)
+        return GtpFrame.parse(frame)
+
+
+class Emulator:
+    """Both ends of S1-U."""
+
+    _teids = itertools.count(0x1000)
+
+    def __init__(self, enb_ns="lab-enb", sgw_ns="lab-sgw", dev="s1u0",
+                 targets=(TARGET,)):
+        self.enb = RawPort(enb_ns, dev)
+        self.sgw = RawPort(sgw_ns, dev)
+        self.targets = set(targets)
+        self.silent = False     # The SGW answers no ping at all.
+        self.delay = 0          # Seconds until it answers.
+        self.pings = []         # (time, Bearer or None, GtpFrame) it got.
+        self.bearers = []
+        self.ues = []
+        self.sgw.listen(self._at_sgw)
+        self.enb.listen(self._at_enb)
+
+    def bearer(self, ue, up_teid=None, down_teid=None, **kw):
+        """A new bearer; TEIDs are never used twice unless given."""
+        if up_teid is None:
+            up_teid = next(self._teids)
+        if down_teid is None:
+            down_teid = next(self._teids) | 0x80000000
+        b = Bearer(self, ue, up_teid, down_teid, **kw)
+        self.bearers.append(b)
+        return b
+
+    def forget(self, bearer):
+        self.bearers.remove(bearer)
+
+    def ue(self, address, prefix="lab-ue", **kw):
+        """A UE with a stack of its own, in a namespace: see Ue."""
+        ue = Ue(self, f"{prefix}{len(self.ues)}", self.bearer(address, **kw))
+        self.ues.append(ue)
+        return ue
+
+    def _at_sgw(self, raw):
+        f = GtpFrame.parse(raw)
+        if not f or f.kind != GPDU:
+            return
+        inner = f.inner
+        if not inner.is_echo_request or inner.dst not in self.targets:
+            return
+        bearer = next((b for b in self.bearers if b.up_teid == f.teid
+                       and b.sgw == f.ip.dst), None)
+        self.pings.append((raw.time, bearer, f))
+        if self.silent or not bearer or bearer.silent:
+            return
+        reply = echo_reply_to(f.payload)
+        if self.delay:
+            threading.Timer(self.delay, bearer.downlink, (reply,)).start()
+        else:
+            bearer.downlink(reply)
+
+    def _at_enb(self, raw):
+        if not self.ues:
+            return
+        f = GtpFrame.parse(raw)
+        if f and f.kind == GPDU:
+            for ue in self.ues:
+                if ue.bearer.is_downlink(raw):
+                    ue.write(f.payload)
+
+    def clear(self):
+        """Forgets all bearers and frames, between tests."""
+        while self.ues:
+            self.ues.pop().close()
+        self.bearers.clear()
+        self.pings.clear()
+        self.silent, self.delay = False, 0
+        self.enb.clear()
+        self.sgw.clear()
+
+    def close(self):
+        self.clear()
+        self.enb.close()
+        self.sgw.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Ue:
+    """A UE with the kernel's stack, in a namespace: what it sends to its tun
+    device leaves as G-PDUs of its bearer, and the other way round.  Commands
+    run in it by run(); it has IPv4 or IPv6, as its address."""
+
+    TUNSETIFF = 0x400454ca
+    IFF_TUN, IFF_NO_PI = 1, 0x1000
+
+    def __init__(self, net, ns, bearer, mtu=1400):
+        self.ns, self.bearer = ns, bearer
+        self._closing = False
+        netns.add(ns)
+        self._fd = netns.call_in(ns, self._open)
+        v6 = ":" in bearer.ue
+        run_in(ns, "ip", "link", "set", "tun0", "mtu", mtu, "addrgenmode",
+               "none", "up")
+        run_in(ns, "ip", "addr", "add",
+               bearer.ue + ("/128" if v6 else "/32"), "dev", "tun0")
+        run_in(ns, "ip", "-6" if v6 else "-4", "route", "add", "default",
+               "dev", "tun0", "src", bearer.ue)
+        self._thread = threading.Thread(target=self._pump, daemon=True)
+        self._thread.start()
+
+    def _open(self):
+        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(fd, self.TUNSETIFF, struct.pack(
+            "16sH22x", b"tun0", self.IFF_TUN | self.IFF_NO_PI))
+        return fd
+
+    def _pump(self):
+        while not self._closing:
+            try:
+                packet = os.read(self._fd, 65536)
+            except BlockingIOError:
+                time.sleep(0.001)
+                continue
+            except OSError:
+                return
+            self.bearer.uplink(packet)
+
+    def write(self, packet):
+        try:
+            os.write(self._fd, packet)
+        except OSError:
+            pass                # Not a packet of this device, or it is full.
+
+    def run(self, *argv, **kw):
+        return run_in(self.ns, *argv, **kw)
+
+    def get(self, url, timeout=5):
+        """The body of an HTTP answer, or None."""
+        p = self.run("curl", "-g", "-s", "-m", timeout, url, check=False)
+        return p.stdout.strip() if p.returncode == 0 else None
+
+    def socket(self, kind=socket.SOCK_DGRAM):
+        family = socket.AF_INET6 if ":" in self.bearer.ue else socket.AF_INET
+        return netns.call_in(self.ns, socket.socket, family, kind)
+
+    def close(self):
+        self._closing = True
+        self._thread.join()
+        os.close(self._fd)
+        netns.delete(self.ns)

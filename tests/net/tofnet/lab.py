@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab (scripts/lab.sh) and the TOF's REST API in it."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+from dataclasses import dataclass
+
+from . import netns
+from .wait import wait_until
+
+TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../.."))
+LAB = os.path.join(TOP, "scripts/lab.sh")
+STATE = "/run/tof-lab"
+SERVICE_IP, SERVICE_IP6 = "198.51.100.10", "2001:db8:5::10"
+APP, APP6 = "192.168.100.10", "fd00:100::10"
+
+
+def lab_sh(*args, check=True, timeout=900, env=None):
+    """Runs lab.sh; its output goes through pipes and comes back."""
+    p = subprocess.run([LAB, *map(str, args)], text=True, timeout=timeout,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, check=False,
+                       env={**os.environ, **(env or {})})
+    if check and p.returncode:
+        raise AssertionError(f"lab.sh {' '.join(map(str, args))}: "
+                             f"exit {p.returncode}\n{p.stdout}")
+    return p
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP by a socket that was made in a namespace."""
+
+    def __init__(self, ns, host, port, timeout):
+        super().__init__(host, port, timeout=timeout)
+        self._ns = ns
+
+    def connect(self):
+        self.sock = netns.call_in(self._ns, socket.create_connection,
+                                  (self.host, self.port), self.timeout)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict
+    text: str
+
+    @property
+    def json(self):
+        return json.loads(self.text)
+
+
+class Api:
+    """The REST API, as a client in lab-tof sees it."""
+
+    def __init__(self, ns="lab-tof", host="127.0.0.1", port=8080, timeout=10):
+        self.ns, self.host, self.port, self.timeout = ns, host, port, timeout
+
+    def request(self, method, path, body=None, headers=None):
+        """'body': bytes or str as they are, anything else as JSON."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        conn = _Connection(self.ns, self.host, self.port, self.timeout)
+        try:
+            conn.request(method, path, body, headers)
+            r = conn.getresponse()
+            text = r.read().decode("utf-8", "replace")
+            return Answer(r.status, {k.lower(): v for k, v in r.getheaders()},
+                          text)
+        finally:
+            conn.close()
+
+    def get(self, path, **kw):
+        return self.request("GET", path, **kw)
+
+    def post(self, path, body, **kw):
+        return self.request("POST", path, body, **kw)
+
+    def put(self, path, body, **kw):
+        return self.request("PUT", path, body, **kw)
+
+    def delete(self, path, **kw):
+        return self.request("DELETE", path, **kw)
+
+    # What most tests want.
+
+    def register(self, name="svc", service=SERVICE_IP, app=APP, chain=()):
+        answer = self.post("/service", {
+            "name": name, "serviceIP": service, "applicationIP": app,
+            **({"chain": list(chain)} if chain else {})})
+        assert answer.status == 200, answer
+        return answer.json
+
+    def unregister(self, name="svc"):
+        answer = self.delete(f"/service/{name}")
+        assert answer.status == 200, answer
+
+    def services(self):
+        return self.get("/service").json
+
+    def sessions(self, **query):
+        """All sessions, page by page."""
+        out, query = [], {k: v for k, v in query.items() if v is not None}
+        while True:
+            path = "/session" + ("?" + "&".join(
+                f"{k}={v}" for k, v in query.items()) if query else "")
+            answer = self.get(path)
+            out += answer.json
+            cursor = answer.headers.get("x-next-cursor")
+            if not cursor:
+                return out
+            query["cursor"] = cursor
+
+    def session_of(self, ue):
+        """The one session of a UE address, or None."""
+        found = self.sessions(ue=ue)
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+    def wait_proved(self, ue, timeout=5):
+        """Until every bearer of that UE is proved; gives the session."""
+        def proved():
+            s = self.session_of(ue)
+            return s if s and s["bearers"] and all(
+                b["proved"] for b in s["bearers"]) else None
+        return wait_until(proved, timeout, f"{ue} to be proved")
+
+    def healthy(self):
+        try:
+            return self.get("/healthz").status == 200
+        except OSError:
+            return False
+
+    def metrics(self):
+        """name{labels} -> value."""
+        out = {}
+        for line in self.get("/metrics").text.splitlines():
+            if line and not line.startswith("#"):
+                key, value = line.rsplit(" ", 1)
+                out[key] = float(value)
+        return out
+
+    def clean(self):
+        """No services, no sessions: the state between tests."""
+        for service in self.services():
+            self.delete(f"/service/{service['name']}")
+        for session in self.sessions():
+            self.delete(f"/session/{session['id']}")
+
+
+class Lab:
+    """A lab that is up, with tofd."""
+
+    def __init__(self, *options):
+        self.options = options
+        self.api = Api()
+
+    def up(self):
+        lab_sh("up", *self.options)
+        return self
+
+    def down(self):
+        lab_sh("down", check=False)
+
+    def tofd(self, verb):
+        lab_sh("tofd", verb)
+
+    def ovs(self, verb):
+        lab_sh("ovs", verb)
+
+    def run(self, ns, *argv, **kw):
+        return netns.run_in(ns, *argv, **kw)
+
+    def log(self, name="tofd"):
+        with open(f"{STATE}/{name}.log", encoding="utf-8",
+                  errors="replace") as f:
+            return f.read()
+
+    def pid(self, name="tofd"):
+        with open(f"{STATE}/pid/{name}", encoding="ascii") as f:
+            return int(f.read().split()[0])
+
+
+def ofctl(bridge, *args):
+    """ovs-ofctl's output for a bridge of the lab's Open vSwitch."""
+    with open(f"{STATE}/ovs-dir", encoding="utf-8") as f:
+        tool = os.path.join(f.read().strip(), "bin/ovs-ofctl")
+    verb, *rest = args
+    return netns.run_in("lab-tof", tool, "-O", "OpenFlow15", verb,
+                        f"unix:{STATE}/run/ovs/{bridge}.mgmt", *rest).stdout
+
+
+def flows():
+    """Flows of both bridges with their age, but for leases and statistics."""
+    out = {}
+    for bridge in ("br-gtp", "br-tof"):
+        for line in ofctl(bridge, "dump-flows").splitlines():
+            if "table=20" in line or "cookie" not in line:
+                continue
+            fields = dict(f.split("=", 1) for f in line.strip().split(", ")
+                          if "=" in f)
+            rule = line[line.index("priority") if "priority" in line
+                        else line.index("actions"):]
+            out[bridge, fields["cookie"], fields.get("table"), rule] = float(
+                fields["duration"].rstrip("s"))
+    return out

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Unit tests (check_PROGRAMS), tests that need root (NET_TESTS) and fuzz
+# targets (FUZZ_TARGETS).
+
+check_PROGRAMS += \
+	test_flows \
+	test_gtpu \
+	test_pinger \
+	test_session
+
+TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+
+# The parser alone: it depends on nothing else.
+test_gtpu_SOURCES = tests/unit/test_gtpu.c tests/unit/tap.h src/gtp/gtpu.c
+test_gtpu_CPPFLAGS = -I$(srcdir)/src -I$(srcdir)/tests/unit
+
+test_session_SOURCES = tests/unit/test_session.c tests/unit/tap.h
+test_session_CPPFLAGS = $(TEST_CPPFLAGS)
+test_session_LDADD = $(TOF_LIBS)
+
+test_flows_SOURCES = tests/unit/test_flows.c tests/unit/tap.h
+test_flows_CPPFLAGS = $(TEST_CPPFLAGS)
+test_flows_LDADD = $(TOF_LIBS)
+
+test_pinger_SOURCES = tests/unit/test_pinger.c tests/unit/tap.h
+test_pinger_CPPFLAGS = $(TEST_CPPFLAGS)
+test_pinger_LDADD = $(TOF_LIBS)
+
+check_PROGRAMS += test_captures test_conf test_journal test_statelet
+
+test_captures_SOURCES = tests/unit/test_captures.c tests/unit/capture.c \
+	tests/unit/capture.h tests/unit/tap.h src/gtp/gtpu.c
+test_captures_CPPFLAGS = $(test_gtpu_CPPFLAGS)
+
+conf_sources = src/addr.c src/conf.c src/conf_print.c src/conf_schema.c \
+	src/conf_tree.c src/conf_value.c
+test_conf_SOURCES = tests/unit/test_conf.c tests/unit/tap.h $(conf_sources)
+test_conf_CPPFLAGS = $(test_gtpu_CPPFLAGS) $(DEPS_CFLAGS)
+test_conf_LDADD = $(DEPS_LIBS)
+
+# It brings its own clock.
+test_journal_SOURCES = tests/unit/test_journal.c tests/unit/tap.h \
+	src/journal.c src/statelet.c
+test_journal_CPPFLAGS = $(TEST_CPPFLAGS)
+
+test_statelet_SOURCES = tests/unit/test_statelet.c tests/unit/tap.h \
+	src/statelet.c
+test_statelet_CPPFLAGS = $(test_gtpu_CPPFLAGS)
+
+FUZZ_TARGETS = fuzz_conf fuzz_gtpu fuzz_statelet
+FUZZ_CC = clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=undefined -I$(srcdir)/src $(DEPS_CFLAGS)
+
+fuzz_conf: tests/fuzz/fuzz_conf.c $(conf_sources)
+	$(AM_V_CC)$(FUZZ_CC) -o $@ $^ $(DEPS_LIBS)
+fuzz_gtpu: tests/fuzz/fuzz_gtpu.c src/gtp/gtpu.c
+	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
+fuzz_statelet: tests/fuzz/fuzz_statelet.c src/statelet.c
+	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
+CLEANFILES += $(FUZZ_TARGETS)
+
+check_PROGRAMS += test_ofctl_flows
+test_ofctl_flows_SOURCES = tests/unit/test_ofctl_flows.c tests/unit/tap.h
+test_ofctl_flows_CPPFLAGS = $(TEST_CPPFLAGS)
+test_ofctl_flows_LDADD = $(TOF_LIBS)
+
+# Each is run by tests/net/with-ovs, beside an Open vSwitch of its own.
+NET_TESTS = tests/net/test_ofctl tests/net/test_ovsdb tests/net/test_registry
+EXTRA_PROGRAMS += $(NET_TESTS)
+tests_net_test_ofctl_SOURCES = tests/net/test_ofctl.c tests/net/ovstest.h
+tests_net_test_ofctl_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_net_test_ofctl_LDADD = $(TOF_LIBS)
+tests_net_test_ovsdb_SOURCES = tests/net/test_ovsdb.c tests/net/ovstest.h
+tests_net_test_ovsdb_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_net_test_ovsdb_LDADD = $(TOF_LIBS)
+tests_net_test_registry_SOURCES = tests/net/test_registry.c \
+	tests/net/ovstest.h
+tests_net_test_registry_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_net_test_registry_LDADD = $(TOF_LIBS)
+
+# --- The REST API ---
+
+check_PROGRAMS += test_json
+test_json_SOURCES = tests/unit/test_json.c tests/unit/tap.h \
+	api/json.c src/service_check.c
+test_json_CPPFLAGS = $(test_gtpu_CPPFLAGS) -I$(srcdir)/api
+
+# The server with services in memory, for tests/net/test_rest*.py.
+noinst_PROGRAMS = tests/net/rest_driver
+tests_net_rest_driver_SOURCES = tests/net/rest_driver.c
+tests_net_rest_driver_LDADD = $(TOF_LIBS)
+
+FUZZ_TARGETS += fuzz_json
+fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/service_check.c
+	$(AM_V_CC)$(FUZZ_CC) -I$(srcdir)/api -o $@ $^
+
+# --- nftables and links ---
+
+nft_sources = src/nft/nft.c src/nft/nft_expr.c src/nft/nft_object.c \
+	src/nft/nft_query.c src/net/ethtool.c src/net/netns.c src/net/rtnl.c
+NET_TESTS += tests/net/test_nft tests/net/test_rtnl
+tests_net_test_nft_SOURCES = tests/net/test_nft.c tests/net/nfttest.h \
+	tests/net/nettest.h $(nft_sources)
+tests_net_test_nft_CPPFLAGS = $(test_gtpu_CPPFLAGS) $(DEPS_CFLAGS)
+tests_net_test_nft_LDADD = $(DEPS_LIBS)
+tests_net_test_rtnl_SOURCES = tests/net/test_rtnl.c tests/net/nettest.h \
+	$(nft_sources)
+tests_net_test_rtnl_CPPFLAGS = $(test_gtpu_CPPFLAGS) $(DEPS_CFLAGS)
+tests_net_test_rtnl_LDADD = $(DEPS_LIBS)

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* api/json.c and src/service_check.c, linked with nothing else: what bodies
+ * are a service, and what is said of those that are not. */
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "service.h"
+#include "tap.h"
+
+#define ADDRESSES "\"serviceIP\":\"198.51.100.10\"," \
+                  "\"applicationIP\":\"192.168.100.10\""
+#define SERVICE(NAME) "{\"name\":" NAME "," ADDRESSES "}"
+#define IPS(SERVICE_IP, APP_IP) "{\"name\":\"edge\",\"serviceIP\":\"" \
+    SERVICE_IP "\",\"applicationIP\":\"" APP_IP "\"}"
+#define IP(SERVICE_IP) IPS(SERVICE_IP, "192.168.100.10")
+#define CHAIN(CHAIN) "{\"name\":\"edge\"," ADDRESSES ",\"chain\":" CHAIN "}"
+#define NAME_63 "abcdefghijklmnopqrstuvwxyz-" \
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZ_012345678"
+
+/* A body, and a name, service IP, and number of functions that it gives. */
+static const struct {
+    const char *body, *name, *service_ip;
+    size_t n_chain;
+} good[] = {
+    { SERVICE("\"edge\""), "edge", "::ffff:198.51.100.10", 0 },
+    { " \t\r\n{ \"name\" : \"e\" ,\n" ADDRESSES " }\n ", "e",
+      "::ffff:198.51.100.10", 0 },
+    { SERVICE("\"" NAME_63 "\""), NAME_63, "::ffff:198.51.100.10", 0 },
+    { SERVICE("\"1.2.3\""), "1.2.3", "::ffff:198.51.100.10", 0 },
+    { SERVICE("\"v1.2.3.4\""), "v1.2.3.4", "::ffff:198.51.100.10", 0 },
+    { SERVICE("\"\\u0065dg\\u0065\""), "edge", "::ffff:198.51.100.10", 0 },
+    { IPS("2001:db8::10", "fd00:100::10"), "edge", "2001:db8::10", 0 },
+    { IPS("2001:DB8:0:0::10", "fd00:100::10"), "edge", "2001:db8::10", 0 },
+    { IP("240.0.0.1"), "edge", "::ffff:240.0.0.1", 0 },
+    { IP("10.255.255.255"), "edge", "::ffff:10.255.255.255", 0 },
+    { CHAIN("[]"), "edge", "::ffff:198.51.100.10", 0 },
+    { CHAIN("[ \"fw\" , \"dpi\" ]"), "edge", "::ffff:198.51.100.10", 2 },
+    { CHAIN("[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\"]"), "edge",
+      "::ffff:198.51.100.10", 8 },
+    { "{\"\\u006eame\":\"edge\"," ADDRESSES "}", "edge",
+      "::ffff:198.51.100.10", 0 },
+};
+
+/* A body, and what must be in the sentence about it. */
+static const struct {
+    const char *body, *problem;
+} bad[] = {
+    { "", "empty" },
+    { " \n", "empty" },
+    { "x", "not JSON" },
+    { "\xef\xbb\xbf{}", "not JSON" },
+    { "[]", "the body: must be an object, not an array" },
+    { "\"edge\"", "not a string" },
+    { "1", "not a number" },
+    { "-1e9", "not a number" },
+    { "null", "not null" },
+    { "true", "not a boolean" },
+    { "{", "'\"' expected at byte 1" },
+    { "{}", "name: is missing" },
+    { "{,}", "'\"' expected" },
+    { "{\"name\"", "':' expected" },
+    { "{\"name\":", "value expected" },
+    { "{\"name\":\"edge", "end of a string expected" },
+    { "{\"name\":\"edge\"", "'}' expected" },
+    { "{\"name\":\"edge\",}", "'\"' expected" },
+    { "{\"name\":\"edge\" \"serviceIP\"}", "'}' expected" },
+    { "{\"name\":\"edge\"}", "serviceIP: is missing" },
+    { "{\"name\":\"edge\",\"serviceIP\":\"198.51.100.10\"}",
+      "applicationIP: is missing" },
+    { "{" ADDRESSES "}", "name: is missing" },
+    { SERVICE("\"edge\"") "x", "something after the object at byte 76" },
+    { SERVICE("\"edge\"") SERVICE("\"edge\""), "something after" },
+    { SERVICE("1"), "name: must be a string, not a number" },
+    { SERVICE("null"), "name: must be a string, not null" },
+    { SERVICE("true"), "name: must be a string, not a boolean" },
+    { SERVICE("[\"edge\"]"), "name: must be a string, not an array" },
+    { SERVICE("{}"), "name: must be a string, not an object" },
+    { SERVICE("edge"), "value expected" },
+    { SERVICE("'edge'"), "value expected" },
+    { SERVICE("\"\""), "name: is empty" },
+    { SERVICE("\"" NAME_63 "x\""), "name: is longer than 63" },
+    { SERVICE("\"" NAME_63 NAME_63 NAME_63 "\""), "name: is longer than 63" },
+    { SERVICE("\"a b\""), "name: has a character other than" },
+    { SERVICE("\"a/b\""), "name: has a character other than" },
+    { SERVICE("\"caf\xc3\xa9\""), "name: has a character other than" },
+    { SERVICE("\"\xff\""), "name: has a character other than" },
+    { SERVICE("\"\\u00e9\""), "name: has a character other than" },
+    { SERVICE("\"\\n\""), "name: has a character other than" },
+    { SERVICE("\"a\nb\""), "control character" },
+    { SERVICE("\"a\\u0000b\""), "NUL" },
+    { SERVICE("\"\\u12g4\""), "hex digit" },
+    { SERVICE("\"\\x41\""), "bad escape" },
+    { SERVICE("\"\\"), "bad escape" },
+    { SERVICE("\".\""), "cannot be named" },
+    { SERVICE("\"..\""), "cannot be named" },
+    { SERVICE("\"10.1.0.1\""), "name: must not be an IP address" },
+    { SERVICE("\"010.1.0.300\""), "name: must not be an IP address" },
+    { SERVICE("\"2001:db8::1\""), "name: has a character other than" },
+    { SERVICE("\"a\",\"name\":\"b\""), "name: is given twice" },
+    { SERVICE("\"a\",\"port\":80"), "port: is not a member of a service" },
+    { SERVICE("\"a\",\"Name\":\"b\""), "Name: is not a member" },
+    { SERVICE("\"a\",\"\":\"b\""), "a member: is not a member" },
+    { SERVICE("\"a\",\"\xff\xfe\":1"), "a member: is not a member" },
+    { IP(""), "serviceIP: is not an IPv4 or IPv6 address" },
+    { IP("198.51.100"), "serviceIP: is not" },
+    { IP("198.51.100.256"), "serviceIP: is not" },
+    { IP("198.51.100.010"), "serviceIP: is not" },
+    { IP("198.51.100.10/32"), "serviceIP: is not" },
+    { IP(" 198.51.100.10"), "serviceIP: is not" },
+    { IP("198.51.100.10:80"), "serviceIP: is not" },
+    { IP("0xc6336401"), "serviceIP: is not" },
+    { IP("example.com"), "serviceIP: is not" },
+    { IP("::ffff:198.51.100.10"), "serviceIP: is not" },
+    { IP("fe80::1%eth0"), "serviceIP: is not" },
+    { IP("[2001:db8::1]"), "serviceIP: is not" },
+    { IP("0.0.0.0"), "serviceIP: is an unspecified address" },
+    { IP("127.0.0.1"), "serviceIP: is a loopback address" },
+    { IP("127.255.255.254"), "serviceIP: is a loopback address" },
+    { IP("224.0.0.1"), "serviceIP: is a multicast address" },
+    { IP("239.255.255.255"), "serviceIP: is a multicast address" },
+    { IP("255.255.255.255"), "serviceIP: is the broadcast address" },
+    { IP("169.254.0.1"), "serviceIP: is a link-local address" },
+    { IP("::"), "serviceIP: is an unspecified address" },
+    { IP("::1"), "serviceIP: is a loopback address" },
+    { IP("ff02::1"), "serviceIP: is a multicast address" },
+    { IP("fe80::1"), "serviceIP: is a link-local address" },
+    { IP("::10.0.0.1"), "serviceIP: is an IPv4-compatible address" },
+    { IP("2001:db8::10"), "of different families" },
+    { IPS("198.51.100.10", "fd00::1"), "of different families" },
+    { IPS("198.51.100.10", "198.51.100.10"), "the same address" },
+    { IPS("198.51.100.10", "127.0.0.1"), "applicationIP: is a loopback" },
+    { IPS("198.51.100.10", "app"), "applicationIP: is not" },
+    { CHAIN("null"), "chain: must be an array of strings, not null" },
+    { CHAIN("\"fw\""), "chain: must be an array of strings" },
+    { CHAIN("{}"), "chain: must be an array of strings, not an object" },
+    { CHAIN("[1]"), "chain: must be a string, not a number" },
+    { CHAIN("[[\"fw\"]]"), "chain: must be a string, not an array" },
+    { CHAIN("[\"fw\",]"), "value expected" },
+    { CHAIN("[\"fw\""), "']' expected" },
+    { CHAIN("[\"f w\"]"), "chain: has a character other than" },
+    { CHAIN("[\"fw\",\"fw\"]"), "chain: has a function twice" },
+    { CHAIN("[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]"),
+      "chain: has more than 8" },
+};
+
+/* Reads 'body' from a block of just its size, for the sanitizers to see. */
+static bool
+read_exactly(const char *body, size_t len, struct service_spec *spec,
+             char problem[JSON_PROBLEM_MAX])
+{
+    char *copy = malloc(len ? len : 1);
+    bool ok;
+
+    memcpy(copy, body, len);
+    strcpy(problem, "(none)");
+    ok = json_to_service(copy, len, spec, problem);
+    free(copy);
+    return ok;
+}
+
+static void
+test_good(void)
+{
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char problem[JSON_PROBLEM_MAX];
+        struct service_spec spec;
+        struct in6_addr ip;
+        const char *why;
+        bool ok = read_exactly(good[i].body, strlen(good[i].body), &spec,
+                               problem);
+
+        inet_pton(AF_INET6, good[i].service_ip, &ip);
+        ok = ok && service_spec_is_valid(&spec, &why)
+             && !strcmp(spec.name, good[i].name)
+             && IN6_ARE_ADDR_EQUAL(&spec.service_ip, &ip)
+             && spec.n_chain == good[i].n_chain;
+        if (!tap_ok(ok, "good body %zu", i)) {
+            tap_diag("%s: %s", good[i].body, problem);
+        }
+    }
+}
+
+static void
+test_bad(void)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char problem[JSON_PROBLEM_MAX];
+        struct service_spec spec;
+        bool ok = read_exactly(bad[i].body, strlen(bad[i].body), &spec,
+                               problem);
+
+        if (!tap_ok(!ok && strstr(problem, bad[i].problem),
+                    "bad body %zu: %s", i, bad[i].problem)) {
+            tap_diag("%s", problem);
+        }
+    }
+}
+
+/* Every beginning of a good body is bad, and so is a NUL byte anywhere. */
+static void
+test_cut(void)
+{
+    static const char body[] = CHAIN("[\"fw\",\"\\u0064pi\"]");
+    size_t len = sizeof body - 1;
+    size_t n_cut = 0, n_nul = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        char problem[JSON_PROBLEM_MAX];
+        char nul[sizeof body];
+        struct service_spec spec;
+
+        n_cut += !read_exactly(body, i, &spec, problem);
+        memcpy(nul, body, sizeof body);
+        nul[i] = '\0';
+        n_nul += !read_exactly(nul, len, &spec, problem);
+    }
+    tap_ok(n_cut == len, "every beginning of a body is refused");
+    tap_ok(n_nul == len, "a NUL byte is refused anywhere");
+}
+
+static void
+test_deep(void)
+{
+    enum { LEN = 65536 };
+    char *body = malloc(LEN);
+    char problem[JSON_PROBLEM_MAX];
+    struct service_spec spec;
+
+    memset(body, '[', LEN);
+    tap_ok(!json_to_service(body, LEN, &spec, problem), "64 KiB of '['");
+    memset(body, ' ', LEN);
+    tap_ok(!json_to_service(body, LEN, &spec, problem), "64 KiB of ' '");
+    memset(body, 'a', LEN);
+    memcpy(body, "{\"", 2);
+    tap_ok(!json_to_service(body, LEN, &spec, problem), "a key of 64 KiB");
+    free(body);
+}
+
+int
+main(void)
+{
+    test_good();
+    test_bad();
+    test_cut();
+    test_deep();
+    return tap_done();
+}

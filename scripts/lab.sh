@@ -36,6 +36,16 @@ Usage: lab.sh up [--datapath auto|ovs|xdp] [--peers real|none] [--config FILE]
 END
 }
 
+# What stays must not hold on to what the caller has open: pipes, locks.
+close_inherited() {
+    local fd
+    for fd in /proc/$$/fd/*; do
+        fd=${fd##*/}
+        [ "$fd" -le 2 ] || [ "$fd" -eq 255 ] || eval "exec $fd>&-"
+    done
+}
+close_inherited
+
 say() { echo "lab: $*"; }
 warn() { echo "lab: $*" >&2; }
 die() { warn "$@"; exit 1; }

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adopt.h"
 #include "conf.h"
 #include "dataplane.h"
 #include "gtp/endpoint.h"
@@ -30,19 +31,19 @@
 #include "gtp/gtpu.h"
 #include "gtp/l2.h"
 #include "gtp/nfq.h"
-#include "gtp/wire.h"
 #include "hold.h"
 #include "metrics.h"
 #include "nft/nat.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "onward.h"
 #include "ovs/registry.h"
 #include "packets.h"
 #include "pinger.h"
+#include "remember.h"
 #include "service.h"
 #include "service_table.h"
 #include "session.h"
-#include "statelet.h"
 #include "status.h"
 #include "timeval.h"
 #include "util.h"
@@ -50,11 +51,9 @@
 VLOG_DEFINE_THIS_MODULE(agent);
 
 #define EMBRYONIC_MS 30000               /* Beyond the next sample. */
-#define COMPACT_RETRY_MS 60000
 #define EXPIRE_BUDGET 200         /* A round of the loop and kind. */
 #define COUNTERS_MS 1000
 #define READY_RETRY_MS 100
-#define COMPACT_MIN 10000
 
 METRIC_COUNTER(n_malformed, "tof_packets_malformed_total", "",
                "Copied or held packets that are not well-formed GTP-U.");
@@ -62,10 +61,6 @@ METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
                "Packets with another inner source than the bearer's UE.");
 METRIC_COUNTER(n_strangers, "tof_packets_strangers_total", "",
                "Packets of peers outside of the configured prefixes.");
-METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
-               "Held packets that went on along the normal way.");
-METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
-               "Answers without a tunnel proved for them.");
 METRIC_COUNTER(n_end_markers, "tof_end_markers_total", "",
                "End Markers for tunnels known here.");
 METRIC_COUNTER(n_error_indications, "tof_error_indications_total", "",
@@ -73,29 +68,11 @@ METRIC_COUNTER(n_error_indications, "tof_error_indications_total", "",
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;
-static struct journal *journal;
-static bool replaying;
+static bool ending;                     /* What is in force stays so. */
 static bool endpoint_started;
 static long long int evidence_ms;
 static long long int counters_due;
-static long long int compact_at;        /* Not before this. */
 static bool conntrack_due;              /* Diverted bearers have gone. */
-
-/* Bearers as the endpoint knows them. */
-
-static struct endpoint_bearer
-describe(const struct bearer *b)
-{
-    return (struct endpoint_bearer) {
-        .id = b->id,
-        .space = b->session->space,
-        .ue = b->session->ue,
-        .up = { .src = b->enb, .dst = b->up.addr, .teid = b->up.teid },
-        .down = { .src = b->down_sgw, .dst = b->down.addr,
-                  .teid = b->down_known ? b->down.teid : 0 },
-        .qfi = b->qfi,
-    };
-}
 
 /* Proved, and not so long ago that the UE may have gone since. */
 static bool
@@ -109,71 +86,12 @@ proof_is_fresh(const struct bearer *b, long long int now)
 static void
 divert(struct bearer *b, long long int now)
 {
-    struct endpoint_bearer eb = describe(b);
+    struct endpoint_bearer eb = bearer_describe(b);
 
     b->diverted = true;
     b->ready = false;
     b->asked = now;
     endpoint->bearer_set(&eb, false);
-}
-
-/* What becomes of packets that have been held. */
-
-/* On along the normal way, as if nothing had happened.  'ip' is the outer
- * packet. */
-static void
-switch_on(enum wire_port port, const void *ip, size_t len)
-{
-    struct gtpu_packet p;
-    struct l2_header l2;
-
-    gtpu_parse_packet(ip, len, &p);
-    if (l2_get(&p.src, &p.dst, &l2)) {
-        wire_send(port, &l2, ip, len);
-        metric_inc(&n_switched);
-    }
-}
-
-static void
-switch_held(uint32_t id OVS_UNUSED, enum hold_direction direction,
-            const void *data, size_t len)
-{
-    if (direction == HOLD_UP) {
-        switch_on(WIRE_SGW, data, len);
-    } else {
-        metric_inc(&n_down_dropped);
-    }
-}
-
-static void
-send_held(uint32_t id, enum hold_direction direction, const void *data,
-          size_t len)
-{
-    struct bearer *b = session_bearer_by_id(id);
-
-    if (!b || b->state != BEARER_ESTABLISHED) {
-        switch_held(id, direction, data, len);
-        return;
-    }
-    struct endpoint_bearer eb = describe(b);
-    if (direction == HOLD_UP) {
-        struct gtpu_packet p;
-
-        gtpu_parse_packet(data, len, &p);
-        if (endpoint->send_app(&eb, p.msg.payload, p.msg.payload_len)) {
-            switch_held(id, direction, data, len);
-            return;
-        }
-        b->counters.packets_up++;
-        b->counters.bytes_up += p.msg.payload_len;
-    } else {
-        if (endpoint->send_down(&eb, data, len)) {
-            switch_held(id, direction, data, len);
-            return;
-        }
-        b->counters.packets_down++;
-        b->counters.bytes_down += len;
-    }
 }
 
 /* TEID detection and tunnel set-up. */
@@ -186,14 +104,14 @@ service_packet_held(struct bearer *b, const struct nfq_packet *np,
     b->diverted = true;
     if (b->ready && proof_is_fresh(b, now)) {
         /* Overtaken on its way here by the bearer getting ready. */
-        send_held(b->id, HOLD_UP, np->ip, np->len);
+        onward_send(b->id, HOLD_UP, np->ip, np->len);
         if (now - b->asked > READY_RETRY_MS) {
             divert(b, now);
         }
     } else if (!pinger_has_target() && !proof_is_fresh(b, now)) {
-        switch_on(WIRE_SGW, np->ip, np->len);
+        onward_switch(WIRE_SGW, np->ip, np->len);
     } else if (!hold_add(b->id, HOLD_UP, np->ip, np->len, now)) {
-        switch_on(WIRE_SGW, np->ip, np->len);
+        onward_switch(WIRE_SGW, np->ip, np->len);
     } else if (!proof_is_fresh(b, now)) {
         pinger_ask(b->id, true);
     } else if (hold_count(b->id) == 1) {
@@ -217,7 +135,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
         && proof_is_fresh(b, now)) {
         metric_inc(&n_spoofed);
         if (held) {
-            switch_on(WIRE_SGW, np->ip, np->len);
+            onward_switch(WIRE_SGW, np->ip, np->len);
         }
         return;
     }
@@ -230,7 +148,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     b = session_uplink(&p->src, &up, &p->inner.src, now);
     if (!b) {
         if (held) {
-            switch_on(WIRE_SGW, np->ip, np->len);
+            onward_switch(WIRE_SGW, np->ip, np->len);
         }
         return;
     }
@@ -320,7 +238,7 @@ error_indication_seen(const struct nfq_packet *np,
         }
     }
     if (!ours) {
-        switch_on(np->queue == QUEUE_HOLD_ENB ? WIRE_SGW : WIRE_ENB, np->ip,
+        onward_switch(np->queue == QUEUE_HOLD_ENB ? WIRE_SGW : WIRE_ENB, np->ip,
                   np->len);
     }
 }
@@ -362,7 +280,7 @@ held_from_sgw(const struct nfq_packet *np, const struct gtpu_packet *p)
     if (pinger_is_reply(inner, p->msg.payload_len, &id)) {
         reply_seen(id, p);
     } else {
-        switch_on(WIRE_ENB, np->ip, np->len);
+        onward_switch(WIRE_ENB, np->ip, np->len);
     }
 }
 
@@ -390,7 +308,7 @@ packet_seen(const struct nfq_packet *np)
     if (error) {
         metric_inc(&n_malformed);
         if (held) {
-            switch_on(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
+            onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
         }
         return;
     }
@@ -400,7 +318,7 @@ packet_seen(const struct nfq_packet *np)
 
         metric_inc(&n_strangers);
         if (held) {
-            switch_on(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
+            onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
         } else {
             filter_learned(&tunnel);
         }
@@ -430,7 +348,7 @@ bearer_ready(uint32_t id)
 
     if (b) {
         b->ready = true;
-        hold_release(id, send_held);
+        hold_release(id, onward_send);
     }
 }
 
@@ -443,10 +361,10 @@ held_down(uint32_t id, const uint8_t *frame, size_t len)
     long long int now = time_msec();
 
     if (b && b->ready && proof_is_fresh(b, now)) {
-        send_held(id, HOLD_DOWN, frame, len);
+        onward_send(id, HOLD_DOWN, frame, len);
     } else if (!b || !pinger_has_target()
                || !hold_add(id, HOLD_DOWN, frame, len, now)) {
-        metric_inc(&n_down_dropped);
+        onward_drop_down();
     } else {
         b->diverted = true;
         pinger_ask(id, true);
@@ -461,7 +379,7 @@ unclaimed(const struct in6_addr *ue, const uint8_t *frame, size_t len)
 
     if (!conf->apps.may_connect || !s
         || !ovs_list_is_singleton(&s->bearers)) {
-        metric_inc(&n_down_dropped);
+        onward_drop_down();
         return;
     }
     held_down(CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
@@ -527,33 +445,23 @@ ping(uint32_t id, const void *ip, size_t len)
     if (!b) {
         return ENOENT;
     }
-    struct endpoint_bearer eb = describe(b);
+    struct endpoint_bearer eb = bearer_describe(b);
     return endpoint->send_up(&eb, ip, len);
 }
 
 /* What the session table says. */
 
 static void
-remember(const struct bearer *b, enum statelet_op op)
-{
-    struct statelet st;
-
-    session_to_statelet(b, &st);
-    st.op = op;
-    journal_append(journal, &st);
-}
-
-static void
 bearer_event(const struct bearer *b, enum bearer_event event)
 {
-    struct endpoint_bearer eb = describe(b);
+    struct endpoint_bearer eb = bearer_describe(b);
 
-    if (replaying) {
+    if (remember_is_replaying() || ending) {
         return;
     }
     switch (event) {
     case BEARER_CHANGED:
-        remember(b, STATELET_BEARER);
+        remember_bearer(b, STATELET_BEARER);
         break;
     case BEARER_INVALIDATED:
         if (b->diverted) {
@@ -561,16 +469,16 @@ bearer_event(const struct bearer *b, enum bearer_event event)
         }
         CONST_CAST(struct bearer *, b)->ready = false;
         pinger_stop(b->id);
-        remember(b, STATELET_INVALID);
+        remember_bearer(b, STATELET_INVALID);
         break;
     case BEARER_GONE:
         pinger_stop(b->id);
         if (b->diverted) {
             endpoint->bearer_clear(&eb);
-            hold_release(b->id, switch_held);
+            hold_release(b->id, onward_give_up);
             conntrack_due = true;
         }
-        remember(b, STATELET_GONE);
+        remember_bearer(b, STATELET_GONE);
         break;
     }
 }
@@ -686,92 +594,12 @@ static const struct service_plane service_plane = {
 /* Start, end, loop. */
 
 static void
-replay(const struct statelet *st, void *aux OVS_UNUSED)
-{
-    session_restore(st, time_msec());
-}
-
-static int
-open_journal(char **what)
-{
-    unsigned int n_bad = 0;
-    int error;
-
-    replaying = true;
-    error = journal_open(conf->state_dir, replay, NULL, &journal, &n_bad);
-    replaying = false;
-    if (error) {
-        *what = xasprintf("journal in %s", conf->state_dir);
-        return error;
-    }
-    if (n_bad) {
-        VLOG_WARN("journal: %u damaged records were cut off", n_bad);
-    }
-    VLOG_INFO("journal: %"PRIuSIZE" sessions restored", session_count());
-    status_set(STATUS_JOURNAL, true, "open");
-    return 0;
-}
-
-/* A bearer that the kernel diverts: ours, or nobody's. */
-static void
-adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
-             void *n_adopted_)
-{
-    const struct fteid up = { t->dst, t->teid };
-    struct bearer *b = session_bearer_by_uplink(&up);
-    unsigned int *n_adopted = n_adopted_;
-
-    if (b && b->state == BEARER_ESTABLISHED
-        && IN6_ARE_ADDR_EQUAL(&b->enb, &t->src)
-        && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
-        struct endpoint_bearer eb = describe(b);
-        b->diverted = true;
-        b->seen = time_msec();
-        endpoint->bearer_set(&eb, true);
-        ++*n_adopted;
-    } else {
-        filter_undivert(t, ue);
-    }
-}
-
-/* A service IP in the filter or in NAT that no service has. */
-static void
-mend_filter_service(const struct in6_addr *ip, void *aux OVS_UNUSED)
-{
-    if (!service_ip_exists(ip)) {
-        filter_service_clear(ip);
-    }
-}
-
-static void
-mend_nat_service(const struct in6_addr *ip,
-                 const struct in6_addr *app OVS_UNUSED, void *aux OVS_UNUSED)
-{
-    if (!service_ip_exists(ip)) {
-        nat_service_clear(ip);
-    }
-}
-
-static void
-mend_services(void)
-{
-    filter_service_dump(mend_filter_service, NULL);
-    nat_service_dump(mend_nat_service, NULL);
-}
-
-static void
 dataplane_came_up(void)
 {
-    unsigned int n_adopted = 0;
-
-    if (filter_divert_dump(adopt_bearer, &n_adopted)) {
-        filter_divert_flush();
-    } else if (n_adopted) {
-        VLOG_INFO("%u diverted bearers adopted", n_adopted);
-    }
+    adopt_bearers(endpoint);
     conntrack_due = true;
     if (service_is_synced()) {
-        mend_services();
+        adopt_services();
     }
     service_reapply();
 }
@@ -783,7 +611,7 @@ start_endpoint(void)
 {
     if (!endpoint_started && dataplane_is_up() && service_is_synced()) {
         endpoint_started = true;
-        mend_services();
+        adopt_services();
         endpoint->start();
     }
 }
@@ -806,7 +634,8 @@ agent_init(const struct conf *conf_, char **what)
     session_init(conf->sessions.max, bearer_event);
     hold_init();
     l2_init(endpoint->path_changed);
-    error = open_journal(what);
+    onward_init(endpoint);
+    error = remember_open(conf->state_dir, what);
     if (error) {
         return error;
     }
@@ -839,9 +668,9 @@ agent_destroy(void)
     pinger_destroy();
     hold_destroy();
     l2_destroy();
-    replaying = true;           /* The data plane goes on. */
+    ending = true;
     session_destroy();
-    journal_close(journal);
+    remember_close();
 }
 
 static void
@@ -857,26 +686,6 @@ report_status(void)
         bool live = ready && filter_endpoint_is_live();
         status_set(STATUS_ENDPOINT, live, "%s",
                    live ? "heartbeats arrive" : "no heartbeats: switching");
-    }
-}
-
-static void
-compact_journal(void)
-{
-    size_t alive = 0;
-
-    for (int i = 0; i <= BEARER_STALE; i++) {
-        alive += session_bearer_count(i);
-    }
-    if (journal_count(journal) > COMPACT_MIN + 4 * alive
-        && time_msec() >= compact_at) {
-        compact_at = time_msec() + COMPACT_RETRY_MS;
-        journal_compact_begin(journal);
-        for (struct bearer *b = session_next_bearer(0); b;
-             b = session_next_bearer(b->id)) {
-            remember(b, STATELET_BEARER);
-        }
-        journal_compact_end(journal);
     }
 }
 
@@ -912,26 +721,21 @@ run_slowly(void)
     if (endpoint_started) {
         endpoint->poll_counters();
     }
-    compact_journal();
 }
 
 void
 agent_run(void)
 {
-    int error;
-
     service_run();
     dataplane_run();
     start_endpoint();
     if (dataplane_is_up()) {
         pinger_run();
-        hold_expire(time_msec(), switch_held);
+        hold_expire(time_msec(), onward_give_up);
     }
     expire_sessions();
     run_slowly();
-    error = journal_run(journal);
-    status_set(STATUS_JOURNAL, !error, "%s",
-               error ? ovs_strerror(error) : "open");
+    remember_run();
     report_status();
 }
 
@@ -944,6 +748,6 @@ agent_wait(void)
         pinger_wait();
         hold_wait();
     }
-    journal_wait(journal);
+    remember_wait();
     poll_timer_wait_until(counters_due);
 }

@@ -99,6 +99,20 @@ bearer_state_name(enum bearer_state state)
     }
 }
 
+struct endpoint_bearer
+bearer_describe(const struct bearer *b)
+{
+    return (struct endpoint_bearer) {
+        .id = b->id,
+        .space = b->session->space,
+        .ue = b->session->ue,
+        .up = { .src = b->enb, .dst = b->up.addr, .teid = b->up.teid },
+        .down = { .src = b->down_sgw, .dst = b->down.addr,
+                  .teid = b->down_known ? b->down.teid : 0 },
+        .qfi = b->qfi,
+    };
+}
+
 static struct bearer_impl *
 impl(struct bearer *b)
 {

@@ -21,6 +21,7 @@
 
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "tunnel.h"
 
 /* A tunnel's receiving end.  TEID in host byte order. */
 struct fteid {
@@ -83,6 +84,9 @@ struct session {
     struct ovs_list bearers;    /* Of struct bearer, by session_node. */
     struct hmap_node ue_node;
 };
+
+/* The bearer as the data plane knows it. */
+struct endpoint_bearer bearer_describe(const struct bearer *);
 
 struct statelet;
 

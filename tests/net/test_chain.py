@@ -302,7 +302,8 @@ def test_function_that_is_not_there(net, made, api):
     answered(b, b"still", PLAIN_IP)
 
 
-@pytest.mark.parametrize("ends", [("in",), ("out",), ("in", "out")], ids=str)
+@pytest.mark.parametrize("ends", [("in",), ("out",), ("in", "out")],
+                         ids="-".join)
 def test_function_goes_and_comes_back(net, fw, app, api, ends):
     """Without it the service's packets are switched: never past it to the
     app, and never lost for long.  The other service notices nothing."""

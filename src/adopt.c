@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Adopting what an earlier tofd left: see adopt.h. */
+
+#include <config.h>
+
+#include "adopt.h"
+
+#include "gtp/endpoint.h"
+#include "gtp/filter.h"
+#include "nft/nat.h"
+#include "openvswitch/vlog.h"
+#include "service_table.h"
+#include "session.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(adopt);
+
+struct adoption {
+    const struct endpoint_class *endpoint;
+    unsigned int n;
+};
+
+/* A bearer that the kernel diverts: ours, or nobody's. */
+static void
+adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
+             void *adoption_)
+{
+    const struct fteid up = { t->dst, t->teid };
+    struct bearer *b = session_bearer_by_uplink(&up);
+    struct adoption *adoption = adoption_;
+
+    if (b && b->state == BEARER_ESTABLISHED
+        && IN6_ARE_ADDR_EQUAL(&b->enb, &t->src)
+        && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
+        struct endpoint_bearer eb = bearer_describe(b);
+        b->diverted = true;
+        b->seen = time_msec();
+        adoption->endpoint->bearer_set(&eb, true);
+        adoption->n++;
+    } else {
+        filter_undivert(t, ue);
+    }
+}
+
+/* A service IP in the filter or in NAT that no service has. */
+static void
+mend_filter_service(const struct in6_addr *ip, void *aux OVS_UNUSED)
+{
+    if (!service_ip_exists(ip)) {
+        filter_service_clear(ip);
+    }
+}
+
+static void
+mend_nat_service(const struct in6_addr *ip,
+                 const struct in6_addr *app OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    if (!service_ip_exists(ip)) {
+        nat_service_clear(ip);
+    }
+}
+
+void
+adopt_services(void)
+{
+    filter_service_dump(mend_filter_service, NULL);
+    nat_service_dump(mend_nat_service, NULL);
+}
+
+void
+adopt_bearers(const struct endpoint_class *endpoint)
+{
+    struct adoption adoption = { .endpoint = endpoint };
+
+    if (filter_divert_dump(adopt_bearer, &adoption)) {
+        filter_divert_flush();
+    } else if (adoption.n) {
+        VLOG_INFO("%u diverted bearers adopted", adoption.n);
+    }
+}

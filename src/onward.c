@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Packets that go on after having been held: see onward.h. */
+
+#include <config.h>
+
+#include "onward.h"
+
+#include "gtp/endpoint.h"
+#include "gtp/gtpu.h"
+#include "gtp/l2.h"
+#include "metrics.h"
+#include "session.h"
+#include "util.h"
+
+METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
+               "Held packets that went on along the normal way.");
+METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
+               "Answers without a tunnel proved for them.");
+
+static const struct endpoint_class *endpoint;
+
+void
+onward_init(const struct endpoint_class *endpoint_)
+{
+    endpoint = endpoint_;
+}
+
+void
+onward_drop_down(void)
+{
+    metric_inc(&n_down_dropped);
+}
+
+void
+onward_switch(enum wire_port port, const void *ip, size_t len)
+{
+    struct gtpu_packet p;
+    struct l2_header l2;
+
+    gtpu_parse_packet(ip, len, &p);
+    if (l2_get(&p.src, &p.dst, &l2)) {
+        wire_send(port, &l2, ip, len);
+        metric_inc(&n_switched);
+    }
+}
+
+void
+onward_give_up(uint32_t id OVS_UNUSED, enum hold_direction direction,
+            const void *data, size_t len)
+{
+    if (direction == HOLD_UP) {
+        onward_switch(WIRE_SGW, data, len);
+    } else {
+        metric_inc(&n_down_dropped);
+    }
+}
+
+void
+onward_send(uint32_t id, enum hold_direction direction, const void *data,
+          size_t len)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (!b || b->state != BEARER_ESTABLISHED) {
+        onward_give_up(id, direction, data, len);
+        return;
+    }
+    struct endpoint_bearer eb = bearer_describe(b);
+    if (direction == HOLD_UP) {
+        struct gtpu_packet p;
+
+        gtpu_parse_packet(data, len, &p);
+        if (endpoint->send_app(&eb, p.msg.payload, p.msg.payload_len)) {
+            onward_give_up(id, direction, data, len);
+            return;
+        }
+        b->counters.packets_up++;
+        b->counters.bytes_up += p.msg.payload_len;
+    } else {
+        if (endpoint->send_down(&eb, data, len)) {
+            onward_give_up(id, direction, data, len);
+            return;
+        }
+        b->counters.packets_down++;
+        b->counters.bytes_down += len;
+    }
+}

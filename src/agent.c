@@ -312,7 +312,7 @@ packet_seen(const struct nfq_packet *np)
         }
         return;
     }
-    l2_seen(&p.src, &p.dst, np->src_mac);
+    l2_seen(from_enb ? SIDE_ENB : SIDE_SGW, &p.src, &p.dst, np->src_mac);
     if (!are_peers(from_enb ? &p.src : &p.dst, from_enb ? &p.dst : &p.src)) {
         const struct tunnel tunnel = { p.src, p.dst, p.msg.teid };
 

@@ -140,7 +140,7 @@ check(void)
         status_set(STATUS_FILTER, false, "nftables refused a change");
     } else if (time_msec() < check_at) {
         return;
-    } else if (!filter_in_force()) {
+    } else if (!filter_in_force() || !endpoint->plumbed()) {
         status_set(STATUS_FILTER, false, "interfaces or tables have changed");
     } else {
         check_at = time_msec() + CHECK_MS;

@@ -39,7 +39,7 @@ onward_switch(enum wire_port port, const void *ip, size_t len)
     struct l2_header l2;
 
     gtpu_parse_packet(ip, len, &p);
-    if (l2_get(&p.src, &p.dst, &l2)) {
+    if (l2_get(port == WIRE_SGW ? SIDE_ENB : SIDE_SGW, &p.src, &p.dst, &l2)) {
         wire_send(port, &l2, ip, len);
         metric_inc(&n_switched);
     }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "filter.h"
 #include "tunnel.h"
 
 struct conf;
@@ -49,6 +50,8 @@ struct endpoint_class {
      * S1-U's.  Returns 0 or a positive errno value with '*what'
      * (malloc'd). */
     int (*plumb)(unsigned int mtu, char **what);
+    /* Are all of them still there? */
+    bool (*plumbed)(void);
     void (*close)(void);
     void (*run)(void);
     void (*wait)(void);
@@ -88,7 +91,7 @@ struct endpoint_class {
     int (*send_down)(const struct endpoint_bearer *, const void *frame,
                      size_t len);
     /* Ethernet headers of built packets from 'src' to 'dst' follow. */
-    void (*path_changed)(const struct in6_addr *src,
+    void (*path_changed)(enum filter_side from, const struct in6_addr *src,
                          const struct in6_addr *dst,
                          const struct l2_header *);
     /* Asks for counters(), in the background. */

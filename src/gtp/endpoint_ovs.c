@@ -28,6 +28,7 @@
 #include "endpoint.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,8 +63,6 @@ VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
 #define GTP_PORT "gtp0"
 #define UE_PORT "ovs-ue"
 #define HB_INTERVAL_MS 100
-#define MEND_MS 2000            /* Without heartbeats, before ports are mended. */
-#define PORTS_OUT_MS 500
 #define SETTLE_MS 200
 #define CACHE_LIFE_MS 30000     /* Longer than an unused entry of the cache. */
 
@@ -100,10 +99,6 @@ struct cleared {                /* See "Recently cleared" below. */
     long long int at;
 };
 
-static const char *const link_ports[] = {
-    ENB_PORT, SGW_PORT, HB_SEND_PORT, HB_RECV_PORT, UE_PORT,
-};
-
 static struct hmap bearers, services, cleared;
 static struct ovs_list cleared_by_age;
 static struct ovs_list waiting;         /* Of ovs_bearer, oldest first. */
@@ -113,8 +108,6 @@ static const struct conf *conf;
 static struct classifier_ports ports;
 static ofp_port_t enb_port, sgw_port, hb_recv_port;
 static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
-static bool ports_out;                  /* See mend_ports(). */
-static long long int mend_at;
 static bool started, tof_started, gtp_started, heartbeat;
 static unsigned int next_poll;           /* Which statistics come next. */
 
@@ -295,6 +288,21 @@ ovs_plumb(unsigned int mtu, char **what)
     return error;
 }
 
+static bool
+ovs_plumbed(void)
+{
+    static const char *const links[] = {
+        FILTER_ENB_LINK, FILTER_SGW_LINK, HB_SEND_PORT, UE_PORT,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+        if (!if_nametoindex(links[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 declare_ports(void)
 {
@@ -429,8 +437,8 @@ compile_bearer(struct ovs_bearer *ob, bool new_proof)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    path_use(&ob->b.up.src, &ob->b.up.dst, PATH_TO_SGW);
-    path_use(&ob->b.down.src, &ob->b.down.dst, PATH_TO_ENB);
+    path_use(SIDE_ENB, &ob->b.up.src, &ob->b.up.dst);
+    path_use(SIDE_SGW, &ob->b.down.src, &ob->b.down.dst);
     classifier_bearer(&ports, &ob->b, conf->sessions.evidence_seconds, &ds);
     set_flows(tof, ob->b.id, &ds);
     if (new_proof) {
@@ -585,34 +593,6 @@ run_waiting(void)
     }
 }
 
-/* Flows are in force and yet no heartbeat arrives: a link has been made anew
- * behind Open vSwitch's back, and its port hangs on to the old one.  Ports are
- * taken out and put in again. */
-static void
-mend_ports(void)
-{
-    long long int now = time_msec();
-
-    if (ports_out) {
-        if (now >= mend_at) {
-            ports_out = false;
-            declare_ports();
-            mend_at = now + MEND_MS;
-        }
-    } else if (!filter_is_open() || !ovs_ready()
-               || filter_endpoint_is_live()) {
-        mend_at = now + MEND_MS;
-    } else if (now >= mend_at) {
-        VLOG_WARN("no heartbeats: ports of %s and %s are made anew",
-                  BR_GTP, BR_TOF);
-        for (size_t i = 0; i < ARRAY_SIZE(link_ports); i++) {
-            vswitch_port_delete(link_ports[i]);
-        }
-        ports_out = true;
-        mend_at = now + PORTS_OUT_MS;
-    }
-}
-
 static void
 report_ovsdb(void)
 {
@@ -642,7 +622,6 @@ ovs_run(void)
     }
     run_bridges();
     run_waiting();
-    mend_ports();
 }
 
 static void
@@ -654,7 +633,6 @@ ovs_wait(void)
     vswitch_wait();
     ofctl_wait(tof);
     ofctl_wait(gtp);
-    poll_timer_wait_until(MAX(mend_at, time_msec() + 250));
     LIST_FOR_EACH (ob, waiting_node, &waiting) {
         /* What has not been acknowledged, ofctl wakes us for. */
         if (ob->ready) {
@@ -798,7 +776,7 @@ ovs_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
         return ENOTCONN;
     }
     memcpy(frame + ETH_HEADER_LEN, ip, len);
-    path_use(&b->up.src, &b->up.dst, PATH_TO_SGW);
+    path_use(SIDE_ENB, &b->up.src, &b->up.dst);
     classifier_send_up(&ports, b, &actions);
     return packet_out(frame, ETH_HEADER_LEN + len, &actions);
 }
@@ -830,7 +808,7 @@ ovs_send_down(const struct endpoint_bearer *b, const void *frame, size_t len)
     if (!ports_known()) {
         return ENOTCONN;
     }
-    path_use(&b->down.src, &b->down.dst, PATH_TO_ENB);
+    path_use(SIDE_SGW, &b->down.src, &b->down.dst);
     classifier_send_down(&ports, b, &actions);
     return packet_out(frame, len, &actions);
 }
@@ -858,6 +836,7 @@ const struct endpoint_class endpoint_ovs = {
     .name = "ovs",
     .init = ovs_init,
     .plumb = ovs_plumb,
+    .plumbed = ovs_plumbed,
     .close = ovs_close,
     .run = ovs_run,
     .wait = ovs_wait,

@@ -401,13 +401,28 @@ filter_service_dump(void (*cb)(const struct in6_addr *, void *aux), void *aux)
                          service_dumped, &dump);
 }
 
-int
-filter_l2_get(const struct in6_addr *src, const struct in6_addr *dst,
-              struct l2_header *l2)
+struct l2_key {
+    ovs_be32 src, dst;
+    uint32_t side;
+};
+
+static struct l2_key
+make_l2_key(enum filter_side side, const struct in6_addr *src,
+            const struct in6_addr *dst)
 {
-    ovs_be32 key[2] = { in6_addr_get_mapped_ipv4(src),
-                        in6_addr_get_mapped_ipv4(dst) };
-    int error = (nft ? nft_elem_get(nft, &filter_table, &filter_l2, key,
+    return (struct l2_key) {
+        .src = in6_addr_get_mapped_ipv4(src),
+        .dst = in6_addr_get_mapped_ipv4(dst),
+        .side = side,
+    };
+}
+
+int
+filter_l2_get(enum filter_side side, const struct in6_addr *src,
+              const struct in6_addr *dst, struct l2_header *l2)
+{
+    const struct l2_key key = make_l2_key(side, src, dst);
+    int error = (nft ? nft_elem_get(nft, &filter_table, &filter_l2, &key,
                                     l2->bytes, NULL) : ENOTCONN);
 
     if (!error) {
@@ -418,13 +433,13 @@ filter_l2_get(const struct in6_addr *src, const struct in6_addr *dst,
 }
 
 void
-filter_l2_forget(const struct in6_addr *src, const struct in6_addr *dst)
+filter_l2_forget(enum filter_side side, const struct in6_addr *src,
+                 const struct in6_addr *dst)
 {
-    ovs_be32 key[2] = { in6_addr_get_mapped_ipv4(src),
-                        in6_addr_get_mapped_ipv4(dst) };
+    const struct l2_key key = make_l2_key(side, src, dst);
 
     if (nft) {
-        nft_elem_forget(nft, &filter_table, &filter_l2, key);
+        nft_elem_forget(nft, &filter_table, &filter_l2, &key);
     }
 }
 

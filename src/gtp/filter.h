@@ -43,6 +43,8 @@ enum filter_queue {
 #define FILTER_SGW_LINK "tof-sgw"
 #define FILTER_QUEUE_LINK "tof-q%d"     /* Its peer is q%d in tof-learn. */
 
+enum filter_side { SIDE_ENB, SIDE_SGW };
+
 /* Ethernet header of a path between two outer addresses. */
 struct l2_header {
     uint8_t bytes[18];
@@ -83,12 +85,13 @@ int filter_divert_dump(void (*cb)(const struct tunnel *,
 int filter_service_dump(void (*cb)(const struct in6_addr *, void *aux),
                         void *aux);
 
-/* Ethernet header seen lately on packets from 'src' to 'dst', from the map that
- * the kernel fills.  ENOENT if none was seen. */
-int filter_l2_get(const struct in6_addr *src, const struct in6_addr *dst,
-                  struct l2_header *);
+/* Ethernet header seen lately on packets from 'src' to 'dst' that came in on
+ * 'side', from the map that the kernel fills.  ENOENT if none was seen. */
+int filter_l2_get(enum filter_side, const struct in6_addr *src,
+                  const struct in6_addr *dst, struct l2_header *);
 /* Has the kernel note it anew. */
-void filter_l2_forget(const struct in6_addr *src, const struct in6_addr *dst);
+void filter_l2_forget(enum filter_side, const struct in6_addr *src,
+                      const struct in6_addr *dst);
 
 /* True if all links and tables are still those that filter_init() found or
  * made. */

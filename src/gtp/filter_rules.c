@@ -31,7 +31,7 @@
 
 /* Bump when the rules change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 3
+#define RULES_VERSION 4
 
 #define UDP_LEN 8
 #define MAX_HEADER (12 + 4 * GTPU_MAX_EXTENSIONS)
@@ -71,7 +71,7 @@ const struct nft_set filter_bound = {
     .dynamic = true, .size = MAX_DIVERTED,
 };
 const struct nft_set filter_l2 = {
-    .name = "l2", .key_len = 8, .key_type = CONCAT(TYPE_IPV4, TYPE_IPV4),
+    .name = "l2", .key_len = 12, .key_type = TYPE_TUNNEL,
     .data_len = 18, .timeouts = true, .dynamic = true, .size = 65536,
 };
 const struct nft_set filter_live = {
@@ -176,12 +176,16 @@ match_live(struct nftnl_rule *r)
     nft_x_lookup(r, filter_live.name, NFT_REG32_08, false);
 }
 
-/* Notes the packet's Ethernet header by its outer addresses.  A value that is
+/* Notes the packet's Ethernet header by its outer addresses and side.  A value that is
  * there stays until its time is up: deleting and adding it for each packet
  * would leave moments without one. */
 static void
-note_l2(struct nftnl_rule *r)
+note_l2(const struct compiler *c, struct nftnl_rule *r)
 {
+    const uint32_t side = (c->side.copy == QUEUE_COPY_ENB
+                           ? SIDE_ENB : SIDE_SGW);
+
+    nft_x_imm(r, NFT_REG32_02, &side, sizeof side);
     nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, NFT_REG32_00);
     nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, NFT_REG32_01);
     nft_x_payload(r, NFT_PAYLOAD_LL_HEADER, 0, 18, NFT_REG32_04);
@@ -377,7 +381,7 @@ compile_known(const struct compiler *c)
 
     r = rule(c, "known", 0);
     nft_x_limit(r, COPIES_PER_SECOND, COPIES_PER_SECOND / 10);
-    note_l2(r);
+    note_l2(c, r);
     nft_rule_comment(r, "copied");
     nft_x_counter(r);
     nft_x_dup(r, c->r->queue_ifindex[c->side.copy]);
@@ -391,7 +395,7 @@ compile_hold(const struct compiler *c)
     struct nftnl_rule *r = rule(c, "hold", 0);
 
     nft_x_limit(r, HOLDS_PER_SECOND, HOLDS_PER_SECOND / 10);
-    note_l2(r);
+    note_l2(c, r);
     nft_x_imm(r, NFT_REG32_00, &mark, sizeof mark);
     nft_x_meta_set(r, NFT_META_MARK, NFT_REG32_00);
     end(c, r, "held", NF_ACCEPT, NULL, 0);

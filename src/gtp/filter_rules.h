@@ -27,7 +27,7 @@ extern const struct nft_set
     filter_learned_set,         /* Tunnels of which no copy is wanted. */
     filter_divert_set,            /* Proved uplink tunnels with their UE. */
     filter_bound,               /* The same without the UE. */
-    filter_l2,                  /* Outer source, destination : Ethernet
+    filter_l2,                  /* Outer source, destination, side : Ethernet
                                  * header with the VLAN tag put back. */
     filter_live,                /* Key 0 is there while OVS lives. */
     filter_stamp,               /* Says which rules are in force. */

@@ -25,6 +25,7 @@
 
 struct entry {
     struct hmap_node node;
+    enum filter_side side;
     struct in6_addr src, dst;
     struct l2_header l2;
     long long int read;         /* From the kernel's map, ms. */
@@ -58,12 +59,13 @@ hash_pair(const struct in6_addr *src, const struct in6_addr *dst)
 }
 
 static struct entry *
-find(const struct in6_addr *src, const struct in6_addr *dst)
+find(enum filter_side side, const struct in6_addr *src,
+     const struct in6_addr *dst)
 {
     struct entry *e;
 
     HMAP_FOR_EACH_WITH_HASH (e, node, hash_pair(src, dst), &entries) {
-        if (IN6_ARE_ADDR_EQUAL(&e->src, src)
+        if (e->side == side && IN6_ARE_ADDR_EQUAL(&e->src, src)
             && IN6_ARE_ADDR_EQUAL(&e->dst, dst)) {
             return e;
         }
@@ -72,16 +74,17 @@ find(const struct in6_addr *src, const struct in6_addr *dst)
 }
 
 static struct entry *
-create(const struct in6_addr *src, const struct in6_addr *dst)
+create(enum filter_side side, const struct in6_addr *src,
+       const struct in6_addr *dst)
 {
     struct l2_header l2;
     struct entry *e;
 
-    if (filter_l2_get(src, dst, &l2)) {
+    if (filter_l2_get(side, src, dst, &l2)) {
         return NULL;
     }
     e = xmalloc(sizeof *e);
-    *e = (struct entry) { .src = *src, .dst = *dst, .l2 = l2,
+    *e = (struct entry) { .side = side, .src = *src, .dst = *dst, .l2 = l2,
                           .read = time_msec() };
     hmap_insert(&entries, &e->node, hash_pair(src, dst));
     return e;
@@ -94,43 +97,43 @@ sent_by(const struct l2_header *l2, const uint8_t *mac)
 }
 
 void
-l2_seen(const struct in6_addr *src, const struct in6_addr *dst,
-        const uint8_t *src_mac)
+l2_seen(enum filter_side side, const struct in6_addr *src,
+        const struct in6_addr *dst, const uint8_t *src_mac)
 {
-    struct entry *e = find(src, dst);
+    struct entry *e = find(side, src, dst);
     long long int now = time_msec();
     struct l2_header l2;
 
     if (!e) {
-        e = create(src, dst);
+        e = create(side, src, dst);
     }
     if (!e || (now - e->read < REFRESH_MS && sent_by(&e->l2, src_mac))) {
         return;
     }
     e->read = now;
-    if (filter_l2_get(src, dst, &l2)) {
+    if (filter_l2_get(side, src, dst, &l2)) {
         return;
     }
     if (!sent_by(&l2, src_mac)) {
         /* The map is behind: let the next packet fill it anew. */
-        filter_l2_forget(src, dst);
+        filter_l2_forget(side, src, dst);
         memcpy(l2.bytes + ETH_ADDR_LEN, src_mac, ETH_ADDR_LEN);
     }
     /* Beyond the header are other bytes of the packet. */
     if (l2.len != e->l2.len || memcmp(l2.bytes, e->l2.bytes, l2.len)) {
         e->l2 = l2;
-        changed_cb(src, dst, &e->l2);
+        changed_cb(side, src, dst, &e->l2);
     }
 }
 
 bool
-l2_get(const struct in6_addr *src, const struct in6_addr *dst,
-       struct l2_header *l2)
+l2_get(enum filter_side side, const struct in6_addr *src,
+       const struct in6_addr *dst, struct l2_header *l2)
 {
-    const struct entry *e = find(src, dst);
+    const struct entry *e = find(side, src, dst);
 
     if (!e) {
-        e = create(src, dst);
+        e = create(side, src, dst);
     }
     if (e) {
         *l2 = e->l2;

@@ -16,20 +16,20 @@
 #include "filter.h"
 
 /* Called when the header of a pair that was known has changed. */
-typedef void l2_changed_cb(const struct in6_addr *src,
+typedef void l2_changed_cb(enum filter_side, const struct in6_addr *src,
                            const struct in6_addr *dst,
                            const struct l2_header *);
 
 void l2_init(l2_changed_cb *);
 void l2_destroy(void);
 
-/* A packet from 'src' to 'dst' has just passed the filter, sent by MAC address
- * 'src_mac' (6 bytes, or NULL if not known). */
-void l2_seen(const struct in6_addr *src, const struct in6_addr *dst,
-             const uint8_t *src_mac);
+/* A packet from 'src' to 'dst' has just come in on that side, sent by MAC
+ * address 'src_mac' (6 bytes, or NULL if not known). */
+void l2_seen(enum filter_side, const struct in6_addr *src,
+             const struct in6_addr *dst, const uint8_t *src_mac);
 
 /* Returns false if no header has ever been seen. */
-bool l2_get(const struct in6_addr *src, const struct in6_addr *dst,
-            struct l2_header *);
+bool l2_get(enum filter_side, const struct in6_addr *src,
+            const struct in6_addr *dst, struct l2_header *);
 
 #endif /* gtp/l2.h */

@@ -23,14 +23,14 @@
 struct path {
     struct hmap_node node;
     struct in6_addr src, dst;
-    enum path_side side;
+    enum filter_side from;
     struct l2_header l2;
     uint32_t number;            /* Low half of the cookie. */
 };
 
 static struct hmap paths;
 static struct ofctl *ofctl;
-static ofp_port_t side_ports[2];
+static ofp_port_t out_ports[2];     /* By the side that they come from. */
 
 void
 path_init(struct ofctl *br_gtp)
@@ -91,7 +91,7 @@ compile(const struct path *p)
     const uint8_t *l2 = p->l2.bytes;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    if (!side_ports[p->side]) {
+    if (!out_ports[p->from]) {
         return;
     }
     ds_put_cstr(&ds, "table=0,priority=100,in_port=LOCAL,ip,nw_src=");
@@ -108,7 +108,7 @@ compile(const struct path *p)
                       "set_field:%u->vlan_pcp,",
                       (tci & VLAN_VID_MASK) | 0x1000, tci >> 13);
     }
-    ds_put_format(&ds, "output:%"PRIu32"\n", side_ports[p->side]);
+    ds_put_format(&ds, "output:%"PRIu32"\n", out_ports[p->from]);
     ofctl_set(ofctl, COOKIE_PATH + p->number, ds_cstr(&ds));
     ds_destroy(&ds);
 }
@@ -118,24 +118,24 @@ path_ports(ofp_port_t enb, ofp_port_t sgw)
 {
     const struct path *p;
 
-    side_ports[PATH_TO_ENB] = enb;
-    side_ports[PATH_TO_SGW] = sgw;
+    out_ports[SIDE_SGW] = enb;
+    out_ports[SIDE_ENB] = sgw;
     HMAP_FOR_EACH (p, node, &paths) {
         compile(p);
     }
 }
 
 void
-path_use(const struct in6_addr *src, const struct in6_addr *dst,
-         enum path_side side)
+path_use(enum filter_side from, const struct in6_addr *src,
+         const struct in6_addr *dst)
 {
     struct l2_header l2;
 
-    if (!find(src, dst) && l2_get(src, dst, &l2)) {
+    if (!find(src, dst) && l2_get(from, src, dst, &l2)) {
         uint32_t hash = hash_pair(src, dst);
         struct path *p = xmalloc(sizeof *p);
 
-        *p = (struct path) { .src = *src, .dst = *dst, .side = side,
+        *p = (struct path) { .src = *src, .dst = *dst, .from = from,
                              .l2 = l2, .number = hash };
         while (number_taken(p->number)) {
             p->number++;
@@ -146,12 +146,12 @@ path_use(const struct in6_addr *src, const struct in6_addr *dst,
 }
 
 void
-path_changed(const struct in6_addr *src, const struct in6_addr *dst,
-             const struct l2_header *l2)
+path_changed(enum filter_side from, const struct in6_addr *src,
+             const struct in6_addr *dst, const struct l2_header *l2)
 {
     struct path *p = find(src, dst);
 
-    if (p) {
+    if (p && p->from == from) {
         p->l2 = *l2;
         compile(p);
     }

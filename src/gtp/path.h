@@ -9,27 +9,26 @@
 #include <netinet/in.h>
 #include <stdint.h>
 
+#include "filter.h"
 #include "openvswitch/ofp-port.h"
 
-struct l2_header;
 struct ofctl;
-
-enum path_side { PATH_TO_ENB, PATH_TO_SGW };
 
 void path_init(struct ofctl *br_gtp);
 void path_destroy(void);
 
-/* Port numbers of either side; they may change. */
+/* Port numbers towards either side; they may change. */
 void path_ports(ofp_port_t enb, ofp_port_t sgw);
 
-/* Makes sure that there is a flow for packets from 'src' to 'dst', if an
- * Ethernet header has been seen for them. */
-void path_use(const struct in6_addr *src, const struct in6_addr *dst,
-              enum path_side);
+/* Makes sure that there is a flow for packets from 'src' to 'dst', built as if
+ * they came in on side 'from' and sent out on the other, if an Ethernet header
+ * has been seen for them. */
+void path_use(enum filter_side from, const struct in6_addr *src,
+              const struct in6_addr *dst);
 
 /* The Ethernet header of that pair has changed: its flow, if there is one,
  * follows. */
-void path_changed(const struct in6_addr *src, const struct in6_addr *dst,
-                  const struct l2_header *);
+void path_changed(enum filter_side from, const struct in6_addr *src,
+                  const struct in6_addr *dst, const struct l2_header *);
 
 #endif /* gtp/path.h */

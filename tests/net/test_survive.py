@@ -30,6 +30,14 @@ def establish(net, ue="10.45.4.1"):
     return b
 
 
+def answers(b):
+    """Whether the app answers a packet of 'b'."""
+    text = b"try %f" % time.monotonic()
+    b.uplink(echo(b.ue, text))
+    b.wait_downlink(is_text(text), timeout=0.3)
+    return True
+
+
 class Stream:
     """Numbered packets of a UE, one a few milliseconds, until stopped."""
 
@@ -208,13 +216,8 @@ def test_link_deleted_behind_our_back(lab, net, api, link):
     b = establish(net)
     lab.run("lab-tof", "ip", "link", "del", link)
 
-    def answered():
-        text = b"try %f" % time.monotonic()
-        b.uplink(echo(b.ue, text))
-        b.wait_downlink(is_text(text), timeout=0.2)
-        return True
-
-    wait_until(answered, timeout=20, what="the mended data plane")
+    wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
+               timeout=20, what="the mended data plane")
     wait_until(api.healthy, timeout=5, what="tofd to say so")
 
 
@@ -223,10 +226,5 @@ def test_rules_flushed_by_somebody_else(lab, net, api):
     b = establish(net)
     lab.run("lab-tof", "nft", "flush", "ruleset")
 
-    def answered():
-        text = b"try %f" % time.monotonic()
-        b.uplink(echo(b.ue, text))
-        b.wait_downlink(is_text(text), timeout=0.2)
-        return True
-
-    wait_until(answered, timeout=20, what="the mended filter")
+    wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
+               timeout=20, what="the mended filter")

@@ -154,6 +154,11 @@ def with_text(port, text):
             and (i := p.Inner.parse(f[14:])).payload == text]
 
 
+def arrived(port, text):
+    """The same, as soon as there is one."""
+    return wait_until(lambda: with_text(port, text), what=f"{text} at a port")
+
+
 def ovsdb_detail(api):
     part, = (part for part in api.get("/status").json["parts"]
              if part["name"] == "ovsdb")
@@ -184,11 +189,11 @@ def test_both_directions_pass_the_function(net, fw, mon, app, api):
         f = answered(b, text)
         assert (f.inner.src, f.inner.dst) == (SERVICE_IP, b.ue)
         assert f.inner.tos == FW_TOS and f.inner.header_ok and f.inner.l4_ok
-        one, = with_text(fw.ins, text)
+        one, = arrived(fw.ins, text)
         assert (one.src, one.dst) == (b.ue, SERVICE_IP)
-        one, = with_text(fw.outs, text)
+        one, = arrived(fw.outs, text)
         assert (one.src, one.dst) == (SERVICE_IP, b.ue)
-        one, = with_text(app, text)
+        one, = arrived(app, text)
         assert one.tos == FW_TOS
         assert not with_text(mon.ins, text) and not with_text(mon.outs, text)
     assert fw.counter("up") >= up + 3 and fw.counter("down") >= down + 3
@@ -211,7 +216,7 @@ def test_what_the_function_drops_never_reaches_the_app(net, fw, app, api):
     wait_until(lambda: fw.counter("dropped") == dropped + 1,
                what="the function to drop it")
     answered(b, b"rest")
-    assert with_text(app, b"rest") and not with_text(app, b"forbidden")
+    assert arrived(app, b"rest") and not with_text(app, b"forbidden")
     assert not [f for f in net.sgw.since(mark) if (g := b.is_uplink(f))
                 and g.inner.payload == b"forbidden"]
 
@@ -223,7 +228,7 @@ def test_service_without_a_chain_beside_it(net, fw, app, api):
     answered(b, b"chained")
     f = answered(b, b"plain", PLAIN_IP)
     assert f.inner.src == PLAIN_IP and f.inner.tos == 0
-    assert with_text(fw.ins, b"chained")
+    assert arrived(fw.ins, b"chained")
     assert not with_text(fw.ins, b"plain")
     assert not with_text(fw.outs, b"plain")
     b.uplink(echo(b.ue, b"allowed", PLAIN_IP, DROPPED_PORT))
@@ -238,8 +243,9 @@ def test_two_functions_in_order_both_ways(net, made, app, api, chain):
         (f, FW_TOS if f.name == "fw" else MON_TOS) for f in fw_mon)
     api.register(chain=chain)
     b = net.bearer("10.45.5.1")
-    f = answered(b, b"text")
-    tos = [with_text(port, b"text")[0].tos
+    text = "-".join(chain).encode()
+    f = answered(b, text)
+    tos = [arrived(port, text)[0].tos
            for port in (first.ins, last.ins, app, last.outs, first.outs)]
     assert tos == [0, first_tos, last_tos, 0, last_tos]
     assert f.inner.tos == first_tos
@@ -251,7 +257,7 @@ def test_services_share_a_function_in_different_chains(net, fw, mon, api):
     b = net.bearer("10.45.5.1")
     assert answered(b, b"both").inner.tos == FW_TOS
     assert answered(b, b"one", PLAIN_IP).inner.tos == MON_TOS
-    assert with_text(mon.ins, b"one") and not with_text(fw.ins, b"one")
+    assert arrived(mon.ins, b"one") and not with_text(fw.ins, b"one")
 
 
 def test_chain_is_changed(net, fw, api):
@@ -323,7 +329,7 @@ def test_function_goes_and_comes_back(net, fw, app, api, ends):
     finally:
         fw.plug()
     switched_until_answered(net, b, b"after")
-    assert with_text(fw.ins, b"after") and with_text(fw.outs, b"after")
+    assert arrived(fw.ins, b"after") and arrived(fw.outs, b"after")
     assert "function fw" not in ovsdb_detail(api)
 
 
@@ -367,7 +373,7 @@ def test_function_is_replaced_while_tofd_is_down(lab, net, fw, api):
     fw.plug()
     lab.tofd("start")
     switched_until_answered(net, b, b"after")
-    assert with_text(fw.ins, b"after") and with_text(fw.outs, b"after")
+    assert arrived(fw.ins, b"after") and arrived(fw.outs, b"after")
 
 
 def test_restart_keeps_the_chain(lab, net, fw, api):

@@ -320,9 +320,9 @@ put_packets(const struct service_spec *spec, const struct service_counters *c,
             void *s)
 {
     ds_put_format(s, "tof_service_packets_total{service=\"%s\","
-                  "direction=\"up\"} %llu\n"
+                  "direction=\"up\"} %"PRIu64"\n"
                   "tof_service_packets_total{service=\"%s\","
-                  "direction=\"down\"} %llu\n",
+                  "direction=\"down\"} %"PRIu64"\n",
                   spec->name, c->packets_up, spec->name, c->packets_down);
 }
 
@@ -331,9 +331,9 @@ put_bytes(const struct service_spec *spec, const struct service_counters *c,
           void *s)
 {
     ds_put_format(s, "tof_service_bytes_total{service=\"%s\","
-                  "direction=\"up\"} %llu\n"
+                  "direction=\"up\"} %"PRIu64"\n"
                   "tof_service_bytes_total{service=\"%s\","
-                  "direction=\"down\"} %llu\n",
+                  "direction=\"down\"} %"PRIu64"\n",
                   spec->name, c->bytes_up, spec->name, c->bytes_down);
 }
 

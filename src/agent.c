@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "adopt.h"
 #include "conf.h"
 #include "dataplane.h"
@@ -44,6 +45,7 @@
 #include "service.h"
 #include "service_table.h"
 #include "session.h"
+#include "signalling.h"
 #include "status.h"
 #include "timeval.h"
 #include "util.h"
@@ -55,16 +57,12 @@ VLOG_DEFINE_THIS_MODULE(agent);
 #define COUNTERS_MS 1000
 #define READY_RETRY_MS 100
 
-METRIC_COUNTER(n_malformed, "tof_packets_malformed_total", "",
-               "Copied or held packets that are not well-formed GTP-U.");
 METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
                "Packets with another inner source than the bearer's UE.");
 METRIC_COUNTER(n_strangers, "tof_packets_strangers_total", "",
                "Packets of peers outside of the configured prefixes.");
-METRIC_COUNTER(n_end_markers, "tof_end_markers_total", "",
-               "End Markers for tunnels known here.");
-METRIC_COUNTER(n_error_indications, "tof_error_indications_total", "",
-               "Error Indications for tunnels known here.");
+
+static struct metric n_malformed[GTPU_N_ERRORS];        /* By reason. */
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;
@@ -195,54 +193,6 @@ reply_seen(uint32_t id, const struct gtpu_packet *p)
 
 /* Other packets from the wire. */
 
-static void
-end_marker_seen(const struct gtpu_packet *p)
-{
-    const struct fteid down = { p->dst, p->msg.teid };
-    struct bearer *b = session_bearer_by_downlink(&down);
-
-    if (b) {
-        metric_inc(&n_end_markers);
-        session_invalidate(b);
-    }
-}
-
-/* True if only the TOF has sent into the bearer's downlink tunnel lately: an
- * Error Indication for it is not the SGW's business. */
-static bool
-drawn_by_us(const struct bearer *b, long long int now)
-{
-    return (b->ready && b->counters.packets_down
-            && now - b->natural > conf->sessions.idle_seconds * 1000ll);
-}
-
-/* TS 29.281 clause 7.3.1: the sender has no such tunnel. */
-static void
-error_indication_seen(const struct nfq_packet *np,
-                      const struct gtpu_packet *p)
-{
-    bool ours = false;
-    struct fteid f;
-    struct bearer *b;
-
-    if (!gtpu_parse_error_indication(&p->msg, &f.teid, &f.addr)) {
-        b = session_bearer_by_downlink(&f);
-        if (!b) {
-            b = session_bearer_by_uplink(&f);
-        }
-        if (b) {
-            metric_inc(&n_error_indications);
-            ours = (np->queue == QUEUE_HOLD_ENB
-                    && drawn_by_us(b, time_msec()));
-            session_invalidate(b);
-        }
-    }
-    if (!ours) {
-        onward_switch(np->queue == QUEUE_HOLD_ENB ? WIRE_SGW : WIRE_ENB, np->ip,
-                  np->len);
-    }
-}
-
 /* A downlink G-PDU: natural ones show a tunnel that is alive; with "pairing:
  * observed" that is taken for a proof where it is unambiguous. */
 static void
@@ -306,7 +256,7 @@ packet_seen(const struct nfq_packet *np)
     enum gtpu_error error = gtpu_parse_packet(np->ip, np->len, &p);
 
     if (error) {
-        metric_inc(&n_malformed);
+        metric_inc(&n_malformed[error]);
         if (held) {
             onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
         }
@@ -325,9 +275,11 @@ packet_seen(const struct nfq_packet *np)
         return;
     }
     if (p.msg.type == GTPU_ERROR_INDICATION) {
-        error_indication_seen(np, &p);
+        if (!signalling_error_indication(&p, from_enb)) {
+            onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
+        }
     } else if (p.msg.type == GTPU_END_MARKER) {
-        end_marker_seen(&p);
+        signalling_end_marker(&p);
     } else if (p.msg.type == GTPU_GPDU) {
         if (from_enb) {
             uplink_seen(np, &p);
@@ -384,51 +336,6 @@ unclaimed(const struct in6_addr *ue, const uint8_t *frame, size_t len)
     }
     held_down(CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
                            session_node)->id, frame, len);
-}
-
-/* Adds what 'now' is above 'last', which may have started again from 0. */
-static bool
-advance(uint64_t *total, uint64_t *last, uint64_t now)
-{
-    uint64_t delta = now >= *last ? now - *last : now;
-
-    *total += delta;
-    *last = now;
-    return delta != 0;
-}
-
-static void
-counters(uint32_t id, enum endpoint_direction direction, uint64_t packets,
-         uint64_t bytes)
-{
-    struct bearer *b = session_bearer_by_id(id);
-    long long int now = time_msec();
-
-    if (!b) {
-        return;
-    }
-    struct bearer_counters *c = &b->counters, *last = &b->last_counters;
-    if (direction == ENDPOINT_UP) {
-        advance(&c->bytes_up, &last->bytes_up, bytes);
-        if (advance(&c->packets_up, &last->packets_up, packets)) {
-            session_touch(b, now);
-        }
-    } else {
-        advance(&c->bytes_down, &last->bytes_down, bytes);
-        if (advance(&c->packets_down, &last->packets_down, packets)
-            && now - MAX(b->seen, b->proved) > evidence_ms / 2) {
-            /* A stream that the UE never answers must not stall. */
-            pinger_ask(id, true);
-        }
-    }
-}
-
-static void
-service_counters(const struct in6_addr *service_ip,
-                 enum endpoint_direction direction, uint64_t packets,
-                 uint64_t bytes)
-{
-    service_count(service_ip, direction == ENDPOINT_DOWN, packets, bytes);
 }
 
 static void
@@ -616,13 +523,28 @@ start_endpoint(void)
     }
 }
 
+static void
+register_malformed(void)
+{
+    for (int i = GTPU_OK + 1; i < GTPU_N_ERRORS; i++) {
+        n_malformed[i] = (struct metric) {
+            .name = "tof_packets_malformed_total",
+            .labels = xasprintf("reason=\"%s\"", gtpu_reason(i)),
+            .help = "Copied or held packets that are not well-formed GTP-U, "
+                    "by reason.",
+            .type = "counter",
+        };
+        metric_register(&n_malformed[i]);
+    }
+}
+
 int
 agent_init(const struct conf *conf_, char **what)
 {
     const struct dataplane_events events = {
         .packet = packet_seen,
-        .endpoint = { bearer_ready, held_down, unclaimed, counters,
-                      service_counters },
+        .endpoint = { bearer_ready, held_down, unclaimed, account_bearer,
+                      account_service },
         .up = dataplane_came_up,
     };
     char *remotes;
@@ -630,11 +552,14 @@ agent_init(const struct conf *conf_, char **what)
 
     conf = conf_;
     endpoint = &endpoint_ovs;
+    register_malformed();
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     session_init(conf->sessions.max, bearer_event);
     hold_init();
     l2_init(endpoint->path_changed);
     onward_init(endpoint);
+    account_init(evidence_ms);
+    signalling_init(conf->sessions.idle_seconds * 1000ll);
     error = remember_open(conf->state_dir, what);
     if (error) {
         return error;
@@ -718,6 +643,7 @@ run_slowly(void)
     if (conntrack_due && !nat_flush_bearers(bearer_is_gone)) {
         conntrack_due = false;
     }
+    filter_poll_counters();
     if (endpoint_started) {
         endpoint->poll_counters();
     }

@@ -16,6 +16,7 @@
 
 #include "conf.h"
 #include "gtp/filter.h"
+#include "gtp/ovs_ports.h"
 #include "gtp/wire.h"
 #include "net/rtnl.h"
 #include "nft/nat.h"
@@ -29,7 +30,6 @@ VLOG_DEFINE_THIS_MODULE(dataplane);
 
 #define RETRY_MS 1000
 #define CHECK_MS 1000
-#define UE_LINK "ovs-ue"        /* endpoint_ovs.c's port, ue0's peer. */
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;
@@ -38,7 +38,8 @@ static bool up;
 static long long int retry_at, check_at;
 
 void
-dataplane_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
+dataplane_init(const struct conf *conf_,
+               const struct endpoint_class *endpoint_,
                const struct dataplane_events *events_)
 {
     conf = conf_;
@@ -123,7 +124,7 @@ bring_up(void)
         return ENODEV;
     }
     if (step(STATUS_ENDPOINT, endpoint->plumb(mtu, &what), &what)
-        || step(STATUS_NAT, nat_init(conf, UE_LINK, mtu, &what), &what)
+        || step(STATUS_NAT, nat_init(conf, UE_PORT, mtu, &what), &what)
         || step(STATUS_FILTER, queues_init(mtu, events.packet, &what), &what)
         || step(STATUS_FILTER, filter_init(conf, &what), &what)
         || step(STATUS_INTERCEPTION, wire_init(conf, &what), &what)) {

@@ -64,7 +64,8 @@ static struct token_bucket bucket;
 static pinger_send_cb *send_cb;
 static pinger_failed_cb *failed_cb;
 static const struct conf *conf;
-static ovs_be32 target;
+static ovs_be32 *targets;               /* IPv4; taken in turn. */
+static size_t n_targets;
 
 static uint64_t
 n_jobs_metric(void)
@@ -140,15 +141,20 @@ pinger_init(const struct conf *conf_, pinger_send_cb *send,
     /* Tokens are thousandths of a packet, as its clock is in ms. */
     token_bucket_init(&bucket, conf->pinger.rate_per_second,
                       MAX(1000, conf->pinger.rate_per_second * 100));
-    for (size_t i = 0; !target && i < conf->pinger.n_targets; i++) {
-        target = in6_addr_get_mapped_ipv4(&conf->pinger.targets[i]);
+    targets = xcalloc(MAX(1, conf->pinger.n_targets), sizeof *targets);
+    n_targets = 0;
+    for (size_t i = 0; i < conf->pinger.n_targets; i++) {
+        if (IN6_IS_ADDR_V4MAPPED(&conf->pinger.targets[i])) {
+            targets[n_targets++] =
+                in6_addr_get_mapped_ipv4(&conf->pinger.targets[i]);
+        }
     }
 }
 
 bool
 pinger_has_target(void)
 {
-    return target != 0;
+    return n_targets != 0;
 }
 
 static struct job *
@@ -200,7 +206,9 @@ pinger_destroy(void)
     }
     hmap_destroy(&jobs);
     heap_destroy(&asleep);
-    target = 0;
+    free(targets);
+    targets = NULL;
+    n_targets = 0;
 }
 
 void
@@ -208,7 +216,7 @@ pinger_ask(uint32_t id, bool is_urgent)
 {
     struct job *job = find(id);
 
-    if (!target) {
+    if (!n_targets) {
         return;
     }
     if (!job) {
@@ -303,9 +311,8 @@ attempt(struct job *job)
         give_up(job);
         return;
     }
-    job->attempts++;
     job->cookie.seq++;
-    pinger_build(target, &job->cookie, packet);
+    pinger_build(targets[job->attempts++ % n_targets], &job->cookie, packet);
     if (send_cb(job->cookie.bearer_id, packet, sizeof packet)) {
         metric_inc(&n_send_errors);
     } else {

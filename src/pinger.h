@@ -39,8 +39,9 @@ void pinger_done(uint32_t id);
  * nothing.  Nothing happens if it was not asked for. */
 void pinger_stop(uint32_t id);
 
-/* True if the IP packet is the reply to a request of ours, to be consumed, with
- * the bearer that it proves in '*id', or 0 if that has been done before. */
+/* True if the IP packet is the reply to a request of ours, to be consumed,
+ * with the bearer that it proves in '*id', or 0 if that has been done
+ * before. */
 bool pinger_is_reply(const void *ip, size_t len, uint32_t *id);
 
 /* True if there is anything to ping. */

@@ -503,27 +503,22 @@ service_delete(const char *key, service_done_cb *cb, void *aux)
     enqueue(OP_DELETE, key, NULL, cb, aux);
 }
 
-/* Adds what 'now' is above 'last' to 'total'. */
-static void
-advance(unsigned long long *total, unsigned long long *last,
-        unsigned long long now)
-{
-    *total += now >= *last ? now - *last : now;
-    *last = now;
-}
-
 void
 service_count(const struct in6_addr *service_ip, bool down,
-              unsigned long long packets, unsigned long long bytes)
+              uint64_t packets, uint64_t bytes)
 {
     struct entry *e = find_by_ip(service_ip);
 
-    if (e && down) {
-        advance(&e->counters.packets_down, &e->last.packets_down, packets);
-        advance(&e->counters.bytes_down, &e->last.bytes_down, bytes);
-    } else if (e) {
-        advance(&e->counters.packets_up, &e->last.packets_up, packets);
-        advance(&e->counters.bytes_up, &e->last.bytes_up, bytes);
+    if (!e) {
+        return;
+    }
+    struct service_counters *sum = &e->counters, *last = &e->last;
+    if (down) {
+        count_advance(&sum->packets_down, &last->packets_down, packets);
+        count_advance(&sum->bytes_down, &last->bytes_down, bytes);
+    } else {
+        count_advance(&sum->packets_up, &last->packets_up, packets);
+        count_advance(&sum->bytes_up, &last->bytes_up, bytes);
     }
 }
 

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SERVICE_NAME_MAX 63
 #define SERVICE_CHAIN_MAX 8
@@ -57,11 +58,11 @@ void service_delete(const char *key, service_done_cb *, void *aux);
 /* Adds to what a service's packets are counted by; called by agent.c with the
  * data plane's own count, which may start again from 0. */
 void service_count(const struct in6_addr *service_ip, bool down,
-                   unsigned long long packets, unsigned long long bytes);
+                   uint64_t packets, uint64_t bytes);
 
 /* Calls 'cb' for each service in effect, ordered by name. */
 struct service_counters {
-    unsigned long long packets_up, bytes_up, packets_down, bytes_down;
+    uint64_t packets_up, bytes_up, packets_down, bytes_down;
 };
 void service_for_each(void (*cb)(const struct service_spec *,
                                  const struct service_counters *, void *aux),

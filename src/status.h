@@ -35,7 +35,7 @@ bool status_all_ready(void);
 /* The first part that status_all_ready() misses; STATUS_N_PARTS if none. */
 enum status_part status_first_missing(void);
 
-/* Facts that status shows beside the parts: "datapath" -> "ovs: configured". */
+/* Facts that status shows beside the parts: "datapath" -> "ovs: ...". */
 void status_fact(const char *key, const char *value);
 void status_facts(void (*cb)(const char *key, const char *value, void *aux),
                   void *aux);

@@ -46,7 +46,7 @@ struct endpoint_class {
     const char *name;
 
     void (*init)(const struct conf *, const struct endpoint_events *);
-    /* Makes the links between filter, endpoint and NAT, or adopts them.  'mtu':
+    /* Makes the links between filter and endpoint, or adopts them.  'mtu':
      * S1-U's.  Returns 0 or a positive errno value with '*what'
      * (malloc'd). */
     int (*plumb)(unsigned int mtu, char **what);

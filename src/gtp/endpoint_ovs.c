@@ -28,14 +28,12 @@
 #include "endpoint.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf.h"
 #include "filter.h"
 #include "hash.h"
-#include "net/rtnl.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -45,26 +43,16 @@
 #include "ovs/ofctl.h"
 #include "ovs/ovsdb.h"
 #include "ovs/sff.h"
+#include "ovs_ports.h"
 #include "packets.h"
 #include "path.h"
 #include "service.h"
+#include "settle.h"
 #include "status.h"
 #include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
-
-#define BR_GTP "br-gtp"
-#define BR_TOF "br-tof"
-#define ENB_PORT "ovs-enb"
-#define SGW_PORT "ovs-sgw"
-#define HB_SEND_PORT "tof-hb0"
-#define HB_RECV_PORT "tof-hb1"
-#define GTP_PORT "gtp0"
-#define UE_PORT "ovs-ue"
-#define HB_INTERVAL_MS 100
-#define SETTLE_MS 200
-#define CACHE_LIFE_MS 30000     /* Longer than an unused entry of the cache. */
 
 /* Cookies: which flows belong together.  A bearer's is its id. */
 #define COOKIE_SERVICE (UINT64_C(1) << 32)      /* + IPv4 address. */
@@ -91,16 +79,7 @@ struct ovs_service {
     bool compiled;                      /* All ports are known. */
 };
 
-struct cleared {                /* See "Recently cleared" below. */
-    struct hmap_node node;
-    struct ovs_list age_node;
-    struct in6_addr addr;
-    uint32_t teid;
-    long long int at;
-};
-
-static struct hmap bearers, services, cleared;
-static struct ovs_list cleared_by_age;
+static struct hmap bearers, services;
 static struct ovs_list waiting;         /* Of ovs_bearer, oldest first. */
 static struct ofctl *gtp, *tof;
 static struct endpoint_events events;
@@ -110,69 +89,6 @@ static ofp_port_t enb_port, sgw_port, hb_recv_port;
 static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
 static bool started, tof_started, gtp_started, heartbeat;
 static unsigned int next_poll;           /* Which statistics come next. */
-
-/* Recently cleared.
- *
- * ovs-vswitchd acknowledges a change of flows before its revalidators have
- * brought the datapath's cache into line.  For a tunnel or a service that has
- * never been seen that does not matter.  One that was there a short while ago
- * may still have an entry in the cache that says "drop"; if it comes back, it
- * is diverted only after SETTLE_MS. */
-
-static uint32_t
-settle_hash(const struct in6_addr *addr, uint32_t teid)
-{
-    return hash_bytes(addr, sizeof *addr, teid);
-}
-
-static struct cleared *
-find_cleared(const struct in6_addr *addr, uint32_t teid)
-{
-    struct cleared *c;
-
-    HMAP_FOR_EACH_WITH_HASH (c, node, settle_hash(addr, teid), &cleared) {
-        if (c->teid == teid && IN6_ARE_ADDR_EQUAL(&c->addr, addr)) {
-            return c;
-        }
-    }
-    return NULL;
-}
-
-static void
-forget_cleared(struct cleared *c)
-{
-    hmap_remove(&cleared, &c->node);
-    ovs_list_remove(&c->age_node);
-    free(c);
-}
-
-/* Notes that 'addr' with 'teid' (0 for a service) is not diverted any
- * more. */
-static void
-note_cleared(const struct in6_addr *addr, uint32_t teid)
-{
-    long long int now = time_msec();
-    struct cleared *c = find_cleared(addr, teid);
-
-    if (c) {
-        forget_cleared(c);
-    }
-    c = xmalloc(sizeof *c);
-    *c = (struct cleared) { .addr = *addr, .teid = teid, .at = now };
-    hmap_insert(&cleared, &c->node, settle_hash(addr, teid));
-    ovs_list_push_back(&cleared_by_age, &c->age_node);
-    while ((c = CONTAINER_OF(ovs_list_front(&cleared_by_age), struct cleared,
-                             age_node))->at < now - CACHE_LIFE_MS) {
-        forget_cleared(c);
-    }
-}
-
-/* When what is programmed now may be diverted. */
-static long long int
-settled_at(const struct in6_addr *addr, uint32_t teid)
-{
-    return time_msec() + (find_cleared(addr, teid) ? SETTLE_MS : 0);
-}
 
 static struct ovs_bearer *
 find_bearer(uint32_t id)
@@ -250,91 +166,6 @@ flow_stats(const struct ofctl_flow_stats *fs, void *aux OVS_UNUSED)
     }
 }
 
-static int
-make_veth(struct rtnl *rtnl, const char *name, const char *peer,
-          unsigned int mtu, char **what)
-{
-    const char *ends[] = { name, peer };
-    int error = rtnl_veth_ensure(rtnl, name, peer, -1, mtu);
-
-    for (size_t i = 0; !error && i < ARRAY_SIZE(ends); i++) {
-        sysctl_write(-1, "1", "net/ipv6/conf/%s/disable_ipv6", ends[i]);
-        error = rtnl_link_set_up(rtnl, ends[i], true);
-    }
-    if (error) {
-        *what = xasprintf("interface %s", name);
-    }
-    return error;
-}
-
-static int
-ovs_plumb(unsigned int mtu, char **what)
-{
-    struct rtnl *rtnl;
-    int error = rtnl_open(-1, &rtnl);
-
-    if (error) {
-        *what = xstrdup("rtnetlink socket");
-        return error;
-    }
-    error = make_veth(rtnl, FILTER_ENB_LINK, ENB_PORT, mtu, what);
-    if (!error) {
-        error = make_veth(rtnl, FILTER_SGW_LINK, SGW_PORT, mtu, what);
-    }
-    if (!error) {
-        error = make_veth(rtnl, HB_SEND_PORT, HB_RECV_PORT, mtu, what);
-    }
-    rtnl_close(rtnl);
-    return error;
-}
-
-static bool
-ovs_plumbed(void)
-{
-    static const char *const links[] = {
-        FILTER_ENB_LINK, FILTER_SGW_LINK, HB_SEND_PORT, UE_PORT,
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-        if (!if_nametoindex(links[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void
-declare_ports(void)
-{
-    const struct vswitch_port fixed[] = {
-        { .bridge = BR_GTP, .name = ENB_PORT, .type = "" },
-        { .bridge = BR_GTP, .name = SGW_PORT, .type = "" },
-        { .bridge = BR_GTP, .name = HB_SEND_PORT, .type = "",
-          .cfm_interval_ms = HB_INTERVAL_MS },
-        { .bridge = BR_GTP, .name = HB_RECV_PORT, .type = "" },
-        { .bridge = BR_TOF, .name = UE_PORT, .type = "" },
-        { .bridge = BR_TOF, .name = GTP_PORT, .type = "gtpu",
-          .options = "intercept=true intercept_bridge=" BR_GTP
-                     " local_ip=flow remote_ip=flow key=flow"
-                     " src_port=2152 csum=false" },
-    };
-
-    vswitch_bridge_add(BR_GTP);
-    vswitch_bridge_add(BR_TOF);
-    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
-        vswitch_port_add(&fixed[i]);
-    }
-    for (size_t i = 0; i < conf->n_functions; i++) {
-        const struct conf_function *f = &conf->functions[i];
-        struct vswitch_port port = { .bridge = BR_TOF, .type = "",
-                                     .optional = true };
-        port.name = f->in;
-        vswitch_port_add(&port);
-        port.name = f->out;
-        vswitch_port_add(&port);
-    }
-}
-
 static void
 ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
 {
@@ -344,14 +175,13 @@ ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
     events = *events_;
     hmap_init(&bearers);
     hmap_init(&services);
-    hmap_init(&cleared);
-    ovs_list_init(&cleared_by_age);
+    settle_init();
     ovs_list_init(&waiting);
 
     char *remote = xasprintf("unix:%s/ovs/db.sock", conf->run_dir);
     vswitch_init(remote);
     free(remote);
-    declare_ports();
+    ovs_ports_declare(conf);
 
     char *target = xasprintf("unix:%s/ovs/" BR_GTP ".mgmt", conf->run_dir);
     gtp = ofctl_create(BR_GTP, target, 0, &cbs);
@@ -374,11 +204,7 @@ ovs_close(void)
     HMAP_FOR_EACH_POP (os, node, &services) {
         free(os);
     }
-    while (!ovs_list_is_empty(&cleared_by_age)) {
-        forget_cleared(CONTAINER_OF(ovs_list_front(&cleared_by_age),
-                                    struct cleared, age_node));
-    }
-    hmap_destroy(&cleared);
+    settle_destroy();
     hmap_destroy(&bearers);
     hmap_destroy(&services);
     path_destroy();
@@ -452,36 +278,6 @@ compile_bearer(struct ovs_bearer *ob, bool new_proof)
     ob->gtp_seqno = ofctl_seqno(gtp);
 }
 
-static const struct conf_function *
-find_function(const char *name)
-{
-    for (size_t i = 0; i < conf->n_functions; i++) {
-        if (!strcmp(conf->functions[i].name, name)) {
-            return &conf->functions[i];
-        }
-    }
-    return NULL;
-}
-
-/* Says which port of 'f' has no number, in a sentence that is good until the
- * next call; NULL if both have one. */
-static const char *
-function_misses(const struct conf_function *f)
-{
-    static char text[256];
-    const char *port = !vswitch_ofport(f->in, NULL) ? f->in
-        : !vswitch_ofport(f->out, NULL) ? f->out : NULL;
-    const char *error;
-
-    if (!port) {
-        return NULL;
-    }
-    vswitch_ofport(port, &error);
-    snprintf(text, sizeof text, "waiting for port %s of function %s%s%s",
-             port, f->name, error ? ": " : "", error ? error : "");
-    return text;
-}
-
 static void
 compile_service(struct ovs_service *os)
 {
@@ -492,7 +288,8 @@ compile_service(struct ovs_service *os)
 
     os->compiled = true;
     for (size_t i = 0; i < n; i++) {
-        const struct conf_function *f = find_function(os->spec.chain[i]);
+        const struct conf_function *f =
+            ovs_ports_function(conf, os->spec.chain[i]);
         hops[i].in = f ? vswitch_ofport(f->in, NULL) : 0;
         hops[i].out = f ? vswitch_ofport(f->out, NULL) : 0;
         os->compiled = os->compiled && hops[i].in && hops[i].out;
@@ -501,7 +298,7 @@ compile_service(struct ovs_service *os)
         classifier_service(&os->spec, n ? hops[0].in : ports.nat, &ds);
         sff_service(&os->spec, hops, n, ports.nat, &ds);
     } else if (was_compiled) {
-        note_cleared(&os->spec.service_ip, 0);
+        settle_note(&os->spec.service_ip, 0);
     }
     set_flows(tof, COOKIE_SERVICE
               + ntohl(in6_addr_get_mapped_ipv4(&os->spec.service_ip)), &ds);
@@ -603,7 +400,7 @@ report_ovsdb(void)
         vswitch_ofport(GTP_PORT, &why);
     }
     for (size_t i = 0; synced && !why && i < conf->n_functions; i++) {
-        why = function_misses(&conf->functions[i]);
+        why = ovs_ports_missing(&conf->functions[i]);
     }
     status_set(STATUS_OVSDB, synced, "%s",
                !vswitch_is_connected() ? "not connected"
@@ -663,7 +460,7 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
     ob->asked = time_msec();
     ob->adopted = adopted;
     ob->ready = false;
-    ob->settled = settled_at(&b->up.dst, b->up.teid);
+    ob->settled = settle_time(&b->up.dst, b->up.teid);
     ovs_list_remove(&ob->waiting_node);
     ovs_list_push_back(&waiting, &ob->waiting_node);
     if (ports_known()) {
@@ -684,7 +481,7 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
                  TABLE_LEASE, b->id);
         ofctl_set(tof, b->id, "");
         ofctl_unlease(tof, match);
-        note_cleared(&ob->b.up.dst, ob->b.up.teid);
+        settle_note(&ob->b.up.dst, ob->b.up.teid);
         ovs_list_remove(&ob->waiting_node);
         hmap_remove(&bearers, &ob->node);
         free(ob);
@@ -700,7 +497,7 @@ ovs_service_set(const struct service_spec *spec)
         return EAFNOSUPPORT;
     }
     for (size_t i = 0; i < spec->n_chain; i++) {
-        if (!find_function(spec->chain[i])) {
+        if (!ovs_ports_function(conf, spec->chain[i])) {
             return ENOENT;
         }
     }
@@ -712,7 +509,7 @@ ovs_service_set(const struct service_spec *spec)
     }
     os->spec = *spec;
     os->compiled = false;
-    os->settled = settled_at(&spec->service_ip, 0);
+    os->settled = settle_time(&spec->service_ip, 0);
     if (ports_known()) {
         compile_service(os);
     }
@@ -727,7 +524,7 @@ ovs_service_clear(const struct service_spec *spec)
     if (os) {
         ofctl_set(tof, COOKIE_SERVICE
                   + ntohl(in6_addr_get_mapped_ipv4(&spec->service_ip)), "");
-        note_cleared(&spec->service_ip, 0);
+        settle_note(&spec->service_ip, 0);
         hmap_remove(&services, &os->node);
         free(os);
     }
@@ -738,8 +535,9 @@ ovs_service_possible(const struct service_spec *spec, const char **why)
 {
     *why = NULL;
     for (size_t i = 0; ports_known() && !*why && i < spec->n_chain; i++) {
-        const struct conf_function *f = find_function(spec->chain[i]);
-        *why = f ? function_misses(f) : NULL;
+        const struct conf_function *f =
+            ovs_ports_function(conf, spec->chain[i]);
+        *why = f ? ovs_ports_missing(f) : NULL;
     }
     return !*why;
 }
@@ -781,8 +579,7 @@ ovs_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
     return packet_out(frame, ETH_HEADER_LEN + len, &actions);
 }
 
-/* By the flow tables, not by the datapath's cache of them: see
- * "recently cleared". */
+/* By the flow tables, not by the datapath's cache of them: see settle.h. */
 static int
 ovs_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
 {
@@ -835,8 +632,8 @@ ovs_poll_counters(void)
 const struct endpoint_class endpoint_ovs = {
     .name = "ovs",
     .init = ovs_init,
-    .plumb = ovs_plumb,
-    .plumbed = ovs_plumbed,
+    .plumb = ovs_ports_plumb,
+    .plumbed = ovs_ports_plumbed,
     .close = ovs_close,
     .run = ovs_run,
     .wait = ovs_wait,

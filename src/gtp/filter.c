@@ -19,6 +19,7 @@
 
 #include "conf.h"
 #include "filter_rules.h"
+#include "filter_stats.h"
 #include "metrics.h"
 #include "net/rtnl.h"
 #include "nft/nft.h"
@@ -166,6 +167,7 @@ filter_init(const struct conf *conf, char **what)
     rules = (struct filter_rules) {
         .enb = conf->s1u.enb,
         .sgw = conf->s1u.sgw,
+        .learn_all = conf->learn == LEARN_ALL,
         .evidence_ms = conf->sessions.evidence_seconds * 1000ull,
     };
     int error;
@@ -440,6 +442,14 @@ filter_l2_forget(enum filter_side side, const struct in6_addr *src,
 
     if (nft) {
         nft_elem_forget(nft, &filter_table, &filter_l2, &key);
+    }
+}
+
+void
+filter_poll_counters(void)
+{
+    if (nft) {
+        filter_stats_read(nft);
     }
 }
 

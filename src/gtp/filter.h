@@ -93,6 +93,9 @@ int filter_l2_get(enum filter_side, const struct in6_addr *src,
 void filter_l2_forget(enum filter_side, const struct in6_addr *src,
                       const struct in6_addr *dst);
 
+/* Reads the filter's counters for /metrics. */
+void filter_poll_counters(void);
+
 /* True if all links and tables are still those that filter_init() found or
  * made. */
 bool filter_in_force(void);

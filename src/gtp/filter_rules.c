@@ -176,9 +176,9 @@ match_live(struct nftnl_rule *r)
     nft_x_lookup(r, filter_live.name, NFT_REG32_08, false);
 }
 
-/* Notes the packet's Ethernet header by its outer addresses and side.  A value that is
- * there stays until its time is up: deleting and adding it for each packet
- * would leave moments without one. */
+/* Notes the packet's Ethernet header by its outer addresses and side.  A value
+ * that is there stays until its time is up: deleting and adding it for each
+ * packet would leave moments without one. */
 static void
 note_l2(const struct compiler *c, struct nftnl_rule *r)
 {
@@ -373,8 +373,12 @@ compile_inner_sgw(const struct compiler *c, int n)
 static void
 compile_known(const struct compiler *c)
 {
-    struct nftnl_rule *r = rule(c, "known", 0);
+    struct nftnl_rule *r;
 
+    if (!c->r->learn_all) {
+        return;
+    }
+    r = rule(c, "known", 0);
     load_tunnel(r);
     nft_x_lookup(r, filter_learned_set.name, NFT_REG32_00, false);
     end(c, r, NULL, NF_ACCEPT, NULL, 0);
@@ -443,9 +447,9 @@ compile_side(const struct compiler *c)
     }
 }
 
-/* What Open vSwitch sends by 'link' leaves by the adapter.  Heartbeats are sent
- * back in if 'back_ifindex' is nonzero, else they have come all the way round
- * and show that Open vSwitch lives. */
+/* What Open vSwitch sends by 'link' leaves by the adapter.  Heartbeats are
+ * sent back in if 'back_ifindex' is nonzero, else they have come all the way
+ * round and show that Open vSwitch lives. */
 static void
 compile_return(struct nft_batch *b, const char *link, int adapter_ifindex,
                int back_ifindex)
@@ -480,8 +484,8 @@ filter_rules_stamp(const struct filter_rules *r)
     char text[256];
     uint64_t hash = 0xcbf29ce484222325;         /* FNV-1a */
 
-    snprintf(text, sizeof text, "%d %s %d %s %d %d %d %d %d %d %llu",
-             RULES_VERSION, r->enb, r->enb_ifindex, r->sgw, r->sgw_ifindex,
+    snprintf(text, sizeof text, "%d %d %s %d %s %d %d %d %d %d %d %llu",
+             RULES_VERSION, r->learn_all, r->enb, r->enb_ifindex, r->sgw, r->sgw_ifindex,
              r->enb_link_ifindex, r->queue_ifindex[0], r->queue_ifindex[1],
              r->queue_ifindex[2], r->queue_ifindex[3],
              (unsigned long long) r->evidence_ms);
@@ -495,8 +499,9 @@ void
 filter_rules_compile(const struct filter_rules *rules, struct nft_batch *b)
 {
     const struct nft_set *sets[] = {
-        &filter_services, &filter_pingers, &filter_learned_set, &filter_divert_set,
-        &filter_bound, &filter_l2, &filter_live, &filter_stamp,
+        &filter_services, &filter_pingers, &filter_learned_set,
+        &filter_divert_set, &filter_bound, &filter_l2, &filter_live,
+        &filter_stamp,
     };
     struct compiler c = {
         .r = rules, .b = b,

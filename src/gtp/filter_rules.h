@@ -5,6 +5,7 @@
 /* The GTP Filter's tables, compiled into an nftables transaction.  filter.c
  * says for which interfaces and timeouts. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nft/nft.h"
@@ -14,6 +15,7 @@ struct filter_rules {
     int enb_ifindex, sgw_ifindex;
     int enb_link_ifindex;               /* FILTER_ENB_LINK */
     int queue_ifindex[4];               /* FILTER_QUEUE_LINK */
+    bool learn_all;                     /* Rule 9 is there. */
     uint64_t evidence_ms;               /* Timeout of "divert", "bound". */
 };
 

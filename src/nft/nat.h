@@ -4,7 +4,7 @@
 
 /* NAT: the namespace in which service IPs become application IPs.
  *
- * Place in the flow: br-tof's port "tof-ue" is the peer of ue0 in here;
+ * Place in the flow: br-tof's port "ovs-ue" is the peer of ue0 in here;
  * decapsulated packets come in with source MAC 02:00:<bearer id> and
  * destination MAC 02:00:00:00:<address space>, are DNATed and routed to the
  * Apps adapter; answers leave ue0 with destination MAC 02:00:<bearer id>, by

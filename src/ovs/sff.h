@@ -8,9 +8,10 @@
  * The Classifier has put the packet out of the first function's 'in' port.
  * What comes out of a function's 'out' port goes into the next one's 'in'
  * port; NAT is the last.  Answers come from NAT and run the chain backwards,
- * each function entered by its 'out' port and left by its 'in' port.  Functions
- * are transparent at layer 2: the bearer rides in the MAC addresses.  As
- * services may share functions but not chains, flows match the service too. */
+ * each function entered by its 'out' port and left by its 'in' port.
+ * Functions are transparent at layer 2: the bearer rides in the MAC addresses.
+ * As services may share functions but not chains, flows match the service
+ * too. */
 
 #include <stddef.h>
 

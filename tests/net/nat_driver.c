@@ -50,6 +50,14 @@ dump_cb(const struct in6_addr *service, const struct in6_addr *application,
     fprintf(aux, "%s %s\n", addr_text(service, s), addr_text(application, a));
 }
 
+static uint32_t flushed;
+
+static bool
+is_flushed(uint32_t bearer_id)
+{
+    return bearer_id == flushed;
+}
+
 static int
 command(char *line)
 {
@@ -63,7 +71,8 @@ command(char *line)
     } else if (!verb || !arg) {
         return EINVAL;
     } else if (!strcmp(verb, "flush")) {
-        return nat_flush_bearer(strtoul(arg, NULL, 0));
+        flushed = strtoul(arg, NULL, 0);
+        return nat_flush_bearers(is_flushed);
     } else if (!parse_addr(arg, &a)) {
         return EINVAL;
     } else if (!strcmp(verb, "clear")) {

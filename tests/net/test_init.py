@@ -50,7 +50,7 @@ class Init:
 
 
 @pytest.fixture
-def init(lab, tmp_path):
+def init(lab, api, tmp_path):
     lab.tofd("stop")
     lab.ovs("stop")
     script = Init(tmp_path)

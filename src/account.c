@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Accounting: see account.h. */
+
+#include <config.h>
+
+#include "account.h"
+
+#include "metrics.h"
+#include "pinger.h"
+#include "service.h"
+#include "session.h"
+#include "timeval.h"
+#include "util.h"
+
+static long long int evidence_ms;
+
+void
+account_init(long long int evidence_ms_)
+{
+    evidence_ms = evidence_ms_;
+}
+
+void
+account_bearer(uint32_t id, enum endpoint_direction direction,
+               uint64_t packets, uint64_t bytes)
+{
+    struct bearer *b = session_bearer_by_id(id);
+    long long int now = time_msec();
+
+    if (!b) {
+        return;
+    }
+    struct bearer_counters *c = &b->counters, *last = &b->last_counters;
+    if (direction == ENDPOINT_UP) {
+        count_advance(&c->bytes_up, &last->bytes_up, bytes);
+        if (count_advance(&c->packets_up, &last->packets_up, packets)) {
+            session_touch(b, now);
+        }
+    } else {
+        count_advance(&c->bytes_down, &last->bytes_down, bytes);
+        if (count_advance(&c->packets_down, &last->packets_down, packets)
+            && now - MAX(b->seen, b->proved) > evidence_ms / 2) {
+            /* A stream that the UE never answers must not stall. */
+            pinger_ask(id, true);
+        }
+    }
+}
+
+void
+account_service(const struct in6_addr *service_ip,
+                enum endpoint_direction direction, uint64_t packets,
+                uint64_t bytes)
+{
+    service_count(service_ip, direction == ENDPOINT_DOWN, packets, bytes);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Links and ports: see ovs_ports.h. */
+
+#include <config.h>
+
+#include "ovs_ports.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf.h"
+#include "filter.h"
+#include "net/rtnl.h"
+#include "ovs/ovsdb.h"
+#include "util.h"
+
+#define HB_INTERVAL_MS 100
+
+static int
+make_veth(struct rtnl *rtnl, const char *name, const char *peer,
+          unsigned int mtu, char **what)
+{
+    const char *ends[] = { name, peer };
+    int error = rtnl_veth_ensure(rtnl, name, peer, -1, mtu);
+
+    for (size_t i = 0; !error && i < ARRAY_SIZE(ends); i++) {
+        sysctl_write(-1, "1", "net/ipv6/conf/%s/disable_ipv6", ends[i]);
+        error = rtnl_link_set_up(rtnl, ends[i], true);
+    }
+    if (error) {
+        *what = xasprintf("interface %s", name);
+    }
+    return error;
+}
+
+int
+ovs_ports_plumb(unsigned int mtu, char **what)
+{
+    struct rtnl *rtnl;
+    int error = rtnl_open(-1, &rtnl);
+
+    if (error) {
+        *what = xstrdup("rtnetlink socket");
+        return error;
+    }
+    error = make_veth(rtnl, FILTER_ENB_LINK, ENB_PORT, mtu, what);
+    if (!error) {
+        error = make_veth(rtnl, FILTER_SGW_LINK, SGW_PORT, mtu, what);
+    }
+    if (!error) {
+        error = make_veth(rtnl, HB_SEND_PORT, HB_RECV_PORT, mtu, what);
+    }
+    rtnl_close(rtnl);
+    return error;
+}
+
+bool
+ovs_ports_plumbed(void)
+{
+    static const char *const links[] = {
+        FILTER_ENB_LINK, FILTER_SGW_LINK, HB_SEND_PORT, UE_PORT,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+        if (!if_nametoindex(links[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+ovs_ports_declare(const struct conf *conf)
+{
+    const struct vswitch_port fixed[] = {
+        { .bridge = BR_GTP, .name = ENB_PORT, .type = "" },
+        { .bridge = BR_GTP, .name = SGW_PORT, .type = "" },
+        { .bridge = BR_GTP, .name = HB_SEND_PORT, .type = "",
+          .cfm_interval_ms = HB_INTERVAL_MS },
+        { .bridge = BR_GTP, .name = HB_RECV_PORT, .type = "" },
+        { .bridge = BR_TOF, .name = UE_PORT, .type = "" },
+        { .bridge = BR_TOF, .name = GTP_PORT, .type = "gtpu",
+          .options = "intercept=true intercept_bridge=" BR_GTP
+                     " local_ip=flow remote_ip=flow key=flow"
+                     " src_port=2152" },
+    };
+
+    vswitch_bridge_add(BR_GTP);
+    vswitch_bridge_add(BR_TOF);
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+        vswitch_port_add(&fixed[i]);
+    }
+    for (size_t i = 0; i < conf->n_functions; i++) {
+        const struct conf_function *f = &conf->functions[i];
+        struct vswitch_port port = { .bridge = BR_TOF, .type = "",
+                                     .optional = true };
+        port.name = f->in;
+        vswitch_port_add(&port);
+        port.name = f->out;
+        vswitch_port_add(&port);
+    }
+}
+
+const struct conf_function *
+ovs_ports_function(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->n_functions; i++) {
+        if (!strcmp(conf->functions[i].name, name)) {
+            return &conf->functions[i];
+        }
+    }
+    return NULL;
+}
+
+const char *
+ovs_ports_missing(const struct conf_function *f)
+{
+    static char text[256];
+    const char *port = !vswitch_ofport(f->in, NULL) ? f->in
+        : !vswitch_ofport(f->out, NULL) ? f->out : NULL;
+    const char *error;
+
+    if (!port) {
+        return NULL;
+    }
+    vswitch_ofport(port, &error);
+    snprintf(text, sizeof text, "waiting for port %s of function %s%s%s",
+             port, f->name, error ? ": " : "", error ? error : "");
+    return text;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_OVS_PORTS_H
+#define TOF_OVS_PORTS_H 1
+
+/* The links and ports of the "ovs" endpoint: veths between filter and Open
+ * vSwitch, and what Open vSwitch is told of them and of functions.  Used by
+ * endpoint_ovs.c, which draws the picture. */
+
+#include <stdbool.h>
+
+struct conf;
+struct conf_function;
+
+#define BR_GTP "br-gtp"
+#define BR_TOF "br-tof"
+#define ENB_PORT "ovs-enb"              /* Peer of FILTER_ENB_LINK. */
+#define SGW_PORT "ovs-sgw"              /* Peer of FILTER_SGW_LINK. */
+#define HB_SEND_PORT "tof-hb0"
+#define HB_RECV_PORT "tof-hb1"          /* Its peer. */
+#define GTP_PORT "gtp0"
+#define UE_PORT "ovs-ue"                /* Peer of ue0; made by nft/nat.c. */
+
+/* Makes the links, or adopts them.  Returns 0 or a positive errno value with
+ * '*what' (malloc'd). */
+int ovs_ports_plumb(unsigned int mtu, char **what);
+/* Are all of them there? */
+bool ovs_ports_plumbed(void);
+
+/* Asks for bridges and ports; numbers come by vswitch_ofport(). */
+void ovs_ports_declare(const struct conf *);
+
+/* The function called 'name', or NULL. */
+const struct conf_function *ovs_ports_function(const struct conf *,
+                                               const char *name);
+/* Says which port of a function has no number, in a sentence that is good
+ * until the next call; NULL if both have one. */
+const char *ovs_ports_missing(const struct conf_function *);
+
+#endif /* gtp/ovs_ports.h */

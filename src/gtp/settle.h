@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_SETTLE_H
+#define TOF_SETTLE_H 1
+
+/* Tunnels and services that have been cleared lately.
+ *
+ * ovs-vswitchd acknowledges a change of flows before its revalidators have
+ * brought the datapath's cache into line.  For a tunnel or a service that has
+ * never been seen that does not matter.  One that was there a short while ago
+ * may still have an entry in the cache that says "drop"; if it comes back, it
+ * is diverted only when the cache has settled.  Used by endpoint_ovs.c. */
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+void settle_init(void);
+void settle_destroy(void);
+
+/* Notes that 'addr' with 'teid' (0 for a service) is not diverted any
+ * more. */
+void settle_note(const struct in6_addr *addr, uint32_t teid);
+
+/* When what is programmed now may be diverted, in ms of time_msec(). */
+long long int settle_time(const struct in6_addr *addr, uint32_t teid);
+
+#endif /* gtp/settle.h */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_SIGNALLING_H
+#define TOF_SIGNALLING_H 1
+
+/* GTP-U messages other than G-PDUs that say that a tunnel has ended.
+ *
+ * Place in the flow: agent.c's packet_seen() calls for each; the session table
+ * hears of it. */
+
+#include <stdbool.h>
+
+struct gtpu_packet;
+
+/* 'idle_ms': how long without natural downlink traffic means that there is
+ * none. */
+void signalling_init(long long int idle_ms);
+
+/* End Marker (TS 29.281 clause 7.3.2): the downlink tunnel that it came in is
+ * not used any more. */
+void signalling_end_marker(const struct gtpu_packet *);
+
+/* Error Indication (clause 7.3.1): its sender has no such tunnel.  Returns
+ * true if nobody but the TOF can have drawn it, so that it must not go on. */
+bool signalling_error_indication(const struct gtpu_packet *, bool from_enb);
+
+#endif /* signalling.h */

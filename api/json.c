@@ -14,12 +14,12 @@
 
 #include "json.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "addr.h"
 #include "service.h"
 
 /* Longer than any good name or address: what is cut off at this length is
@@ -230,7 +230,7 @@ read_address(struct reader *r, const char *member, struct in6_addr *addr)
         return;
     }
     read_string(r, s);
-    if (!json_to_address(s, addr)) {
+    if (!addr_parse(s, addr)) {
         refuse(r, "%s: is not an IPv4 or IPv6 address", member);
     } else if (!service_ip_is_valid(addr, &why)) {
         refuse(r, "%s: %s", member, why);
@@ -353,18 +353,4 @@ json_to_service(const char *text, size_t len, struct service_spec *spec,
     memset(spec, 0, sizeof *spec);
     read_service(&r, spec);
     return r.ok;
-}
-
-bool
-json_to_address(const char *text, struct in6_addr *addr)
-{
-    struct in_addr ipv4;
-
-    if (inet_pton(AF_INET, text, &ipv4) == 1) {
-        memset(addr, 0, sizeof *addr);
-        addr->s6_addr[10] = addr->s6_addr[11] = 0xff;
-        memcpy(&addr->s6_addr[12], &ipv4, sizeof ipv4);
-        return true;
-    }
-    return inet_pton(AF_INET6, text, addr) == 1 && !IN6_IS_ADDR_V4MAPPED(addr);
 }

@@ -22,8 +22,4 @@ struct service_spec;
 bool json_to_service(const char *text, size_t len, struct service_spec *spec,
                      char problem[JSON_PROBLEM_MAX]);
 
-/* Reads an address, of either family but not IPv4-mapped.  Returns false if
- * 'text' is not one. */
-bool json_to_address(const char *text, struct in6_addr *);
-
 #endif /* api/json.h */

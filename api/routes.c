@@ -24,6 +24,7 @@
 #include "exchange.h"
 #include "json.h"
 #include "metrics.h"
+#include "addr.h"
 #include "service.h"
 #include "session.h"
 #include "status.h"
@@ -156,7 +157,7 @@ get_service(struct exchange *x)
 {
     struct service_search search = { .name = x->key, .x = x };
 
-    if (!json_to_address(x->key, &search.ip)) {
+    if (!addr_parse(x->key, &search.ip)) {
         search.ip = in6addr_any;
     }
     service_for_each(match_service, &search);
@@ -182,7 +183,7 @@ parse_state(const char *value, struct walk_filter *f)
 static bool
 parse_ue(const char *value, struct walk_filter *f)
 {
-    f->by_ue = json_to_address(value, &f->ue);
+    f->by_ue = addr_parse(value, &f->ue);
     return f->by_ue;
 }
 

@@ -14,12 +14,12 @@
 
 #include "view.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "service.h"
@@ -48,12 +48,7 @@ put_address(struct ds *s, const char *key, const struct in6_addr *addr)
 {
     char text[INET6_ADDRSTRLEN];
 
-    if (IN6_IS_ADDR_V4MAPPED(addr)) {
-        inet_ntop(AF_INET, &addr->s6_addr[12], text, sizeof text);
-    } else {
-        inet_ntop(AF_INET6, addr, text, sizeof text);
-    }
-    ds_put_format(s, "\"%s\":\"%s\"", key, text);
+    ds_put_format(s, "\"%s\":\"%s\"", key, addr_format(addr, text));
 }
 
 bool

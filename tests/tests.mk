@@ -83,7 +83,7 @@ tests_net_test_registry_LDADD = $(TOF_LIBS)
 
 check_PROGRAMS += test_json
 test_json_SOURCES = tests/unit/test_json.c tests/unit/tap.h \
-	api/json.c src/service_check.c
+	api/json.c src/addr.c src/service_check.c
 test_json_CPPFLAGS = $(test_gtpu_CPPFLAGS) -I$(srcdir)/api
 
 # The server with services in memory, for tests/net/test_rest*.py.
@@ -92,7 +92,8 @@ tests_net_rest_driver_SOURCES = tests/net/rest_driver.c
 tests_net_rest_driver_LDADD = $(TOF_LIBS)
 
 FUZZ_TARGETS += fuzz_json
-fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/service_check.c
+fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/addr.c \
+		src/service_check.c
 	$(AM_V_CC)$(FUZZ_CC) -I$(srcdir)/api -o $@ $^
 
 # --- nftables and links ---

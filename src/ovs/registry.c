@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
@@ -74,14 +75,9 @@ static bool
 parse_ip(const char *text, struct in6_addr *addr)
 {
     char canonical[INET6_ADDRSTRLEN];
-    ovs_be32 ip4;
 
-    if (ip_parse(text, &ip4)) {
-        in6_addr_set_mapped_ipv4(addr, ip4);
-    } else if (!ipv6_parse(text, addr)) {
-        return false;
-    }
-    return !strcmp(text, ipv6_string_mapped(canonical, addr));
+    return addr_parse(text, addr)
+           && !strcmp(text, addr_format(addr, canonical));
 }
 
 static bool

@@ -27,6 +27,7 @@
 
 #include "agent.h"
 #include "conf.h"
+#include "addr.h"
 #include "json.h"
 #include "latch.h"
 #include "metrics.h"
@@ -68,7 +69,7 @@ static struct service_spec *
 find_service(const char *key)
 {
     struct in6_addr ip;
-    bool is_ip = json_to_address(key, &ip);
+    bool is_ip = addr_parse(key, &ip);
 
     for (size_t i = 0; i < n_services; i++) {
         if (is_ip ? IN6_ARE_ADDR_EQUAL(&services[i].service_ip, &ip)

@@ -2,6 +2,7 @@
 """The main job: what goes to a service reaches the ME App and is answered,
 everything else is switched, and nothing goes down a tunnel not proved."""
 
+import socket
 import time
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from tofnet import packet as p
 from tofnet.emulator import TARGET
 from tofnet.frames import FRAMES, turned
-from tofnet.lab import SERVICE_IP
+from tofnet.lab import SERVICE_IP, ofctl
+from tofnet.netns import call_in
 from tofnet.wait import wait_until
 
 OTHER = "203.0.113.77"          # An address that no service has.
@@ -229,16 +231,12 @@ def test_answer_after_silence_is_held_and_proved_again(net, api):
 
 
 def net_lease(b):
-    from tofnet.lab import ofctl
     flows = ofctl("br-tof", "dump-flows", "table=20")
     return [f for f in flows.splitlines() if f"{b.down_teid:#x}" in f]
 
 
 def app_sends(ue, text):
     """The echo server's host sends to the flow that is in conntrack."""
-    from tofnet.netns import call_in
-    import socket
-
     def send():
         s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
         s.sendto(p.udp("192.168.100.10", ue, text, 7, 5000), (ue, 0))
@@ -294,6 +292,34 @@ def test_purged_session_is_learned_again(net, api):
     assert api.session_of(b.ue) is None
     b.uplink(echo(b.ue, b"again"))
     b.wait_downlink(is_text(b"again"))
+
+
+def test_app_opens_a_connection(net, api):
+    """It goes to the UE's only bearer, from the service's address, and the
+    UE's answer finds its way back."""
+    api.register()
+    b = establish(net, api)
+
+    def open_socket():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.settimeout(3)
+        return s
+
+    app = call_in("lab-app", open_socket)
+    try:
+        app.sendto(b"hello", (b.ue, 7777))
+        f = b.wait_downlink(is_text(b"hello"))
+        assert (f.inner.src, f.inner.dst) == (SERVICE_IP, b.ue)
+        b.uplink(p.ip_udp(b.ue, SERVICE_IP, b"answer", 7777, f.inner.sport))
+        assert app.recv(100) == b"answer"
+        mark = net.enb.mark()
+        app.sendto(b"nobody", ("10.45.99.99", 7777))
+        app.sendto(b"again", (b.ue, 7777))
+        b.wait_downlink(is_text(b"again"))
+        assert not [f for f in net.enb.since(mark)
+                    if p.GtpFrame.parse(f).inner.payload == b"nobody"]
+    finally:
+        app.close()
 
 
 def test_traffic_is_counted(net, api):

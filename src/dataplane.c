@@ -165,6 +165,8 @@ dataplane_run(void)
     }
     if (up) {
         queues_run();
+        /* Withdrawn from the filter before it is from the endpoint. */
+        check();
     }
     endpoint->run();
     if (up) {

@@ -65,8 +65,7 @@ struct endpoint_class {
     /* Diverts a proved bearer, or renews its proof.  'adopted': the filter
      * diverts it already (restart). */
     void (*bearer_set)(const struct endpoint_bearer *, bool adopted);
-    /* Back to switching; in force when it returns, but for packets under
-     * way. */
+    /* Back to switching, from the next filter_run() on. */
     void (*bearer_clear)(const struct endpoint_bearer *);
 
     /* A service's chain and classification.  service_set() returns 0 or a

@@ -45,7 +45,6 @@ METRIC_COUNTER(n_errors, "tof_filter_errors_total", "",
 static struct nft *nft;
 static struct nft_batch *pending;
 static struct filter_rules rules;       /* In force since filter_init(). */
-static int failed;                      /* Error not yet told. */
 static long long int lease_due;
 static uint64_t evidence_ms;
 static uint64_t resample_ms;
@@ -240,10 +239,6 @@ filter_run(void)
         renew_lease();
     }
     error = commit_pending();
-    if (!error) {
-        error = failed;
-    }
-    failed = 0;
     /* A set that is full costs what did not fit, no more. */
     return error == ENFILE ? 0 : error;
 }
@@ -280,8 +275,6 @@ filter_divert(const struct tunnel *t, const struct in6_addr *ue)
     if (!nft) {
         return;
     }
-    /* Adding does not refresh what is there already. */
-    filter_undivert(t, ue);
     nft_elem_add(batch(), &filter_table, &filter_divert_set, &key, NULL,
                  evidence_ms);
     nft_elem_add(batch(), &filter_table, &filter_bound, &key, NULL,
@@ -289,25 +282,20 @@ filter_divert(const struct tunnel *t, const struct in6_addr *ue)
     metric_inc(&n_diverts);
 }
 
-int
+/* What may have timed out is added first, as deleting what is not there would
+ * fail the whole transaction.  One transaction for many: each waits for the
+ * kernel for some milliseconds. */
+void
 filter_undivert(const struct tunnel *t, const struct in6_addr *ue)
 {
+    const struct nft_set *sets[] = { &filter_divert_set, &filter_bound };
     struct tunnel_key key = make_key(t, ue);
-    int error, error2;
 
-    if (!nft) {
-        return ENOTCONN;
+    for (size_t i = 0; nft && i < ARRAY_SIZE(sets); i++) {
+        nft_elem_add(batch(), &filter_table, sets[i], &key, NULL,
+                     evidence_ms);
+        nft_elem_delete(batch(), &filter_table, sets[i], &key);
     }
-    error = commit_pending();
-    if (error) {
-        failed = error;         /* For filter_run() to tell. */
-    }
-    error = nft_elem_forget(nft, &filter_table, &filter_divert_set, &key);
-    error2 = nft_elem_forget(nft, &filter_table, &filter_bound, &key);
-    if (error || error2) {
-        failed = error ? error : error2;
-    }
-    return error ? error : error2;
 }
 
 int

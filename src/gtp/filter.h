@@ -65,11 +65,11 @@ void filter_wait(void);
  * which shows that it is alive. */
 void filter_learned(const struct tunnel *tunnel);
 
-/* Diverts service packets of 'uplink' with inner source 'ue', from the next
- * filter_run() on and until the UE has been silent for the evidence time.
- * filter_undivert() is in force when it returns. */
+/* From the next filter_run() on, diverts service packets of 'uplink' with inner
+ * source 'ue' until the UE has been silent for the evidence time; or ends
+ * that. */
 void filter_divert(const struct tunnel *uplink, const struct in6_addr *ue);
-int filter_undivert(const struct tunnel *uplink, const struct in6_addr *ue);
+void filter_undivert(const struct tunnel *uplink, const struct in6_addr *ue);
 
 /* Diverts no bearer any more. */
 int filter_divert_flush(void);

@@ -67,7 +67,6 @@ struct ovs_bearer {
     uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged. */
     long long int asked;                /* When bearer_set() was called. */
     long long int settled;              /* Not diverted before this. */
-    bool ready;                         /* bearer_ready() has been called. */
     bool adopted;
 };
 
@@ -375,16 +374,15 @@ run_waiting(void)
             || !ofctl_acked(gtp, ob->gtp_seqno)) {
             break;
         }
-        if (!ob->ready && (ob->adopted || ob->asked >= stale)) {
-            ob->ready = true;
-            events.bearer_ready(ob->b.id);
-        }
         if (time_msec() < ob->settled) {
             continue;
         }
         ovs_list_remove(&ob->waiting_node);
         ovs_list_init(&ob->waiting_node);
-        if (ob->ready && !ob->adopted && !ofctl_last_error(tof)) {
+        if (ob->adopted) {
+            events.bearer_ready(ob->b.id);
+        } else if (ob->asked >= stale && !ofctl_last_error(tof)) {
+            events.bearer_ready(ob->b.id);
             filter_divert(&ob->b.up, &ob->b.ue);
         }
     }
@@ -432,7 +430,8 @@ ovs_wait(void)
     ofctl_wait(gtp);
     LIST_FOR_EACH (ob, waiting_node, &waiting) {
         /* What has not been acknowledged, ofctl wakes us for. */
-        if (ob->ready) {
+        if (ofctl_acked(tof, ob->tof_seqno)
+            && ofctl_acked(gtp, ob->gtp_seqno)) {
             poll_timer_wait_until(ob->settled);
             break;
         }
@@ -459,7 +458,6 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
     ob->b = *b;
     ob->asked = time_msec();
     ob->adopted = adopted;
-    ob->ready = false;
     ob->settled = settle_time(&b->up.dst, b->up.teid);
     ovs_list_remove(&ob->waiting_node);
     ovs_list_push_back(&waiting, &ob->waiting_node);

@@ -14,7 +14,7 @@
 #include "timeval.h"
 #include "util.h"
 
-#define SETTLE_MS 200
+#define SETTLE_MS 500
 #define CACHE_LIFE_MS 30000     /* Longer than an unused entry of the cache. */
 
 struct cleared {

@@ -65,9 +65,9 @@ void filter_wait(void);
  * which shows that it is alive. */
 void filter_learned(const struct tunnel *tunnel);
 
-/* From the next filter_run() on, diverts service packets of 'uplink' with inner
- * source 'ue' until the UE has been silent for the evidence time; or ends
- * that. */
+/* From the next filter_run() on, diverts service packets of 'uplink' with
+ * inner source 'ue' until the UE has been silent for the evidence time; or
+ * ends that. */
 void filter_divert(const struct tunnel *uplink, const struct in6_addr *ue);
 void filter_undivert(const struct tunnel *uplink, const struct in6_addr *ue);
 

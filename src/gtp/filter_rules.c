@@ -485,7 +485,8 @@ filter_rules_stamp(const struct filter_rules *r)
     uint64_t hash = 0xcbf29ce484222325;         /* FNV-1a */
 
     snprintf(text, sizeof text, "%d %d %s %d %s %d %d %d %d %d %d %llu",
-             RULES_VERSION, r->learn_all, r->enb, r->enb_ifindex, r->sgw, r->sgw_ifindex,
+             RULES_VERSION, r->learn_all, r->enb, r->enb_ifindex, r->sgw,
+             r->sgw_ifindex,
              r->enb_link_ifindex, r->queue_ifindex[0], r->queue_ifindex[1],
              r->queue_ifindex[2], r->queue_ifindex[3],
              (unsigned long long) r->evidence_ms);

@@ -8,8 +8,9 @@
  * brought the datapath's cache into line.  For a tunnel or a service that has
  * never been seen that does not matter.  One that was there a short while ago
  * may still have entries in the cache that say "drop", or name a downlink
- * tunnel that must not be used any more; if it comes back, its packets are held
- * and it is diverted only when the cache has settled.  Used by endpoint_ovs.c. */
+ * tunnel that must not be used any more; if it comes back, its packets are
+ * held and it is diverted only when the cache has settled.  Used by
+ * endpoint_ovs.c. */
 
 #include <netinet/in.h>
 #include <stdint.h>

@@ -47,7 +47,7 @@ onward_switch(enum wire_port port, const void *ip, size_t len)
 
 void
 onward_give_up(uint32_t id OVS_UNUSED, enum hold_direction direction,
-            const void *data, size_t len)
+               const void *data, size_t len)
 {
     if (direction == HOLD_UP) {
         onward_switch(WIRE_SGW, data, len);
@@ -58,7 +58,7 @@ onward_give_up(uint32_t id OVS_UNUSED, enum hold_direction direction,
 
 void
 onward_send(uint32_t id, enum hold_direction direction, const void *data,
-          size_t len)
+            size_t len)
 {
     struct bearer *b = session_bearer_by_id(id);
 

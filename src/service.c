@@ -260,19 +260,6 @@ service_is_synced(void)
     return synced;
 }
 
-bool
-service_all_active(void)
-{
-    struct shash_node *node;
-
-    SHASH_FOR_EACH (node, &entries) {
-        if (((struct entry *) node->data)->state != S_ACTIVE) {
-            return false;
-        }
-    }
-    return synced;
-}
-
 void
 service_reapply(void)
 {

@@ -41,9 +41,6 @@ void service_wait(void);
  * once since the registry was first seen. */
 bool service_is_synced(void);
 
-/* Every service is in force. */
-bool service_all_active(void);
-
 /* The data plane has been rebuilt: every service is applied again. */
 void service_reapply(void);
 

@@ -4,8 +4,8 @@
  * filter_rules.c for the rules.
  *
  * Changes of sets are gathered in one transaction, committed by filter_run()
- * in each round of the loop; services and withdrawals go at once.  The lease
- * is renewed in the same way that a dead man's handle is held. */
+ * in each round of the loop; services go at once.  The lease is renewed in the
+ * same way that a dead man's handle is held. */
 
 #include <config.h>
 
@@ -452,12 +452,6 @@ filter_in_force(void)
 
     free(what);
     return same;
-}
-
-bool
-filter_is_open(void)
-{
-    return nft != NULL;
 }
 
 bool

@@ -55,7 +55,8 @@ struct l2_header {
  * links must exist.  Returns 0 or a positive errno value with '*what'
  * (malloc'd). */
 int filter_init(const struct conf *, char **what);
-void filter_close(void);        /* Diversion goes on without us. */
+void filter_close(void);        /* Diversion goes on without us; the calls below
+                                 * do nothing, or return ENOTCONN. */
 
 /* Commits what the calls below have gathered, and renews the lease. */
 int filter_run(void);
@@ -99,10 +100,6 @@ void filter_poll_counters(void);
 /* True if all links and tables are still those that filter_init() found or
  * made. */
 bool filter_in_force(void);
-
-/* Between filter_init() and filter_close(): the calls above do nothing, or
- * return ENOTCONN, at other times. */
-bool filter_is_open(void);
 
 /* True if heartbeats through Open vSwitch reach the filter. */
 bool filter_endpoint_is_live(void);

@@ -84,7 +84,8 @@ put_bearer(struct ds *s, const struct bearer *b)
                   b->state == BEARER_ESTABLISHED ? "true" : "false");
 }
 
-/* Returns when a sign of the UE was last seen; LLONG_MIN if never. */
+/* Returns when the UE was last seen to be there, or the SGW to think so;
+ * LLONG_MIN if never. */
 static long long int
 put_bearers(struct ds *s, const struct session *session,
             struct bearer_counters *sum)
@@ -96,7 +97,7 @@ put_bearers(struct ds *s, const struct session *session,
     LIST_FOR_EACH (b, session_node, &session->bearers) {
         put_bearer(s, b);
         ds_put_char(s, ',');
-        seen = MAX(seen, b->seen);
+        seen = MAX(seen, MAX(b->heard, MAX(b->natural, b->proved)));
         sum->packets_up += b->counters.packets_up;
         sum->bytes_up += b->counters.bytes_up;
         sum->packets_down += b->counters.packets_down;

@@ -35,14 +35,16 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
     if (direction == ENDPOINT_UP) {
         count_advance(&c->bytes_up, &last->bytes_up, bytes);
         if (count_advance(&c->packets_up, &last->packets_up, packets)) {
-            session_touch(b, now);
+            session_heard(b, now);
         }
     } else {
         count_advance(&c->bytes_down, &last->bytes_down, bytes);
-        if (count_advance(&c->packets_down, &last->packets_down, packets)
-            && now - MAX(b->seen, b->proved) > evidence_ms / 2) {
-            /* A stream that the UE never answers must not stall. */
-            pinger_ask(id, true);
+        if (count_advance(&c->packets_down, &last->packets_down, packets)) {
+            session_touch(b, now);
+            if (now - MAX(b->heard, b->proved) > evidence_ms / 2) {
+                /* A stream that the UE never answers must not stall. */
+                pinger_ask(id, true);
+            }
         }
     }
 }

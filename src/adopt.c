@@ -36,7 +36,7 @@ adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
         && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
         struct endpoint_bearer eb = bearer_describe(b);
         b->diverted = true;
-        b->seen = time_msec();
+        session_heard(b, time_msec());
         adoption->endpoint->bearer_set(&eb, true);
         adoption->n++;
     } else {

@@ -59,6 +59,8 @@ VLOG_DEFINE_THIS_MODULE(agent);
 
 METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
                "Packets with another inner source than the bearer's UE.");
+METRIC_COUNTER(n_nested, "tof_packets_nested_total", "",
+               "G-PDUs with GTP-U inside, of which nothing is learned.");
 METRIC_COUNTER(n_strangers, "tof_packets_strangers_total", "",
                "Packets of peers outside of the configured prefixes.");
 
@@ -80,6 +82,16 @@ proof_is_fresh(const struct bearer *b, long long int now)
             && now - b->proved <= evidence_ms);
 }
 
+/* Its UE has been in the tunnel lately, so whoever else shows up there makes
+ * addresses up. */
+static bool
+is_taken(const struct bearer *b, long long int now)
+{
+    return (proof_is_fresh(b, now)
+            || (b->state == BEARER_ESTABLISHED && b->ready
+                && now - b->heard <= evidence_ms));
+}
+
 /* Diverts 'b', whose proof is fresh; goes on in bearer_ready(). */
 static void
 divert(struct bearer *b, long long int now)
@@ -87,7 +99,10 @@ divert(struct bearer *b, long long int now)
     struct endpoint_bearer eb = bearer_describe(b);
 
     b->diverted = true;
-    b->ready = false;
+    if (b->ready) {
+        b->ready = false;
+        b->unready = now;
+    }
     b->asked = now;
     endpoint->bearer_set(&eb, false);
 }
@@ -108,12 +123,14 @@ service_packet_held(struct bearer *b, const struct nfq_packet *np,
         }
     } else if (!pinger_has_target() && !proof_is_fresh(b, now)) {
         onward_switch(WIRE_SGW, np->ip, np->len);
-    } else if (!hold_add(b->id, HOLD_UP, np->ip, np->len, now)) {
-        onward_switch(WIRE_SGW, np->ip, np->len);
-    } else if (!proof_is_fresh(b, now)) {
-        pinger_ask(b->id, true);
-    } else if (hold_count(b->id) == 1) {
-        divert(b, now);
+        b->onward = now;
+    } else {
+        hold_add(b->id, HOLD_UP, np->ip, np->len, now, onward_give_up);
+        if (!proof_is_fresh(b, now)) {
+            pinger_ask(b->id, true);
+        } else if (hold_count(b->id) == 1) {
+            divert(b, now);
+        }
     }
 }
 
@@ -130,7 +147,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     /* 1. Is it from a UE that the tunnel does not belong to? */
     struct bearer *b = session_bearer_by_uplink(&up);
     if (b && memcmp(&b->session->ue, &p->inner.src, sizeof p->inner.src)
-        && proof_is_fresh(b, now)) {
+        && is_taken(b, now)) {
         metric_inc(&n_spoofed);
         if (held) {
             onward_switch(WIRE_SGW, np->ip, np->len);
@@ -152,6 +169,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     }
     if (!held) {
         filter_learned(&tunnel);
+        b->onward = now;
     }
 
     /* 3. Have the Pinger make the SGW show the tunnel back; a packet for a
@@ -167,22 +185,23 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
 static void
 reply_seen(uint32_t id, const struct gtpu_packet *p)
 {
-    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
     const struct fteid down = { p->dst, p->msg.teid };
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec();
 
-    if (!b) {
+    if (!b || memcmp(&b->session->ue, &p->inner.dst, sizeof p->inner.dst)) {
         return;
     }
 
-    /* 4. The tunnel from the SGW to the eNodeB is proved. */
-    session_proved(b, &p->src, &down,
-                   p->msg.pdu.present ? p->msg.pdu.qfi : 0, now);
-    filter_learned(&tunnel);
+    /* 4. The tunnel from the SGW to the eNodeB is proved; unless it leads to
+     * the eNodeB that the UE has left, then the next reply may tell. */
+    if (!session_proved(b, &p->src, &down,
+                        p->msg.pdu.present ? p->msg.pdu.qfi : 0, now)) {
+        return;
+    }
 
     /* 5. The Pinger stops. */
-    pinger_done(id);
+    pinger_stop(id);
 
     /* 6. A bearer that talks to a service is diverted; what has been held
      * goes on when that is in force. */
@@ -193,6 +212,18 @@ reply_seen(uint32_t id, const struct gtpu_packet *p)
 
 /* Other packets from the wire. */
 
+/* "pairing: observed": the only bearer with that UE address, behind the SGW
+ * that sends, is the one that is answered here. */
+static struct bearer *
+pair_observed(const struct gtpu_packet *p)
+{
+    struct session *s = (conf->pinger.pairing == PAIRING_OBSERVED
+                         ? session_find_unambiguous(&p->inner.dst) : NULL);
+    struct bearer *b = s ? session_only_bearer(s) : NULL;
+
+    return b && !memcmp(&b->up.addr, &p->src, sizeof p->src) ? b : NULL;
+}
+
 /* A downlink G-PDU: natural ones show a tunnel that is alive; with "pairing:
  * observed" that is taken for a proof where it is unambiguous. */
 static void
@@ -201,23 +232,23 @@ downlink_seen(const struct gtpu_packet *p)
     const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
     const struct fteid down = { p->dst, p->msg.teid };
     struct bearer *b = session_bearer_by_downlink(&down);
+    struct bearer *observed = pair_observed(p);
     long long int now = time_msec();
 
-    filter_learned(&tunnel);
-    if (b && memcmp(&b->session->ue, &p->inner.dst, sizeof p->inner.dst)) {
-        /* The TEID has been given to somebody else. */
-        session_invalidate(b);
-    } else if (b) {
-        session_touch(b, now);
-        b->natural = now;
-    }
-    if (conf->pinger.pairing == PAIRING_OBSERVED) {
-        struct session *s = session_find_unambiguous(&p->inner.dst);
-        if (s && ovs_list_is_singleton(&s->bearers)) {
-            b = CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
-                             session_node);
-            reply_seen(b->id, p);
+    for (; b; b = session_next_by_downlink(b)) {
+        if (memcmp(&b->session->ue, &p->inner.dst, sizeof p->inner.dst)) {
+            /* The TEID has been given to somebody else. */
+            session_invalidate(b);
+        } else {
+            session_touch(b, now);
+            b->natural = now;
         }
+    }
+    if (!observed) {
+        filter_learned(&tunnel);
+    } else if (!proof_is_fresh(observed, now + evidence_ms / 2)) {
+        /* All of them are copied: each is evidence. */
+        reply_seen(observed->id, p);
     }
 }
 
@@ -232,6 +263,17 @@ held_from_sgw(const struct nfq_packet *np, const struct gtpu_packet *p)
     } else {
         onward_switch(WIRE_ENB, np->ip, np->len);
     }
+}
+
+/* GTP-U inside GTP-U: a UE plays eNodeB or SGW.  Its tunnels are its own. */
+static bool
+is_nested(const struct gtpu_packet *p)
+{
+    const struct gtpu_inner *inner = &p->inner;
+
+    return (p->msg.type == GTPU_GPDU && inner->proto == IPPROTO_UDP
+            && inner->l4 && inner->l4_len >= UDP_HEADER_LEN
+            && (inner->l4[2] << 8 | inner->l4[3]) == GTPU_PORT);
 }
 
 /* Nothing is learned from peers outside of the configured prefixes, if there
@@ -263,6 +305,13 @@ packet_seen(const struct nfq_packet *np)
         return;
     }
     l2_seen(from_enb ? SIDE_ENB : SIDE_SGW, &p.src, &p.dst, np->src_mac);
+    if (is_nested(&p)) {
+        metric_inc(&n_nested);
+        if (held) {
+            onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
+        }
+        return;
+    }
     if (!are_peers(from_enb ? &p.src : &p.dst, from_enb ? &p.dst : &p.src)) {
         const struct tunnel tunnel = { p.src, p.dst, p.msg.teid };
 
@@ -314,10 +363,10 @@ held_down(uint32_t id, const uint8_t *frame, size_t len)
 
     if (b && b->ready && proof_is_fresh(b, now)) {
         onward_send(id, HOLD_DOWN, frame, len);
-    } else if (!b || !pinger_has_target()
-               || !hold_add(id, HOLD_DOWN, frame, len, now)) {
+    } else if (!b || !pinger_has_target()) {
         onward_drop_down();
     } else {
+        hold_add(id, HOLD_DOWN, frame, len, now, onward_give_up);
         b->diverted = true;
         pinger_ask(id, true);
     }
@@ -328,14 +377,13 @@ static void
 unclaimed(const struct in6_addr *ue, const uint8_t *frame, size_t len)
 {
     struct session *s = session_find_unambiguous(ue);
+    struct bearer *b = s ? session_only_bearer(s) : NULL;
 
-    if (!conf->apps.may_connect || !s
-        || !ovs_list_is_singleton(&s->bearers)) {
+    if (conf->apps.may_connect && b) {
+        held_down(b->id, frame, len);
+    } else {
         onward_drop_down();
-        return;
     }
-    held_down(CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
-                           session_node)->id, frame, len);
 }
 
 static void
@@ -374,8 +422,14 @@ bearer_event(const struct bearer *b, enum bearer_event event)
         if (b->diverted) {
             endpoint->bearer_clear(&eb);
         }
-        CONST_CAST(struct bearer *, b)->ready = false;
+        if (b->ready) {
+            CONST_CAST(struct bearer *, b)->ready = false;
+            CONST_CAST(struct bearer *, b)->unready = time_msec();
+        }
         pinger_stop(b->id);
+        if (hold_count(b->id)) {
+            pinger_ask(b->id, true);
+        }
         remember_bearer(b, STATELET_INVALID);
         break;
     case BEARER_GONE:

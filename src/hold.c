@@ -20,7 +20,7 @@
 #include "util.h"
 
 METRIC_COUNTER(n_overflow, "tof_hold_overflow_total", "",
-               "Packets that found no room to wait.");
+               "Packets that had to make room for others.");
 METRIC_COUNTER(n_expired, "tof_hold_expired_total", "",
                "Packets that waited in vain.");
 METRIC_COUNTER(n_released, "tof_hold_released_total", "",
@@ -77,35 +77,6 @@ find(uint32_t bearer_id)
     return NULL;
 }
 
-bool
-hold_add(uint32_t bearer_id, enum hold_direction direction, const void *data,
-         size_t len, long long int now)
-{
-    struct line *line = find(bearer_id);
-
-    if (n_all >= HOLD_TOTAL || (line && line->n >= HOLD_PER_BEARER)) {
-        metric_inc(&n_overflow);
-        return false;
-    }
-    if (!line) {
-        line = xzalloc(sizeof *line);
-        line->bearer_id = bearer_id;
-        ovs_list_init(&line->packets);
-        hmap_insert(&lines, &line->node, hash_int(bearer_id, 0));
-    }
-    struct packet *p = xmalloc(sizeof *p + len);
-    p->line = line;
-    p->direction = direction;
-    p->due = now + HOLD_MS;
-    p->len = len;
-    memcpy(p->data, data, len);
-    ovs_list_push_back(&line->packets, &p->line_node);
-    ovs_list_push_back(&all, &p->all_node);
-    line->n++;
-    n_all++;
-    return true;
-}
-
 /* Takes 'p' out and gives it to 'cb', if any. */
 static void
 take_out(struct packet *p, hold_cb *cb)
@@ -126,6 +97,58 @@ take_out(struct packet *p, hold_cb *cb)
     free(p);
 }
 
+static struct packet *
+first_in(const struct line *line)
+{
+    return CONTAINER_OF(ovs_list_front(&line->packets), struct packet,
+                        line_node);
+}
+
+static struct packet *
+oldest(void)
+{
+    return ovs_list_is_empty(&all) ? NULL
+        : CONTAINER_OF(ovs_list_front(&all), struct packet, all_node);
+}
+
+static void
+make_room(uint32_t bearer_id, hold_cb *cb)
+{
+    struct line *line = find(bearer_id);
+    struct packet *p = (line && line->n >= HOLD_PER_BEARER ? first_in(line)
+                        : n_all >= HOLD_TOTAL ? oldest() : NULL);
+
+    if (p) {
+        metric_inc(&n_overflow);
+        take_out(p, cb);
+    }
+}
+
+void
+hold_add(uint32_t bearer_id, enum hold_direction direction, const void *data,
+         size_t len, long long int now, hold_cb *cb)
+{
+    make_room(bearer_id, cb);
+
+    struct line *line = find(bearer_id);
+    if (!line) {
+        line = xzalloc(sizeof *line);
+        line->bearer_id = bearer_id;
+        ovs_list_init(&line->packets);
+        hmap_insert(&lines, &line->node, hash_int(bearer_id, 0));
+    }
+    struct packet *p = xmalloc(sizeof *p + len);
+    p->line = line;
+    p->direction = direction;
+    p->due = now + HOLD_MS;
+    p->len = len;
+    memcpy(p->data, data, len);
+    ovs_list_push_back(&line->packets, &p->line_node);
+    ovs_list_push_back(&all, &p->all_node);
+    line->n++;
+    n_all++;
+}
+
 void
 hold_release(uint32_t bearer_id, hold_cb *cb)
 {
@@ -134,16 +157,8 @@ hold_release(uint32_t bearer_id, hold_cb *cb)
     /* Looked up each time: 'cb' may come back here. */
     while ((line = find(bearer_id))) {
         metric_inc(&n_released);
-        take_out(CONTAINER_OF(ovs_list_front(&line->packets), struct packet,
-                              line_node), cb);
+        take_out(first_in(line), cb);
     }
-}
-
-static struct packet *
-oldest(void)
-{
-    return ovs_list_is_empty(&all) ? NULL
-        : CONTAINER_OF(ovs_list_front(&all), struct packet, all_node);
 }
 
 void

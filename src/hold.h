@@ -3,12 +3,13 @@
 #define TOF_HOLD_H 1
 
 /* Packets that wait for their bearer: bounded for each bearer, in total, and
- * in time.  What does not fit, or waits too long, goes the normal way.
+ * in time.  Those that have waited longest make room for others, and go the
+ * normal way: so nobody overtakes, and a flood of packets that wait in vain
+ * does not keep out those that wait for a moment.
  *
  * Place in the flow: agent.c puts in what the filter holds and takes it out
  * when the bearer is ready. */
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,9 +26,10 @@ typedef void hold_cb(uint32_t bearer_id, enum hold_direction,
 void hold_init(void);
 void hold_destroy(void);
 
-/* Keeps a copy of the packet.  Returns false if there is no room. */
-bool hold_add(uint32_t bearer_id, enum hold_direction, const void *data,
-              size_t len, long long int now);
+/* Keeps a copy of the packet.  If there is no room, the oldest one of that
+ * bearer, or of all, is given to the callback first. */
+void hold_add(uint32_t bearer_id, enum hold_direction, const void *data,
+              size_t len, long long int now, hold_cb *);
 
 /* Takes out all packets of a bearer, in the order in which they came. */
 void hold_release(uint32_t bearer_id, hold_cb *);

@@ -11,6 +11,7 @@
 #include "gtp/l2.h"
 #include "metrics.h"
 #include "session.h"
+#include "timeval.h"
 #include "util.h"
 
 METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
@@ -46,10 +47,15 @@ onward_switch(enum wire_port port, const void *ip, size_t len)
 }
 
 void
-onward_give_up(uint32_t id OVS_UNUSED, enum hold_direction direction,
-               const void *data, size_t len)
+onward_give_up(uint32_t id, enum hold_direction direction, const void *data,
+               size_t len)
 {
     if (direction == HOLD_UP) {
+        struct bearer *b = session_bearer_by_id(id);
+
+        if (b) {
+            b->onward = time_msec();
+        }
         onward_switch(WIRE_SGW, data, len);
     } else {
         metric_inc(&n_down_dropped);

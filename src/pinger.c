@@ -5,8 +5,9 @@
  * Jobs wait in two queues.  An urgent one sends at once and then every
  * interval_ms; the others share rate_per_second, and wait twice as long after
  * each attempt.  A job ends with a reply, when it is stopped, or when its
- * attempts are used up; but for the second case, it lingers for a while, so
- * that late replies are still known. */
+ * attempts are used up; it lingers for a while, so that late replies are still
+ * known.  In the last case (paging takes its time) they prove as much as early
+ * ones. */
 
 #include <config.h>
 
@@ -50,8 +51,10 @@ struct job {
     struct ovs_list queue_node;         /* In urgent or normal, else empty. */
     struct heap_node due_node;          /* In asleep, if in no queue. */
     struct pinger_cookie cookie;
+    uint64_t old_nonce[2];              /* Of requests that do not count. */
     bool urgent;
-    bool proved;                        /* A reply has come. */
+    bool sent;                          /* Any request, ever. */
+    bool stopped;                       /* A reply proves nothing. */
     bool done;                          /* Sends nothing any more. */
     unsigned int attempts;
     long long int due;
@@ -223,12 +226,16 @@ pinger_ask(uint32_t id, bool is_urgent)
         job = xzalloc(sizeof *job);
         job->cookie.bearer_id = id;
         random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
+        random_bytes(job->old_nonce, sizeof job->old_nonce);
         hmap_insert(&jobs, &job->node, hash_int(id, 0));
         job->urgent = is_urgent;
         enqueue(job);
     } else if (job->done) {
-        random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
-        job->done = job->proved = false;
+        if (job->stopped) {
+            memcpy(job->old_nonce, job->cookie.nonce, sizeof job->old_nonce);
+            random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
+        }
+        job->done = job->stopped = false;
         job->attempts = 0;
         job->urgent = is_urgent;
         unqueue(job);
@@ -252,24 +259,24 @@ linger(struct job *job)
 }
 
 void
-pinger_done(uint32_t id)
-{
-    struct job *job = find(id);
-
-    if (job) {
-        job->proved = true;
-        linger(job);
-    }
-}
-
-void
 pinger_stop(uint32_t id)
 {
     struct job *job = find(id);
 
-    if (job) {
+    if (job && job->sent) {
+        job->stopped = true;
+        linger(job);
+    } else if (job) {
         destroy(job);
     }
+}
+
+bool
+pinger_is_active(uint32_t id)
+{
+    const struct job *job = find(id);
+
+    return job && job->sent;
 }
 
 bool
@@ -279,10 +286,13 @@ pinger_is_reply(const void *ip, size_t len, uint32_t *id)
 
     if (pinger_parse_reply(ip, len, &cookie)) {
         struct job *job = find(cookie.bearer_id);
-        if (job && !memcmp(job->cookie.nonce, cookie.nonce,
-                           sizeof cookie.nonce)) {
+        bool now = job && !memcmp(job->cookie.nonce, cookie.nonce,
+                                  sizeof cookie.nonce);
+        bool old = job && !memcmp(job->old_nonce, cookie.nonce,
+                                  sizeof cookie.nonce);
+        if (now || old) {
             metric_inc(&n_replies);
-            *id = job->proved ? 0 : cookie.bearer_id;
+            *id = now && !job->stopped ? cookie.bearer_id : 0;
             return true;
         }
     }
@@ -312,6 +322,7 @@ attempt(struct job *job)
         return;
     }
     job->cookie.seq++;
+    job->sent = true;
     pinger_build(targets[job->attempts++ % n_targets], &job->cookie, packet);
     if (send_cb(job->cookie.bearer_id, packet, sizeof packet)) {
         metric_inc(&n_send_errors);

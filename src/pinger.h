@@ -32,16 +32,17 @@ void pinger_wait(void);
  * the first request goes out at once.  Asking again while it is under way only
  * raises the urgency. */
 void pinger_ask(uint32_t id, bool urgent);
-/* A reply has served.  Others that are under way are still known as ours for
- * a while. */
-void pinger_done(uint32_t id);
-/* What was asked before does not count any more: a later reply to it proves
- * nothing.  Nothing happens if it was not asked for. */
+/* A reply has served, or what was asked before does not count any more: later
+ * replies to it prove nothing, but are still known as ours for a while.
+ * Nothing happens if nothing was asked. */
 void pinger_stop(uint32_t id);
 
+/* True if a request has been sent for bearer 'id' in the last seconds. */
+bool pinger_is_active(uint32_t id);
+
 /* True if the IP packet is the reply to a request of ours, to be consumed,
- * with the bearer that it proves in '*id', or 0 if that has been done
- * before. */
+ * with the bearer that it proves in '*id', or 0 if it proves nothing (any
+ * more). */
 bool pinger_is_reply(const void *ip, size_t len, uint32_t *id);
 
 /* True if there is anything to ping. */

@@ -271,13 +271,25 @@ session_touch(struct bearer *b, long long int now)
                        &b->age_node);
 }
 
+void
+session_heard(struct bearer *b, long long int now)
+{
+    b->heard = now;
+    session_touch(b, now);
+}
+
 static void
 set_state(struct bearer *b, enum bearer_state state)
 {
+    bool was_embryonic = b->state == BEARER_EMBRYONIC;
+
     n_state[b->state]--;
     b->state = state;
     n_state[state]++;
-    session_touch(b, b->seen);
+    if (was_embryonic) {
+        /* To the other list. */
+        session_touch(b, b->seen);
+    }
 }
 
 static struct bearer *
@@ -292,9 +304,9 @@ bearer_create(uint32_t id, struct session *s, const struct in6_addr *enb,
     b->session = s;
     b->enb = *enb;
     b->up = *up;
-    b->created = b->seen = now;
+    b->created = b->seen = b->heard = now;
     b->proved = LLONG_MIN;
-    b->natural = LLONG_MIN / 2;
+    b->natural = b->onward = b->unready = LLONG_MIN / 2;
     bi->down.bearer = b;
     hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
     ovs_list_push_back(&s->bearers, &b->session_node);
@@ -312,6 +324,7 @@ set_down(struct bearer *b, const struct fteid *down)
         hmap_remove(&by_downlink, &dn->node);
     }
     b->down_known = down != NULL;
+    b->down_retired = false;
     if (down) {
         b->down = *down;
         hmap_insert(&by_downlink, &dn->node, hash_fteid(down));
@@ -368,6 +381,18 @@ make_room(void)
     return true;
 }
 
+/* The UE has moved to the eNodeB 'enb'.  The downlink tunnel was that of the
+ * old one, if that sent and received by one address; if not, senders tell
+ * nothing about receivers here. */
+static void
+retire_down(struct bearer *b, const struct in6_addr *enb)
+{
+    b->down_retired = (b->down_known
+                       && (b->down_retired
+                           || addr_equal(&b->down.addr, &b->enb))
+                       && !addr_equal(&b->down.addr, enb));
+}
+
 struct bearer *
 session_uplink(const struct in6_addr *enb, const struct fteid *up,
                const struct in6_addr *ue, long long int now)
@@ -394,25 +419,30 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
         return b;
     }
 
-    session_touch(b, now);
+    session_heard(b, now);
     if (!addr_equal(&b->enb, enb)) {
         session_invalidate(b);
+        retire_down(b, enb);
         b->enb = *enb;
         tell(b, BEARER_CHANGED);
     }
     return b;
 }
 
-void
+bool
 session_proved(struct bearer *b, const struct in6_addr *sgw,
                const struct fteid *down, uint8_t qfi, long long int now)
 {
-    struct bearer *other = session_bearer_by_downlink(down);
-    bool changed = (b->state != BEARER_ESTABLISHED || !b->down_known
-                    || !fteid_equal(&b->down, down)
+    bool same = b->down_known && fteid_equal(&b->down, down);
+    bool changed = (b->state != BEARER_ESTABLISHED || !same
                     || !addr_equal(&b->down_sgw, sgw) || b->qfi != qfi);
+    struct bearer *other;
 
-    if (other && other != b) {
+    if (same && b->down_retired) {
+        return false;
+    }
+    while ((other = session_bearer_by_downlink(down))
+           && other->session != b->session) {
         session_invalidate(other);
         set_down(other, NULL);
     }
@@ -425,11 +455,11 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
         set_state(b, BEARER_ESTABLISHED);
     }
     b->proved = now;
-    session_touch(b, now);
     metric_inc(&proofs);
     if (changed) {
         tell(b, BEARER_CHANGED);
     }
+    return true;
 }
 
 void
@@ -473,8 +503,10 @@ session_restore(const struct statelet *st, long long int now)
     b = bearer_create(st->bearer_id, s, &st->enb, &up, now);
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
-        struct bearer *other = session_bearer_by_downlink(&down);
-        if (other) {
+        struct bearer *other;
+
+        while ((other = session_bearer_by_downlink(&down))
+               && other->session != s) {
             session_invalidate(other);
             set_down(other, NULL);
         }
@@ -543,6 +575,21 @@ session_bearer_by_downlink(const struct fteid *down)
     return NULL;
 }
 
+struct bearer *
+session_next_by_downlink(const struct bearer *b)
+{
+    const struct hmap_node *node = &impl(CONST_CAST(struct bearer *,
+                                                    b))->down.node;
+
+    while ((node = hmap_next_with_hash(node))) {
+        struct down_node *dn = CONTAINER_OF(node, struct down_node, node);
+        if (fteid_equal(&dn->bearer->down, &b->down)) {
+            return dn->bearer;
+        }
+    }
+    return NULL;
+}
+
 struct session *
 session_by_id(uint32_t id)
 {
@@ -588,6 +635,15 @@ struct bearer *
 session_next_bearer(uint32_t id)
 {
     return idtable_next(&bearer_ids, id);
+}
+
+struct bearer *
+session_only_bearer(const struct session *s)
+{
+    return (ovs_list_is_singleton(&s->bearers)
+            ? CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
+                           session_node)
+            : NULL);
 }
 
 enum bearer_state

@@ -54,15 +54,22 @@ struct bearer {
     bool down_known;            /* Is 'down' filled in? */
     struct fteid down;          /* The eNodeB's end. */
     struct in6_addr down_sgw;   /* Its sender. */
+    bool down_retired;          /* 'down' belongs to the path before the last
+                                 * handover: it is never used again. */
     uint8_t qfi;                /* 5G; 0 if none. */
 
     bool diverted;              /* Has touched a service. */
     bool ready;                 /* The endpoint is programmed for it. */
+    long long int unready;      /* When that ended last, or LLONG_MIN / 2. */
     long long int asked;        /* When the endpoint was last asked to. */
     long long int created;
-    long long int seen;         /* Last sign of the UE, ms. */
+    long long int seen;         /* Last traffic of the UE, either way, ms.  The
+                                 * Pinger's is none. */
+    long long int heard;        /* Last packet from the UE, ms. */
     long long int natural;      /* Last downlink packet of the SGW's own that
                                  * was seen, ms, or LLONG_MIN / 2. */
+    long long int onward;       /* Last uplink packet that was seen to go on to
+                                 * the SGW, ms, or LLONG_MIN / 2. */
     long long int proved;       /* When the downlink was last proved, or
                                  * LLONG_MIN. */
     struct bearer_counters counters;
@@ -107,14 +114,20 @@ struct bearer *session_uplink(const struct in6_addr *enb,
                               const struct fteid *up,
                               const struct in6_addr *ue, long long int now);
 
-/* A downlink tunnel has been proved to answer 'b'.  A different bearer that
- * held the same downlink F-TEID becomes stale. */
-void session_proved(struct bearer *b, const struct in6_addr *sgw,
+/* A downlink tunnel has been proved to answer 'b'.  A bearer of another
+ * session that held the same downlink F-TEID becomes stale; those of the same
+ * session may share it, as an SGW answers the Pinger by the default bearer
+ * unless a filter says otherwise (TS 23.401 clause 4.7.2.2).
+ *
+ * Returns false, and nothing is proved, if 'down' is the tunnel to the eNodeB
+ * that the UE has left: the path is not switched yet. */
+bool session_proved(struct bearer *b, const struct in6_addr *sgw,
                     const struct fteid *down, uint8_t qfi,
                     long long int now);
 
-/* The UE has shown itself. */
+/* There has been traffic of the UE's; or from the UE itself. */
 void session_touch(struct bearer *b, long long int now);
+void session_heard(struct bearer *b, long long int now);
 
 /* The downlink tunnel of 'b' must not be used any more until proved. */
 void session_invalidate(struct bearer *b);
@@ -130,7 +143,10 @@ void session_to_statelet(const struct bearer *, struct statelet *);
 /* Look-ups; NULL if there is none. */
 struct bearer *session_bearer_by_id(uint32_t id);
 struct bearer *session_bearer_by_uplink(const struct fteid *up);
+/* The first bearer, and the next one of the same session, with that downlink
+ * tunnel. */
 struct bearer *session_bearer_by_downlink(const struct fteid *down);
+struct bearer *session_next_by_downlink(const struct bearer *);
 struct session *session_by_id(uint32_t id);
 struct session *session_find(const struct in6_addr *ue, uint16_t space);
 /* The one session of 'ue' in any address space; NULL if none or several. */
@@ -140,6 +156,9 @@ struct session *session_find_unambiguous(const struct in6_addr *ue);
  * one): pages through the table while it changes. */
 struct session *session_next(uint32_t id);
 struct bearer *session_next_bearer(uint32_t id);
+
+/* The session's bearer, if it has but one. */
+struct bearer *session_only_bearer(const struct session *);
 
 /* A session is as good as its best bearer. */
 enum bearer_state session_state(const struct session *);

@@ -8,6 +8,7 @@
 
 #include "gtp/gtpu.h"
 #include "metrics.h"
+#include "pinger.h"
 #include "session.h"
 #include "timeval.h"
 #include "util.h"
@@ -16,6 +17,9 @@ METRIC_COUNTER(n_end_markers, "tof_end_markers_total", "",
                "End Markers for tunnels known here.");
 METRIC_COUNTER(n_error_indications, "tof_error_indications_total", "",
                "Error Indications for tunnels known here.");
+
+/* How long after a packet of ours an Error Indication may be because of it. */
+#define DRAWN_MS 5000
 
 static long long int idle_ms;
 
@@ -33,37 +37,71 @@ signalling_end_marker(const struct gtpu_packet *p)
 
     if (b) {
         metric_inc(&n_end_markers);
+    }
+    for (; b; b = session_next_by_downlink(b)) {
         session_invalidate(b);
     }
 }
 
-/* True if only the TOF has sent into the bearer's downlink tunnel lately: an
- * Error Indication for it is not the SGW's business. */
+/* True if only the TOF can have sent into the bearer's downlink tunnel
+ * lately: an Error Indication for it is not the SGW's business.  What was under
+ * way when the first one came draws others. */
 static bool
-drawn_by_us(const struct bearer *b, long long int now)
+down_is_ours(const struct bearer *b, long long int now)
 {
-    return (b->ready && b->counters.packets_down
+    return ((b->ready || now - b->unready < DRAWN_MS)
             && now - b->natural > idle_ms);
+}
+
+/* The same for the uplink tunnel, into which the Pinger sends, and the
+ * eNodeB. */
+static bool
+up_is_ours(const struct bearer *b, long long int now)
+{
+    return pinger_is_active(b->id) && now - b->onward > idle_ms;
+}
+
+/* The tunnel to an eNodeB has ended. */
+static bool
+down_ended(const struct fteid *down)
+{
+    struct bearer *b = session_bearer_by_downlink(down);
+    long long int now = time_msec();
+    bool ours = b;
+
+    if (b) {
+        metric_inc(&n_error_indications);
+    }
+    for (; b; b = session_next_by_downlink(b)) {
+        ours = ours && down_is_ours(b, now);
+        session_invalidate(b);
+    }
+    return ours;
+}
+
+/* The tunnel to an SGW has ended: asking further draws more of the same. */
+static bool
+up_ended(const struct fteid *up)
+{
+    struct bearer *b = session_bearer_by_uplink(up);
+    bool ours = b && up_is_ours(b, time_msec());
+
+    if (b) {
+        metric_inc(&n_error_indications);
+        session_invalidate(b);
+        pinger_stop(b->id);
+    }
+    return ours;
 }
 
 /* TS 29.281 clause 7.3.1: the sender has no such tunnel. */
 bool
 signalling_error_indication(const struct gtpu_packet *p, bool from_enb)
 {
-    bool ours = false;
     struct fteid f;
-    struct bearer *b;
 
-    if (!gtpu_parse_error_indication(&p->msg, &f.teid, &f.addr)) {
-        b = session_bearer_by_downlink(&f);
-        if (!b) {
-            b = session_bearer_by_uplink(&f);
-        }
-        if (b) {
-            metric_inc(&n_error_indications);
-            ours = from_enb && drawn_by_us(b, time_msec());
-            session_invalidate(b);
-        }
+    if (gtpu_parse_error_indication(&p->msg, &f.teid, &f.addr)) {
+        return false;
     }
-    return ours;
+    return from_enb ? down_ended(&f) : up_ended(&f);
 }

@@ -11,8 +11,8 @@
 
 struct gtpu_packet;
 
-/* 'idle_ms': how long without natural downlink traffic means that there is
- * none. */
+/* 'idle_ms': sessions end after that long without traffic.  As copies are
+ * samples, no natural traffic seen for as long means that there is none. */
 void signalling_init(long long int idle_ms);
 
 /* End Marker (TS 29.281 clause 7.3.2): the downlink tunnel that it came in is

@@ -6,6 +6,7 @@
 check_PROGRAMS += \
 	test_flows \
 	test_gtpu \
+	test_hold \
 	test_pinger \
 	test_session
 
@@ -18,6 +19,10 @@ test_gtpu_CPPFLAGS = -I$(srcdir)/src -I$(srcdir)/tests/unit
 test_session_SOURCES = tests/unit/test_session.c tests/unit/tap.h
 test_session_CPPFLAGS = $(TEST_CPPFLAGS)
 test_session_LDADD = $(TOF_LIBS)
+
+test_hold_SOURCES = tests/unit/test_hold.c tests/unit/tap.h
+test_hold_CPPFLAGS = $(TEST_CPPFLAGS)
+test_hold_LDADD = $(TOF_LIBS)
 
 test_flows_SOURCES = tests/unit/test_flows.c tests/unit/tap.h
 test_flows_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -84,18 +84,31 @@ main(void)
     tap_ok(!pinger_is_reply(r, sizeof r, &id), "not with another cookie");
     r[40] ^= 1;
     tap_ok(!pinger_is_reply(r, sizeof r - 1, &id), "not cut short");
-    pinger_done(0x100);
+    pinger_stop(0x100);
     tap_ok(pinger_is_reply(r, sizeof r, &id) && !id,
            "a second reply is ours and proves nothing");
     r[20] = ICMP4_ECHO_REQUEST;
     tap_ok(!pinger_is_reply(r, sizeof r, &id), "not a request");
     reply(r);
+    pinger_ask(0x100, true);
+    tap_ok(pinger_is_reply(r, sizeof r, &id) && !id,
+           "nor when it is asked again");
+    pinger_run();
+    reply(r);
+    tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x100,
+           "then a new reply does");
     pinger_stop(0x100);
-    tap_ok(!pinger_is_reply(r, sizeof r, &id), "not after it was stopped");
 
     run_until_failed(1);
-    tap_ok(n_failed == 1 && failed[0] == 0x200 && n_sent == 4,
+    tap_ok(n_failed == 1 && failed[0] == 0x200 && n_sent == 5,
            "gives up after its attempts");
+    reply(r);
+    tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x200,
+           "a late reply proves as much");
+    pinger_ask(0x200, true);
+    tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x200,
+           "also while others are asked for");
+    tap_ok(pinger_is_active(0x200) && !pinger_is_active(0x300), "active");
     pinger_destroy();
     return tap_done();
 }

@@ -58,14 +58,14 @@ uplink(const char *enb, const char *sgw, uint32_t teid, const char *ue,
     return session_uplink(&e, &up, &u, now);
 }
 
-static void
+static bool
 prove(struct bearer *b, const char *sgw, const char *enb, uint32_t teid,
       long long int now)
 {
     struct in6_addr s = ip(sgw);
     struct fteid down = { ip(enb), teid };
 
-    session_proved(b, &s, &down, 0, now);
+    return session_proved(b, &s, &down, 0, now);
 }
 
 static void
@@ -108,6 +108,68 @@ test_handover(void)
        && b->state == BEARER_STALE, "a new sender makes the bearer stale");
     prove(b, "10.1.0.2", "10.1.0.9", 7, 6);
     tap_ok(!session_bearer_by_downlink(&old), "the old downlink is forgotten");
+
+    uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 7);
+    tap_ok(!prove(b, "10.1.0.2", "10.1.0.9", 7, 8) && b->state == BEARER_STALE,
+           "a reply on the path before the handover proves nothing");
+    uplink("10.1.0.3", "10.1.0.2", 1, "10.45.0.2", 9);
+    tap_ok(!prove(b, "10.1.0.2", "10.1.0.9", 7, 10),
+           "nor after another handover");
+    tap_ok(prove(b, "10.1.0.2", "10.1.0.3", 8, 11) && b->down.teid == 8,
+           "the new path does");
+    uplink("10.1.0.9", "10.1.0.2", 1, "10.45.0.2", 12);
+    uplink("10.1.0.3", "10.1.0.2", 1, "10.45.0.2", 13);
+    tap_ok(prove(b, "10.1.0.2", "10.1.0.3", 8, 14),
+           "and so does the old one if the UE has come back");
+
+    b = uplink("10.1.0.1", "10.1.0.2", 5, "10.45.0.5", 0);
+    prove(b, "10.1.0.2", "10.1.0.4", 55, 1);
+    uplink("10.1.0.9", "10.1.0.2", 5, "10.45.0.5", 2);
+    tap_ok(prove(b, "10.1.0.2", "10.1.0.4", 55, 3),
+           "where senders are no receivers, they tell nothing of them");
+    session_destroy();
+}
+
+static void
+test_shared_downlink(void)
+{
+    struct fteid down = { ip("10.1.0.1"), 101 };
+
+    start(100);
+    struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 2, "10.45.0.2", 0);
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 1);
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 2);
+    tap_ok(a->state == BEARER_ESTABLISHED && b->state == BEARER_ESTABLISHED,
+           "bearers of a UE may share a downlink tunnel");
+    struct bearer *first = session_bearer_by_downlink(&down);
+    struct bearer *second = session_next_by_downlink(first);
+    tap_ok(first != second && second && !session_next_by_downlink(second),
+           "both are found by it");
+    struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 3, "10.45.0.3", 3);
+    prove(c, "10.1.0.2", "10.1.0.1", 101, 4);
+    tap_ok(a->state == BEARER_STALE && b->state == BEARER_STALE
+           && session_bearer_by_downlink(&down) == c
+           && !session_next_by_downlink(c), "another UE takes it from both");
+    session_destroy();
+}
+
+static void
+test_activity(void)
+{
+    start(100);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    uint32_t id = b->id;
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 500);
+    session_expire(600, 300, 550, 10);
+    tap_ok(!session_bearer_by_id(id), "the Pinger's traffic is no activity");
+    b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    id = b->id;
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 1);
+    session_touch(b, 500);
+    session_expire(600, 300, 550, 10);
+    tap_ok(session_bearer_by_id(id) && b->heard == 0,
+           "traffic to the UE is, though it says nothing of the UE");
     session_destroy();
 }
 
@@ -240,6 +302,8 @@ main(void)
 {
     test_life();
     test_handover();
+    test_shared_downlink();
+    test_activity();
     test_reuse();
     test_spaces();
     test_bounds();

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Packets that wait: their bounds, and their order. */
+
+#include <config.h>
+
+#include "hold.h"
+
+#include <string.h>
+
+#include "tap.h"
+
+static uint32_t given[2 * HOLD_TOTAL];  /* What packets say, in order. */
+static unsigned int n_given;
+
+static void
+give(uint32_t bearer_id, enum hold_direction direction, const void *data,
+     size_t len)
+{
+    (void) bearer_id;
+    (void) direction;
+    memcpy(&given[n_given++], data, len);
+}
+
+static void
+add(uint32_t bearer_id, uint32_t n, long long int now)
+{
+    hold_add(bearer_id, HOLD_UP, &n, sizeof n, now, give);
+}
+
+/* 'n' packets have been given, numbered from 'first' in steps of one. */
+static bool
+in_order(unsigned int n, uint32_t first)
+{
+    for (unsigned int i = 0; i < n_given; i++) {
+        if (given[i] != first + i) {
+            return false;
+        }
+    }
+    return n_given == n;
+}
+
+int
+main(void)
+{
+    hold_init();
+    for (uint32_t i = 0; i < HOLD_PER_BEARER + 36; i++) {
+        add(1, i, i);
+    }
+    tap_ok(in_order(36, 0) && hold_count(1) == HOLD_PER_BEARER,
+           "the oldest of a bearer make room");
+    hold_release(1, give);
+    tap_ok(in_order(HOLD_PER_BEARER + 36, 0) && !hold_count(1),
+           "and all have gone in order");
+
+    n_given = 0;
+    for (uint32_t i = 0; i < HOLD_TOTAL + 100; i++) {
+        add(1000 + i, i, 200 + i / 100);
+    }
+    tap_ok(in_order(100, 0) && !hold_count(1000) && hold_count(1100) == 1,
+           "the oldest of all make room");
+    hold_expire(199 + HOLD_MS, give);
+    tap_ok(n_given == 100, "nobody waits for less than his time");
+    hold_expire(210 + HOLD_MS, give);
+    tap_ok(in_order(1100, 0), "nor for more");
+    hold_destroy();
+    return tap_done();
+}

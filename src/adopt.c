@@ -27,6 +27,7 @@ static void
 adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
              void *adoption_)
 {
+    const struct endpoint_bearer nobody = { .up = *t, .ue = *ue };
     const struct fteid up = { t->dst, t->teid };
     struct bearer *b = session_bearer_by_uplink(&up);
     struct adoption *adoption = adoption_;
@@ -40,7 +41,23 @@ adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
         adoption->endpoint->bearer_set(&eb, true);
         adoption->n++;
     } else {
-        filter_undivert(t, ue);
+        filter_undivert(&nobody);
+    }
+}
+
+/* A downlink tunnel into which the kernel lets answers: the same. */
+static void
+mend_guard(const struct tunnel *t, const struct in6_addr *ue,
+           void *aux OVS_UNUSED)
+{
+    const struct endpoint_bearer nobody = { .down = *t, .ue = *ue };
+    const struct fteid down = { t->dst, t->teid };
+    const struct bearer *b = session_bearer_by_downlink(&down);
+
+    if (!b || !b->diverted || b->state != BEARER_ESTABLISHED
+        || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, &t->src)
+        || !IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
+        filter_undivert(&nobody);
     }
 }
 
@@ -74,7 +91,8 @@ adopt_bearers(const struct endpoint_class *endpoint)
 {
     struct adoption adoption = { .endpoint = endpoint };
 
-    if (filter_divert_dump(adopt_bearer, &adoption)) {
+    if (filter_divert_dump(adopt_bearer, &adoption)
+        || filter_guard_dump(mend_guard, NULL)) {
         filter_divert_flush();
     } else if (adoption.n) {
         VLOG_INFO("%u diverted bearers adopted", adoption.n);

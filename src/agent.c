@@ -134,6 +134,12 @@ service_packet_held(struct bearer *b, const struct nfq_packet *np,
     }
 }
 
+static sa_family_t
+inner_family(const struct gtpu_packet *p)
+{
+    return p->inner.version == 6 ? AF_INET6 : AF_INET;
+}
+
 /* An uplink G-PDU: first half of the flow diagram "TEID detection and tunnel
  * set-up". */
 static void
@@ -168,7 +174,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
         return;
     }
     if (!held) {
-        filter_learned(&tunnel);
+        filter_learned(&tunnel, inner_family(p));
         b->onward = now;
     }
 
@@ -245,7 +251,7 @@ downlink_seen(const struct gtpu_packet *p)
         }
     }
     if (!observed) {
-        filter_learned(&tunnel);
+        filter_learned(&tunnel, inner_family(p));
     } else if (!proof_is_fresh(observed, now + evidence_ms / 2)) {
         /* All of them are copied: each is evidence. */
         reply_seen(observed->id, p);
@@ -274,6 +280,14 @@ is_nested(const struct gtpu_packet *p)
     return (p->msg.type == GTPU_GPDU && inner->proto == IPPROTO_UDP
             && inner->l4 && inner->l4_len >= UDP_HEADER_LEN
             && (inner->l4[2] << 8 | inner->l4[3]) == GTPU_PORT);
+}
+
+/* Not yet: IPv6, outside or inside a G-PDU. */
+static bool
+is_supported(const struct gtpu_packet *p)
+{
+    return (IN6_IS_ADDR_V4MAPPED(&p->src)
+            && (p->msg.type != GTPU_GPDU || p->inner.version == 4));
 }
 
 /* Nothing is learned from peers outside of the configured prefixes, if there
@@ -312,14 +326,16 @@ packet_seen(const struct nfq_packet *np)
         }
         return;
     }
-    if (!are_peers(from_enb ? &p.src : &p.dst, from_enb ? &p.dst : &p.src)) {
+    if (!is_supported(&p)
+        || !are_peers(from_enb ? &p.src : &p.dst,
+                      from_enb ? &p.dst : &p.src)) {
         const struct tunnel tunnel = { p.src, p.dst, p.msg.teid };
 
         metric_inc(&n_strangers);
         if (held) {
             onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
         } else {
-            filter_learned(&tunnel);
+            filter_learned(&tunnel, inner_family(&p));
         }
         return;
     }

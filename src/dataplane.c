@@ -126,7 +126,8 @@ bring_up(void)
     if (step(STATUS_ENDPOINT, endpoint->plumb(mtu, &what), &what)
         || step(STATUS_NAT, nat_init(conf, UE_PORT, mtu, &what), &what)
         || step(STATUS_FILTER, queues_init(mtu, events.packet, &what), &what)
-        || step(STATUS_FILTER, filter_init(conf, &what), &what)
+        || step(STATUS_FILTER, filter_init(conf, endpoint->fed_by_links,
+                                           &what), &what)
         || step(STATUS_INTERCEPTION, wire_init(conf, &what), &what)) {
         return EIO;
     }

@@ -44,6 +44,9 @@ struct endpoint_events {
 
 struct endpoint_class {
     const char *name;
+    /* Fed through FILTER_ENB_LINK and FILTER_SGW_LINK, with heartbeats: the
+     * filter diverts and guards for it. */
+    bool fed_by_links;
 
     void (*init)(const struct conf *, const struct endpoint_events *);
     /* Makes the links between filter and endpoint, or adopts them.  'mtu':

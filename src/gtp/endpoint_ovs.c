@@ -20,8 +20,9 @@
  * filter diverts only into a switch that is alive, connected *and*
  * programmed, whatever happens to whom.
  *
- * A bearer is programmed in this order: path and bearer flows, barrier, held
- * packets, divert set; and withdrawn in reverse. */
+ * A bearer is programmed in this order: path and bearer flows, barrier, and
+ * meanwhile the filter's guard, which lets answers out; held packets; divert
+ * set.  It is withdrawn in reverse. */
 
 #include <config.h>
 
@@ -64,7 +65,8 @@ struct ovs_bearer {
     struct hmap_node node;              /* In bearers, by id. */
     struct endpoint_bearer b;
     struct ovs_list waiting_node;       /* In waiting, else empty. */
-    uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged. */
+    uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged, */
+    uint64_t filter_seqno;              /* and committed. */
     long long int asked;                /* When bearer_set() was called. */
     long long int settled;              /* Not diverted before this. */
     bool adopted;
@@ -86,6 +88,7 @@ static const struct conf *conf;
 static struct classifier_ports ports;
 static ofp_port_t enb_port, sgw_port, hb_recv_port;
 static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
+static unsigned int guards_seen;        /* filter_epoch() of the guards. */
 static bool started, tof_started, gtp_started, heartbeat;
 static unsigned int next_poll;           /* Which statistics come next. */
 
@@ -374,7 +377,8 @@ run_waiting(void)
             || !ofctl_acked(gtp, ob->gtp_seqno)) {
             break;
         }
-        if (time_msec() < ob->settled) {
+        if (time_msec() < ob->settled
+            || !filter_committed(ob->filter_seqno)) {
             continue;
         }
         ovs_list_remove(&ob->waiting_node);
@@ -383,8 +387,28 @@ run_waiting(void)
             events.bearer_ready(ob->b.id);
         } else if (ob->asked >= stale && !ofctl_last_error(tof)) {
             events.bearer_ready(ob->b.id);
-            filter_divert(&ob->b.up, &ob->b.ue);
+            filter_divert(&ob->b);
         }
+    }
+}
+
+/* Answers are let out before the first can come. */
+static void
+guard(struct ovs_bearer *ob)
+{
+    filter_guard(&ob->b);
+    ob->filter_seqno = filter_seqno();
+}
+
+/* The filter has been made anew. */
+static void
+guard_all(void)
+{
+    struct ovs_bearer *ob;
+
+    guards_seen = filter_epoch();
+    HMAP_FOR_EACH (ob, node, &bearers) {
+        guard(ob);
     }
 }
 
@@ -414,6 +438,9 @@ ovs_run(void)
     if (vswitch_seqno() != vswitch_seen) {
         vswitch_seen = vswitch_seqno();
         compile_all();
+    }
+    if (filter_epoch() != guards_seen) {
+        guard_all();
     }
     run_bridges();
     run_waiting();
@@ -445,6 +472,14 @@ ovs_wait(void)
 
 /* Bearers and services. */
 
+static bool
+same_tunnels(const struct endpoint_bearer *a, const struct endpoint_bearer *b)
+{
+    return (!memcmp(&a->up, &b->up, sizeof a->up)
+            && !memcmp(&a->down, &b->down, sizeof a->down)
+            && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue));
+}
+
 static void
 ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
 {
@@ -455,7 +490,11 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
         hmap_insert(&bearers, &ob->node, hash_int(b->id, 0));
         ovs_list_init(&ob->waiting_node);
     }
+    if (!same_tunnels(&ob->b, b)) {
+        filter_undivert(&ob->b);
+    }
     ob->b = *b;
+    guard(ob);
     ob->asked = time_msec();
     ob->adopted = adopted;
     ob->settled = settle_time(&b->up.dst, b->up.teid);
@@ -474,7 +513,7 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
     if (ob) {
         char match[64];
 
-        filter_undivert(&ob->b.up, &ob->b.ue);
+        filter_undivert(&ob->b);
         snprintf(match, sizeof match, "table=%d,cookie=%#"PRIx32"/-1",
                  TABLE_LEASE, b->id);
         ofctl_set(tof, b->id, "");
@@ -629,6 +668,7 @@ ovs_poll_counters(void)
 
 const struct endpoint_class endpoint_ovs = {
     .name = "ovs",
+    .fed_by_links = true,
     .init = ovs_init,
     .plumb = ovs_ports_plumb,
     .plumbed = ovs_ports_plumbed,

@@ -49,18 +49,23 @@ static long long int lease_due;
 static uint64_t evidence_ms;
 static uint64_t resample_ms;
 
-struct tunnel_key {             /* As in the sets: see filter_rules.h. */
-    ovs_be32 src, dst, teid, ue;
-};
+static uint64_t seqno = 1;              /* Of the transaction 'pending'. */
+static unsigned int epoch;
 
-static struct tunnel_key
-make_key(const struct tunnel *t, const struct in6_addr *ue)
+static struct filter_tunnel_key
+tunnel_key(const struct tunnel *t, bool inner_ip4)
 {
-    return (struct tunnel_key) {
-        .src = in6_addr_get_mapped_ipv4(&t->src),
-        .dst = in6_addr_get_mapped_ipv4(&t->dst),
-        .teid = htonl(t->teid),
-        .ue = ue ? in6_addr_get_mapped_ipv4(ue) : 0,
+    return (struct filter_tunnel_key) {
+        .src = t->src, .dst = t->dst, .teid = htonl(t->teid),
+        .family = inner_ip4 ? FILTER_INNER_IPV4 : FILTER_INNER_IPV6,
+    };
+}
+
+static struct filter_bearer_key
+bearer_key(const struct tunnel *t, const struct in6_addr *ue)
+{
+    return (struct filter_bearer_key) {
+        .src = t->src, .dst = t->dst, .teid = htonl(t->teid), .ue = *ue,
     };
 }
 
@@ -95,6 +100,7 @@ commit_pending(void)
     struct nft_batch *b = pending;
 
     pending = NULL;
+    seqno++;
     return b ? commit(b) : 0;
 }
 
@@ -126,7 +132,7 @@ find_links(struct filter_rules *r, char **what)
     if (!error) {
         error = ifindex_of(rtnl, r->sgw, &r->sgw_ifindex, what);
     }
-    if (!error) {
+    if (!error && r->links) {
         error = ifindex_of(rtnl, FILTER_ENB_LINK, &r->enb_link_ifindex, what);
     }
     for (int i = 0; !error && i < N_QUEUES; i++) {
@@ -139,10 +145,8 @@ find_links(struct filter_rules *r, char **what)
 }
 
 static bool
-rules_in_force(const struct filter_rules *r)
+has_stamp(uint64_t stamp)
 {
-    uint64_t stamp = filter_rules_stamp(r);
-
     return (!nft_table_exists(nft, &filter_table)
             && !nft_elem_get(nft, &filter_table, &filter_stamp, &stamp, NULL,
                              NULL));
@@ -153,17 +157,16 @@ compile_pingers(const struct conf *conf, struct nft_batch *b)
 {
     nft_set_flush(b, &filter_table, filter_pingers.name);
     for (size_t i = 0; i < conf->pinger.n_targets; i++) {
-        if (IN6_IS_ADDR_V4MAPPED(&conf->pinger.targets[i])) {
-            ovs_be32 ip = in6_addr_get_mapped_ipv4(&conf->pinger.targets[i]);
-            nft_elem_add(b, &filter_table, &filter_pingers, &ip, NULL, 0);
-        }
+        nft_elem_add(b, &filter_table, &filter_pingers,
+                     &conf->pinger.targets[i], NULL, 0);
     }
 }
 
 int
-filter_init(const struct conf *conf, char **what)
+filter_init(const struct conf *conf, bool links, char **what)
 {
     rules = (struct filter_rules) {
+        .links = links,
         .enb = conf->s1u.enb,
         .sgw = conf->s1u.sgw,
         .learn_all = conf->learn == LEARN_ALL,
@@ -185,10 +188,11 @@ filter_init(const struct conf *conf, char **what)
     }
 
     struct nft_batch *b = nft_begin(nft);
-    if (rules_in_force(&rules)) {
+    if (has_stamp(filter_rules_stamp(&rules))) {
         VLOG_INFO("adopting the rules that are in force");
     } else {
-        filter_rules_compile(&rules, b);
+        filter_rules_compile(&rules, has_stamp(filter_rules_layout(&rules)),
+                             b);
     }
     compile_pingers(conf, b);
     filter_rules_compile_hold(&rules, b);
@@ -198,6 +202,7 @@ filter_init(const struct conf *conf, char **what)
         return error;
     }
     lease_due = 0;
+    epoch++;
     return 0;
 }
 
@@ -255,9 +260,9 @@ filter_wait(void)
 }
 
 void
-filter_learned(const struct tunnel *t)
+filter_learned(const struct tunnel *t, sa_family_t inner)
 {
-    struct tunnel_key key = make_key(t, NULL);
+    struct filter_tunnel_key key = tunnel_key(t, inner == AF_INET);
 
     if (!nft) {
         return;
@@ -267,17 +272,47 @@ filter_learned(const struct tunnel *t)
     metric_inc(&n_learned);
 }
 
-void
-filter_divert(const struct tunnel *t, const struct in6_addr *ue)
+uint64_t
+filter_seqno(void)
 {
-    struct tunnel_key key = make_key(t, ue);
+    return pending ? seqno : seqno - 1;
+}
+
+bool
+filter_committed(uint64_t asked)
+{
+    return asked < seqno;
+}
+
+unsigned int
+filter_epoch(void)
+{
+    return epoch;
+}
+
+void
+filter_guard(const struct endpoint_bearer *eb)
+{
+    struct filter_bearer_key key = bearer_key(&eb->down, &eb->ue);
+
+    if (nft) {
+        nft_elem_add(batch(), &filter_table, &filter_down, &key, NULL, 0);
+    }
+}
+
+void
+filter_divert(const struct endpoint_bearer *eb)
+{
+    struct filter_bearer_key key = bearer_key(&eb->up, &eb->ue);
+    struct filter_tunnel_key bound = tunnel_key(
+        &eb->up, IN6_IS_ADDR_V4MAPPED(&eb->ue));
 
     if (!nft) {
         return;
     }
     nft_elem_add(batch(), &filter_table, &filter_divert_set, &key, NULL,
                  evidence_ms);
-    nft_elem_add(batch(), &filter_table, &filter_bound, &key, NULL,
+    nft_elem_add(batch(), &filter_table, &filter_bound, &bound, NULL,
                  evidence_ms);
     metric_inc(&n_diverts);
 }
@@ -285,30 +320,43 @@ filter_divert(const struct tunnel *t, const struct in6_addr *ue)
 /* What may have timed out is added first, as deleting what is not there would
  * fail the whole transaction.  One transaction for many: each waits for the
  * kernel for some milliseconds. */
-void
-filter_undivert(const struct tunnel *t, const struct in6_addr *ue)
+static void
+forget(const struct nft_set *set, const void *key)
 {
-    const struct nft_set *sets[] = { &filter_divert_set, &filter_bound };
-    struct tunnel_key key = make_key(t, ue);
+    nft_elem_add(batch(), &filter_table, set, key, NULL, evidence_ms);
+    nft_elem_delete(batch(), &filter_table, set, key);
+}
 
-    for (size_t i = 0; nft && i < ARRAY_SIZE(sets); i++) {
-        nft_elem_add(batch(), &filter_table, sets[i], &key, NULL,
-                     evidence_ms);
-        nft_elem_delete(batch(), &filter_table, sets[i], &key);
+void
+filter_undivert(const struct endpoint_bearer *eb)
+{
+    struct filter_bearer_key up = bearer_key(&eb->up, &eb->ue);
+    struct filter_bearer_key down = bearer_key(&eb->down, &eb->ue);
+    struct filter_tunnel_key bound = tunnel_key(
+        &eb->up, IN6_IS_ADDR_V4MAPPED(&eb->ue));
+
+    if (!nft) {
+        return;
+    }
+    if (eb->up.teid) {
+        forget(&filter_divert_set, &up);
+        forget(&filter_bound, &bound);
+    }
+    if (eb->down.teid) {
+        forget(&filter_down, &down);
     }
 }
 
 int
 filter_service_set(const struct in6_addr *service_ip)
 {
-    ovs_be32 ip = in6_addr_get_mapped_ipv4(service_ip);
     struct nft_batch *b;
 
     if (!nft) {
         return ENOTCONN;
     }
     b = nft_begin(nft);
-    nft_elem_add(b, &filter_table, &filter_services, &ip, NULL, 0);
+    nft_elem_add(b, &filter_table, &filter_services, service_ip, NULL, 0);
     return commit(b);
 }
 
@@ -323,50 +371,51 @@ filter_divert_flush(void)
     b = nft_begin(nft);
     nft_set_flush(b, &filter_table, filter_divert_set.name);
     nft_set_flush(b, &filter_table, filter_bound.name);
+    nft_set_flush(b, &filter_table, filter_down.name);
     return commit(b);
 }
 
 int
 filter_service_clear(const struct in6_addr *service_ip)
 {
-    ovs_be32 ip = in6_addr_get_mapped_ipv4(service_ip);
-
-    return (nft ? nft_elem_forget(nft, &filter_table, &filter_services, &ip)
-            : ENOTCONN);
+    return (nft ? nft_elem_forget(nft, &filter_table, &filter_services,
+                                  service_ip) : ENOTCONN);
 }
 
 struct dump {
-    void (*divert_cb)(const struct tunnel *, const struct in6_addr *, void *);
+    filter_bearer_cb *bearer_cb;
     void (*service_cb)(const struct in6_addr *, void *);
     void *aux;
 };
 
 static void
-divert_dumped(const void *key_, const void *data OVS_UNUSED,
+bearer_dumped(const void *key_, const void *data OVS_UNUSED,
               uint64_t expires OVS_UNUSED, void *dump_)
 {
     struct dump *dump = dump_;
-    struct tunnel_key key;
-    struct tunnel t;
-    struct in6_addr ue;
+    struct filter_bearer_key key;
 
     memcpy(&key, key_, sizeof key);
-    in6_addr_set_mapped_ipv4(&t.src, key.src);
-    in6_addr_set_mapped_ipv4(&t.dst, key.dst);
-    in6_addr_set_mapped_ipv4(&ue, key.ue);
-    t.teid = ntohl(key.teid);
-    dump->divert_cb(&t, &ue, dump->aux);
+    const struct tunnel t = { key.src, key.dst, ntohl(key.teid) };
+    dump->bearer_cb(&t, &key.ue, dump->aux);
 }
 
 int
-filter_divert_dump(void (*cb)(const struct tunnel *,
-                              const struct in6_addr *ue, void *aux),
-                   void *aux)
+filter_divert_dump(filter_bearer_cb *cb, void *aux)
 {
-    struct dump dump = { .divert_cb = cb, .aux = aux };
+    struct dump dump = { .bearer_cb = cb, .aux = aux };
 
     return nft_elem_dump(nft, &filter_table, &filter_divert_set,
-                         divert_dumped, &dump);
+                         bearer_dumped, &dump);
+}
+
+int
+filter_guard_dump(filter_bearer_cb *cb, void *aux)
+{
+    struct dump dump = { .bearer_cb = cb, .aux = aux };
+
+    return nft_elem_dump(nft, &filter_table, &filter_down, bearer_dumped,
+                         &dump);
 }
 
 static void
@@ -375,10 +424,8 @@ service_dumped(const void *key, const void *data OVS_UNUSED,
 {
     struct dump *dump = dump_;
     struct in6_addr addr;
-    ovs_be32 ip;
 
-    memcpy(&ip, key, sizeof ip);
-    in6_addr_set_mapped_ipv4(&addr, ip);
+    memcpy(&addr, key, sizeof addr);
     dump->service_cb(&addr, dump->aux);
 }
 
@@ -391,27 +438,11 @@ filter_service_dump(void (*cb)(const struct in6_addr *, void *aux), void *aux)
                          service_dumped, &dump);
 }
 
-struct l2_key {
-    ovs_be32 src, dst;
-    uint32_t side;
-};
-
-static struct l2_key
-make_l2_key(enum filter_side side, const struct in6_addr *src,
-            const struct in6_addr *dst)
-{
-    return (struct l2_key) {
-        .src = in6_addr_get_mapped_ipv4(src),
-        .dst = in6_addr_get_mapped_ipv4(dst),
-        .side = side,
-    };
-}
-
 int
 filter_l2_get(enum filter_side side, const struct in6_addr *src,
               const struct in6_addr *dst, struct l2_header *l2)
 {
-    const struct l2_key key = make_l2_key(side, src, dst);
+    const struct filter_l2_key key = { *src, *dst, side };
     int error = (nft ? nft_elem_get(nft, &filter_table, &filter_l2, &key,
                                     l2->bytes, NULL) : ENOTCONN);
 
@@ -426,7 +457,7 @@ void
 filter_l2_forget(enum filter_side side, const struct in6_addr *src,
                  const struct in6_addr *dst)
 {
-    const struct l2_key key = make_l2_key(side, src, dst);
+    const struct filter_l2_key key = { *src, *dst, side };
 
     if (nft) {
         nft_elem_forget(nft, &filter_table, &filter_l2, &key);
@@ -448,7 +479,7 @@ filter_in_force(void)
     char *what = NULL;
     bool same = (!find_links(&now, &what)
                  && filter_rules_stamp(&now) == filter_rules_stamp(&rules)
-                 && rules_in_force(&rules));
+                 && has_stamp(filter_rules_stamp(&rules)));
 
     free(what);
     return same;

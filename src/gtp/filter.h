@@ -17,12 +17,15 @@
  * and each of its rules needs the set "lease", which tofd renews: without
  * them, what would be held is switched.
  *
- * Filter rules 1 to 10 are those of doc/ARCHITECTURE.md.  Outer IPv4; other
- * packets are switched. */
+ * What Open vSwitch sends towards the eNodeBs is guarded: it leaves only if
+ * set "down" has the downlink tunnel and the UE in it.
+ *
+ * Filter rules 1 to 10 are those of doc/ARCHITECTURE.md. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "tunnel.h"
 
@@ -52,9 +55,11 @@ struct l2_header {
 };
 
 /* Puts the tables in force, or adopts those that an earlier tofd left.  All
- * links must exist.  Returns 0 or a positive errno value with '*what'
- * (malloc'd). */
-int filter_init(const struct conf *, char **what);
+ * links must exist.  'links': the endpoint is fed by FILTER_ENB_LINK and shows
+ * by heartbeats that it lives; without, no packet is diverted by the filter,
+ * and held ones depend on the lease alone.  Returns 0 or a positive errno
+ * value with '*what' (malloc'd). */
+int filter_init(const struct conf *, bool links, char **what);
 void filter_close(void);        /* Diversion goes on without us; the calls below
                                  * do nothing, or return ENOTCONN. */
 
@@ -62,15 +67,32 @@ void filter_close(void);        /* Diversion goes on without us; the calls below
 int filter_run(void);
 void filter_wait(void);
 
-/* Stops copies of 'tunnel' for a while: a later packet of it is copied again,
- * which shows that it is alive. */
-void filter_learned(const struct tunnel *tunnel);
+/* Stops copies of 'tunnel' with packets of family 'inner' (AF_INET, AF_INET6)
+ * in it, for a while: a later one is copied again, which shows that it is
+ * alive. */
+void filter_learned(const struct tunnel *tunnel, sa_family_t inner);
 
-/* From the next filter_run() on, diverts service packets of 'uplink' with
- * inner source 'ue' until the UE has been silent for the evidence time; or
- * ends that. */
-void filter_divert(const struct tunnel *uplink, const struct in6_addr *ue);
-void filter_undivert(const struct tunnel *uplink, const struct in6_addr *ue);
+/* From the next filter_run() on,
+ *
+ * filter_guard() lets packets for the bearer's UE in its downlink tunnel out;
+ * filter_divert() diverts service packets of the bearer, until its UE has been
+ * silent for the evidence time;
+ * filter_undivert() ends both.
+ *
+ * 'ue' of the bearer is its UE key: an IPv4 address, or a /64 prefix with
+ * zeros behind. */
+void filter_guard(const struct endpoint_bearer *);
+void filter_divert(const struct endpoint_bearer *);
+void filter_undivert(const struct endpoint_bearer *);
+
+/* filter_committed(filter_seqno()): what had been asked for when
+ * filter_seqno() was called is in force. */
+uint64_t filter_seqno(void);
+bool filter_committed(uint64_t seqno);
+
+/* Another number after each filter_init(): what was asked for before may be
+ * lost, and guards have to be asked for again. */
+unsigned int filter_epoch(void);
 
 /* Diverts no bearer any more. */
 int filter_divert_flush(void);
@@ -80,9 +102,10 @@ int filter_service_set(const struct in6_addr *service_ip);
 int filter_service_clear(const struct in6_addr *service_ip);
 
 /* What is in force, for the check at start. */
-int filter_divert_dump(void (*cb)(const struct tunnel *,
-                                  const struct in6_addr *ue, void *aux),
-                       void *aux);
+typedef void filter_bearer_cb(const struct tunnel *, const struct in6_addr *ue,
+                              void *aux);
+int filter_divert_dump(filter_bearer_cb *, void *aux);
+int filter_guard_dump(filter_bearer_cb *, void *aux);
 int filter_service_dump(void (*cb)(const struct in6_addr *, void *aux),
                         void *aux);
 

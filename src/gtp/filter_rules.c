@@ -2,49 +2,42 @@
 
 /* The GTP Filter's rule table as nftables chains.
  *
- * For each side (SIDE is "enb" or "sgw"):
+ * For each side (SIDE is "enb" or "sgw"; followed by "6" in all but the first
+ * where the outer family is IPv6):
  *
- *   SIDE          base chain at the adapter's ingress: what is GTP-U over
- *                 IPv4, whole and untagged, goes on to
+ *   SIDE          base chain at the adapter's ingress: what is GTP-U, whole,
+ *                 goes on by outer family to
  *   SIDE_gtp      message type and TEID; a G-PDU goes on by the length of its
  *                 header, found by
  *   SIDE_xN       an extension header chain of which N bytes have been walked
  *                 (N counts from the start of the GTP-U header), to
- *   SIDE_iN       the inner packet starts N bytes after the GTP-U header:
- *                 divert, hold, or
- *   SIDE_known    copy what is not learned.
- *   SIDE_hold     mark for the hold table; its chain comes next in priority.
+ *   SIDE_iN       the inner packet starts N bytes after the GTP-U header: from
+ *                 there on see filter_gpdu.c.
  *
  * nftables has no loops and no offsets from data, so the walk is unrolled: one
- * chain for each place where the inner packet can start. */
+ * chain for each place where the inner packet can start.
+ *
+ * The rules read a VLAN tag nowhere but in the Ethernet header that they note:
+ * the kernel keeps the outermost one beside the packet. */
 
 #include <config.h>
 
-#include "filter_rules.h"
+#include "filter_private.h"
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "filter.h"
-#include "gtpu.h"
-
-/* Bump when the rules change in a way that the stamp's other inputs do not
+/* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 4
-
-#define UDP_LEN 8
-#define MAX_HEADER (12 + 4 * GTPU_MAX_EXTENSIONS)
-#define COPIES_PER_SECOND 60000
-#define HOLDS_PER_SECOND 20000
-#define LIVE_TIMEOUT_MS 350
-#define L2_TIMEOUT_MS (60 * 1000)
-#define HEARTBEAT_ETHERTYPE 0x8902      /* CFM, IEEE 802.1ag. */
+#define RULES_VERSION 5
 
 /* nft's data type numbers, so that `nft list` prints addresses. */
-enum { TYPE_IPV4 = 7, TYPE_MARK = 19 };
+enum { TYPE_IPV6 = 8, TYPE_MARK = 19 };
 #define CONCAT(A, B) ((A) << 6 | (B))
-#define TYPE_TUNNEL CONCAT(CONCAT(TYPE_IPV4, TYPE_IPV4), TYPE_MARK)
+#define TYPE_PAIR CONCAT(TYPE_IPV6, TYPE_IPV6)
+#define TYPE_TUNNEL CONCAT(TYPE_PAIR, TYPE_MARK)
 
 #define MAX_DIVERTED (1 << 20)
 
@@ -52,26 +45,33 @@ const struct nft_table filter_table = { NFPROTO_NETDEV, "tof" };
 const struct nft_table filter_hold_table = { NFPROTO_NETDEV, "tof_hold" };
 
 const struct nft_set filter_services = {
-    .name = "services", .key_len = 4, .key_type = TYPE_IPV4,
+    .name = "services", .key_len = 16, .key_type = TYPE_IPV6,
 };
 const struct nft_set filter_pingers = {
-    .name = "pingers", .key_len = 4, .key_type = TYPE_IPV4,
+    .name = "pingers", .key_len = 16, .key_type = TYPE_IPV6,
 };
 const struct nft_set filter_learned_set = {
-    .name = "learned", .key_len = 12, .key_type = TYPE_TUNNEL,
-    .timeouts = true,
+    .name = "learned", .key_len = sizeof(struct filter_tunnel_key),
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_MARK), .timeouts = true,
 };
 const struct nft_set filter_divert_set = {
-    .name = "divert", .key_len = 16,
-    .key_type = CONCAT(TYPE_TUNNEL, TYPE_IPV4), .timeouts = true,
+    .name = "divert", .key_len = sizeof(struct filter_bearer_key),
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_IPV6), .timeouts = true,
     .dynamic = true, .size = MAX_DIVERTED,
 };
 const struct nft_set filter_bound = {
-    .name = "bound", .key_len = 12, .key_type = TYPE_TUNNEL, .timeouts = true,
+    .name = "bound", .key_len = sizeof(struct filter_tunnel_key),
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_MARK), .timeouts = true,
     .dynamic = true, .size = MAX_DIVERTED,
 };
+const struct nft_set filter_down = {
+    .name = "down", .key_len = sizeof(struct filter_bearer_key),
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_IPV6), .size = MAX_DIVERTED,
+    .timeouts = true,           /* None has one, but such a set can grow. */
+};
 const struct nft_set filter_l2 = {
-    .name = "l2", .key_len = 12, .key_type = TYPE_TUNNEL,
+    .name = "l2", .key_len = sizeof(struct filter_l2_key),
+    .key_type = CONCAT(TYPE_PAIR, TYPE_MARK),
     .data_len = 18, .timeouts = true, .dynamic = true, .size = 65536,
 };
 const struct nft_set filter_live = {
@@ -83,41 +83,47 @@ const struct nft_set filter_lease = {
     .name = "lease", .key_len = 4, .key_type = TYPE_MARK, .timeouts = true,
 };
 
-/* What differs between the sides. */
-struct side {
-    const char *name;
-    const char *dev;
-    enum filter_queue copy, hold;
-};
-
-struct compiler {
-    const struct filter_rules *r;
-    struct nft_batch *b;
-    struct side side;
-};
+/* Chains and rules. */
 
 static const char *
-chain_name(const struct compiler *c, const char *what, int n, char buf[32])
+side_name(const struct filter_compiler *c)
 {
+    return c->side == SIDE_ENB ? "enb" : "sgw";
+}
+
+static const char *
+chain_name(const struct filter_compiler *c, const char *what, int n,
+           char buf[32])
+{
+    char number[12] = "";
+
     if (n) {
-        snprintf(buf, 32, "%s_%s%d", c->side.name, what, n);
-    } else {
-        snprintf(buf, 32, "%s_%s", c->side.name, what);
+        snprintf(number, sizeof number, "%d", n);
     }
+    snprintf(buf, 32, "%s%s_%s%s", side_name(c),
+             c->outer == AF_INET6 ? "6" : "", what, number);
     return buf;
 }
 
-static struct nftnl_rule *
-rule(const struct compiler *c, const char *what, int n)
+void
+filter_chain_add(const struct filter_compiler *c, const char *what, int n)
+{
+    char name[32];
+    nft_chain_add(c->b, &filter_table,
+                  &(struct nft_chain) { .name = chain_name(c, what, n,
+                                                           name) });
+}
+
+struct nftnl_rule *
+filter_rule(const struct filter_compiler *c, const char *what, int n)
 {
     char name[32];
     return nft_rule(&filter_table, chain_name(c, what, n, name));
 }
 
-/* Finishes 'r' with a counter called 'why' and a verdict. */
-static void
-end(const struct compiler *c, struct nftnl_rule *r, const char *why,
-    int verdict, const char *what, int n)
+void
+filter_rule_end(const struct filter_compiler *c, struct nftnl_rule *r,
+                const char *why, int verdict, const char *what, int n)
 {
     char name[32];
 
@@ -129,10 +135,11 @@ end(const struct compiler *c, struct nftnl_rule *r, const char *why,
     nft_rule_add(c->b, r);
 }
 
-/* Matches the byte 'offset' bytes after the transport header's start. */
-static void
-match_byte(struct nftnl_rule *r, uint32_t offset, uint8_t mask,
-           enum nft_cmp_ops op, uint8_t value)
+/* Matches. */
+
+void
+filter_match_byte(struct nftnl_rule *r, uint32_t offset, uint8_t mask,
+                  enum nft_cmp_ops op, uint8_t value)
 {
     const uint8_t none = 0;
 
@@ -143,9 +150,9 @@ match_byte(struct nftnl_rule *r, uint32_t offset, uint8_t mask,
     nft_x_cmp(r, NFT_REG32_00, op, &value, 1);
 }
 
-static void
-match_u16(struct nftnl_rule *r, enum nft_payload_bases base, uint32_t offset,
-          uint16_t mask, uint16_t value)
+void
+filter_match_u16(struct nftnl_rule *r, enum nft_payload_bases base,
+                 uint32_t offset, uint16_t mask, uint16_t value)
 {
     uint16_t m = htons(mask), v = htons(value), none = 0;
 
@@ -156,374 +163,302 @@ match_u16(struct nftnl_rule *r, enum nft_payload_bases base, uint32_t offset,
     nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &v, 2);
 }
 
-/* Registers 0 to 2 (and 3) become the key of a tunnel (with the UE). */
 static void
-load_tunnel(struct nftnl_rule *r)
+match_protocol(struct nftnl_rule *r, uint16_t protocol)
 {
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, NFT_REG32_00);
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, NFT_REG32_01);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_LEN + 4, 4,
-                  NFT_REG32_02);
+    uint16_t v = htons(protocol);
+
+    nft_x_meta(r, NFT_META_PROTOCOL, NFT_REG32_00);
+    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &v, sizeof v);
 }
 
-/* Only while heartbeats through Open vSwitch arrive. */
-static void
-match_live(struct nftnl_rule *r)
+void
+filter_match_gtpu(struct nftnl_rule *r, sa_family_t outer)
+{
+    const uint8_t udp = IPPROTO_UDP, none = 0;
+
+    if (outer == AF_INET) {
+        match_protocol(r, ETH_P_IP);
+        filter_match_u16(r, NFT_PAYLOAD_NETWORK_HEADER, 6, 0x3fff, 0);
+    } else {
+        match_protocol(r, ETH_P_IPV6);
+        nft_x_exthdr_exists(r, IPPROTO_FRAGMENT, NFT_REG32_00);
+        nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &none, 1);
+    }
+    nft_x_meta(r, NFT_META_L4PROTO, NFT_REG32_00);
+    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &udp, 1);
+    filter_match_u16(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 0xffff, GTPU_PORT);
+    filter_match_byte(r, UDP_LEN, 0xf0, NFT_CMP_EQ, 0x30);
+}
+
+void
+filter_match_inner(struct nftnl_rule *r, sa_family_t inner, uint32_t offset)
+{
+    filter_match_byte(r, offset, 0xf0, NFT_CMP_EQ,
+                      inner == AF_INET ? 0x40 : 0x60);
+}
+
+void
+filter_match_live(struct nftnl_rule *r)
 {
     const uint32_t key = 0;
 
-    nft_x_imm(r, NFT_REG32_08, &key, sizeof key);
-    nft_x_lookup(r, filter_live.name, NFT_REG32_08, false);
+    nft_x_imm(r, NFT_REG32_00, &key, sizeof key);
+    nft_x_lookup(r, filter_live.name, NFT_REG32_00, false);
 }
 
-/* Notes the packet's Ethernet header by its outer addresses and side.  A value
- * that is there stays until its time is up: deleting and adding it for each
- * packet would leave moments without one. */
-static void
-note_l2(const struct compiler *c, struct nftnl_rule *r)
-{
-    const uint32_t side = (c->side.copy == QUEUE_COPY_ENB
-                           ? SIDE_ENB : SIDE_SGW);
+/* Keys. */
 
-    nft_x_imm(r, NFT_REG32_02, &side, sizeof side);
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, NFT_REG32_00);
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, NFT_REG32_01);
-    nft_x_payload(r, NFT_PAYLOAD_LL_HEADER, 0, 18, NFT_REG32_04);
-    nft_x_dynset(r, filter_l2.name, NFT_DYNSET_OP_ADD, NFT_REG32_00,
-                 NFT_REG32_04, L2_TIMEOUT_MS);
+/* An IPv4 address as IPv4-mapped IPv6. */
+static void
+load_ip4(struct nftnl_rule *r, enum nft_payload_bases base, uint32_t offset,
+         uint32_t reg)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+    nft_x_imm(r, reg, mapped, sizeof mapped);
+    nft_x_payload(r, base, offset, 4, reg + 3);
 }
 
-static void
-add_chain(const struct compiler *c, const char *what, int n)
+void
+filter_load_pair(struct nftnl_rule *r, sa_family_t outer)
 {
-    char name[32];
-    nft_chain_add(c->b, &filter_table,
-                  &(struct nft_chain) { .name = chain_name(c, what, n,
-                                                           name) });
+    if (outer == AF_INET) {
+        load_ip4(r, NFT_PAYLOAD_NETWORK_HEADER, 12, NFT_REG32_00);
+        load_ip4(r, NFT_PAYLOAD_NETWORK_HEADER, 16, NFT_REG32_04);
+    } else {
+        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 8, 32, NFT_REG32_00);
+    }
 }
 
-/* Rule 1: only GTP-U version 1 with PT set, over UDP over IPv4, is looked at.
- * Rule 2: fragments are switched. */
-static void
-compile_base(const struct compiler *c)
+void
+filter_load_tunnel(struct nftnl_rule *r, sa_family_t outer)
 {
+    filter_load_pair(r, outer);
+    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_LEN + 4, 4, REG_TEID);
+}
+
+void
+filter_load_family(struct nftnl_rule *r, sa_family_t inner, uint32_t reg)
+{
+    const uint32_t family = (inner == AF_INET ? FILTER_INNER_IPV4
+                             : FILTER_INNER_IPV6);
+
+    nft_x_imm(r, reg, &family, sizeof family);
+}
+
+void
+filter_load_inner(struct nftnl_rule *r, sa_family_t inner, uint32_t offset,
+                  enum filter_address which, uint32_t reg)
+{
+    if (inner == AF_INET) {
+        load_ip4(r, NFT_PAYLOAD_TRANSPORT_HEADER,
+                 offset + (which == FILTER_SRC ? 12 : 16), reg);
+    } else {
+        nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER,
+                      offset + (which == FILTER_SRC ? 8 : 24), 16, reg);
+    }
+}
+
+void
+filter_load_ue(struct nftnl_rule *r, sa_family_t inner, uint32_t offset,
+               enum filter_address which, uint32_t reg)
+{
+    if (inner == AF_INET) {
+        filter_load_inner(r, inner, offset, which, reg);
+    } else {
+        const uint8_t zeros[8] = { 0 };
+
+        nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER,
+                      offset + (which == FILTER_SRC ? 8 : 24), 8, reg);
+        nft_x_imm(r, reg + 2, zeros, sizeof zeros);
+    }
+}
+
+/* The chains up to the inner packet. */
+
+/* Rules 1 and 2.  Tagged packets are switched. */
+static void
+compile_base(const struct filter_compiler *c_)
+{
+    static const sa_family_t families[] = { AF_INET, AF_INET6 };
+    static const uint16_t tags[] = { ETH_P_8021Q, ETH_P_8021AD };
+    struct filter_compiler c = *c_;
+    const char *chain = side_name(&c);
     struct nftnl_rule *r;
-    uint8_t udp = IPPROTO_UDP;
 
-    nft_chain_add(c->b, &filter_table, &(struct nft_chain) {
-                      .name = c->side.name, .type = "filter",
-                      .hook = NF_NETDEV_INGRESS, .prio = 0,
-                      .dev = c->side.dev });
-    r = nft_rule(&filter_table, c->side.name);
-    match_u16(r, NFT_PAYLOAD_LL_HEADER, 12, 0xffff, 0x0800);
-    match_u16(r, NFT_PAYLOAD_NETWORK_HEADER, 6, 0x3fff, 0);
-    nft_x_meta(r, NFT_META_L4PROTO, NFT_REG32_00);
-    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &udp, 1);
-    match_u16(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 0xffff, GTPU_PORT);
-    match_byte(r, UDP_LEN, 0xf0, NFT_CMP_EQ, 0x30);
-    end(c, r, NULL, NFT_GOTO, "gtp", 0);
+    nft_chain_add(c.b, &filter_table, &(struct nft_chain) {
+                      .name = chain, .type = "filter",
+                      .hook = NF_NETDEV_INGRESS, .prio = 0, .dev = c.dev });
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        r = nft_rule(&filter_table, chain);
+        filter_match_u16(r, NFT_PAYLOAD_LL_HEADER, 12, 0xffff, tags[i]);
+        filter_rule_end(&c, r, NULL, NF_ACCEPT, NULL, 0);
+    }
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        c.outer = families[i];
+        r = nft_rule(&filter_table, chain);
+        filter_match_gtpu(r, c.outer);
+        filter_rule_end(&c, r, NULL, NFT_GOTO, "gtp", 0);
+    }
 }
 
 /* Rules 3, 4 and 6, and the way to the inner packet. */
 static void
-compile_gtp(const struct compiler *c)
+compile_gtp(const struct filter_compiler *c)
 {
     const uint32_t zero = 0;
-    struct nftnl_rule *r = rule(c, "gtp", 0);
+    struct nftnl_rule *r = filter_rule(c, "gtp", 0);
 
-    match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_ERROR_INDICATION);
-    end(c, r, "error_indication", NFT_GOTO, "hold", 0);
+    filter_match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_ERROR_INDICATION);
+    filter_rule_end(c, r, "error_indication", NFT_GOTO, "hold", 0);
 
-    if (c->side.copy == QUEUE_COPY_SGW) {
-        r = rule(c, "gtp", 0);
-        match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_END_MARKER);
+    if (c->side == SIDE_SGW) {
+        r = filter_rule(c, "gtp", 0);
+        filter_match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_END_MARKER);
         nft_rule_comment(r, "end_marker");
         nft_x_counter(r);
-        nft_x_dup(r, c->r->queue_ifindex[c->side.copy]);
-        end(c, r, NULL, NF_ACCEPT, NULL, 0);
+        nft_x_dup(r, c->r->queue_ifindex[c->copy]);
+        filter_rule_end(c, r, NULL, NF_ACCEPT, NULL, 0);
     }
 
-    r = rule(c, "gtp", 0);
-    match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_NEQ, GTPU_GPDU);
-    end(c, r, "other_type", NF_ACCEPT, NULL, 0);
+    r = filter_rule(c, "gtp", 0);
+    filter_match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_NEQ, GTPU_GPDU);
+    filter_rule_end(c, r, "other_type", NF_ACCEPT, NULL, 0);
 
-    r = rule(c, "gtp", 0);
+    r = filter_rule(c, "gtp", 0);
     nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_LEN + 4, 4,
                   NFT_REG32_00);
     nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &zero, 4);
-    end(c, r, "teid_0", NF_ACCEPT, NULL, 0);
+    filter_rule_end(c, r, "teid_0", NF_ACCEPT, NULL, 0);
 
-    r = rule(c, "gtp", 0);
-    match_byte(r, UDP_LEN, 0x07, NFT_CMP_EQ, 0);
-    end(c, r, NULL, NFT_GOTO, "i", 8);
-    r = rule(c, "gtp", 0);
-    match_byte(r, UDP_LEN, 0x04, NFT_CMP_EQ, 0);
-    end(c, r, NULL, NFT_GOTO, "i", 12);
-    end(c, rule(c, "gtp", 0), NULL, NFT_GOTO, "x", 12);
+    r = filter_rule(c, "gtp", 0);
+    filter_match_byte(r, UDP_LEN, 0x07, NFT_CMP_EQ, 0);
+    filter_rule_end(c, r, NULL, NFT_GOTO, "i", 8);
+    r = filter_rule(c, "gtp", 0);
+    filter_match_byte(r, UDP_LEN, 0x04, NFT_CMP_EQ, 0);
+    filter_rule_end(c, r, NULL, NFT_GOTO, "i", 12);
+    filter_rule_end(c, filter_rule(c, "gtp", 0), NULL, NFT_GOTO, "x", 12);
 }
 
 /* The next-type byte is the last of the 'n' bytes walked so far; if it names
  * an extension, its first byte is its length in 4 byte units. */
 static void
-compile_walk(const struct compiler *c, int n)
+compile_walk(const struct filter_compiler *c, int n)
 {
-    struct nftnl_rule *r = rule(c, "x", n);
+    struct nftnl_rule *r = filter_rule(c, "x", n);
 
-    match_byte(r, UDP_LEN + n - 1, 0xff, NFT_CMP_EQ, 0);
-    end(c, r, NULL, NFT_GOTO, "i", n);
+    filter_match_byte(r, UDP_LEN + n - 1, 0xff, NFT_CMP_EQ, 0);
+    filter_rule_end(c, r, NULL, NFT_GOTO, "i", n);
     for (int units = 1; n + 4 * units <= MAX_HEADER; units++) {
-        r = rule(c, "x", n);
-        match_byte(r, UDP_LEN + n, 0xff, NFT_CMP_EQ, units);
-        end(c, r, NULL, NFT_GOTO, "x", n + 4 * units);
+        r = filter_rule(c, "x", n);
+        filter_match_byte(r, UDP_LEN + n, 0xff, NFT_CMP_EQ, units);
+        filter_rule_end(c, r, NULL, NFT_GOTO, "x", n + 4 * units);
     }
-    end(c, rule(c, "x", n), "extension_chain", NF_ACCEPT, NULL, 0);
-}
-
-/* Rules 6 (inner not IP), 7 and 8 for a packet from an eNodeB whose inner
- * packet starts 'n' bytes after the GTP-U header. */
-static void
-compile_inner_enb(const struct compiler *c, int n)
-{
-    const uint32_t inner = UDP_LEN + n;
-    struct nftnl_rule *r = rule(c, "i", n);
-
-    match_byte(r, inner, 0xf0, NFT_CMP_NEQ, 0x40);
-    end(c, r, "inner_not_ipv4", NF_ACCEPT, NULL, 0);
-
-    /* A proved bearer's UE: evidence that it is there. */
-    r = rule(c, "i", n);
-    load_tunnel(r);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, inner + 12, 4,
-                  NFT_REG32_03);
-    nft_x_lookup(r, filter_divert_set.name, NFT_REG32_00, false);
-    nft_x_dynset(r, filter_divert_set.name, NFT_DYNSET_OP_UPDATE, NFT_REG32_00,
-                 0, c->r->evidence_ms);
-    nft_x_dynset(r, filter_bound.name, NFT_DYNSET_OP_UPDATE, NFT_REG32_00,
-                 0, c->r->evidence_ms);
-    end(c, r, NULL, NFT_GOTO, "d", n);
-
-    r = rule(c, "i", n);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, inner + 16, 4,
-                  NFT_REG32_00);
-    nft_x_lookup(r, filter_services.name, NFT_REG32_00, false);
-    end(c, r, NULL, NFT_GOTO, "service", 0);
-    end(c, rule(c, "i", n), NULL, NFT_GOTO, "known", 0);
-
-    r = rule(c, "d", n);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, inner + 16, 4,
-                  NFT_REG32_00);
-    nft_x_lookup(r, filter_services.name, NFT_REG32_00, false);
-    match_live(r);
-    nft_rule_comment(r, "diverted");
-    nft_x_counter(r);
-    nft_x_fwd(r, c->r->enb_link_ifindex);
-    nft_rule_add(c->b, r);
-    end(c, rule(c, "d", n), NULL, NFT_GOTO, "known", 0);
-}
-
-/* A service packet of a bearer that is not diverted.  If the tunnel is, but
- * for another UE address, somebody makes up addresses or the TEID has been
- * given to someone else: switched, and the agent gets a copy. */
-static void
-compile_service(const struct compiler *c)
-{
-    struct nftnl_rule *r = rule(c, "service", 0);
-
-    load_tunnel(r);
-    nft_x_lookup(r, filter_bound.name, NFT_REG32_00, false);
-    nft_rule_comment(r, "foreign_source");
-    nft_x_counter(r);
-    nft_x_limit(r, 1000, 100);
-    nft_x_dup(r, c->r->queue_ifindex[c->side.copy]);
-    end(c, r, NULL, NF_ACCEPT, NULL, 0);
-
-    r = rule(c, "service", 0);
-    load_tunnel(r);
-    nft_x_lookup(r, filter_bound.name, NFT_REG32_00, false);
-    end(c, r, NULL, NF_ACCEPT, NULL, 0);
-
-    r = rule(c, "service", 0);
-    match_live(r);
-    end(c, r, NULL, NFT_GOTO, "hold", 0);
-    end(c, rule(c, "service", 0), NULL, NFT_GOTO, "known", 0);
-}
-
-/* Rule 5: what may be a reply to the Pinger. */
-static void
-compile_inner_sgw(const struct compiler *c, int n)
-{
-    const uint32_t inner = UDP_LEN + n;
-    struct nftnl_rule *r = rule(c, "i", n);
-
-    match_byte(r, inner, 0xf0, NFT_CMP_NEQ, 0x40);
-    end(c, r, "inner_not_ipv4", NF_ACCEPT, NULL, 0);
-
-    r = rule(c, "i", n);
-    match_byte(r, inner, 0xff, NFT_CMP_EQ, 0x45);
-    match_byte(r, inner + 9, 0xff, NFT_CMP_EQ, IPPROTO_ICMP);
-    match_byte(r, inner + 20, 0xff, NFT_CMP_EQ, 0);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, inner + 12, 4,
-                  NFT_REG32_00);
-    nft_x_lookup(r, filter_pingers.name, NFT_REG32_00, false);
-    end(c, r, "pinger_reply", NFT_GOTO, "hold", 0);
-    end(c, rule(c, "i", n), NULL, NFT_GOTO, "known", 0);
-}
-
-/* Rules 9 and 10. */
-static void
-compile_known(const struct compiler *c)
-{
-    struct nftnl_rule *r;
-
-    if (!c->r->learn_all) {
-        return;
-    }
-    r = rule(c, "known", 0);
-    load_tunnel(r);
-    nft_x_lookup(r, filter_learned_set.name, NFT_REG32_00, false);
-    end(c, r, NULL, NF_ACCEPT, NULL, 0);
-
-    r = rule(c, "known", 0);
-    nft_x_limit(r, COPIES_PER_SECOND, COPIES_PER_SECOND / 10);
-    note_l2(c, r);
-    nft_rule_comment(r, "copied");
-    nft_x_counter(r);
-    nft_x_dup(r, c->r->queue_ifindex[c->side.copy]);
-    nft_rule_add(c->b, r);
+    filter_rule_end(c, filter_rule(c, "x", n), "extension_chain", NF_ACCEPT,
+                    NULL, 0);
 }
 
 static void
-compile_hold(const struct compiler *c)
+compile_family(const struct filter_compiler *c)
 {
-    uint32_t mark = c->side.hold;
-    struct nftnl_rule *r = rule(c, "hold", 0);
-
-    nft_x_limit(r, HOLDS_PER_SECOND, HOLDS_PER_SECOND / 10);
-    note_l2(c, r);
-    nft_x_imm(r, NFT_REG32_00, &mark, sizeof mark);
-    nft_x_meta_set(r, NFT_META_MARK, NFT_REG32_00);
-    end(c, r, "held", NF_ACCEPT, NULL, 0);
-    end(c, rule(c, "hold", 0), "hold_overflow", NF_ACCEPT, NULL, 0);
-}
-
-static void
-compile_side(const struct compiler *c)
-{
-    const bool enb = c->side.copy == QUEUE_COPY_ENB;
-
     /* Chains first: rules name them. */
-    add_chain(c, "gtp", 0);
-    add_chain(c, "known", 0);
-    add_chain(c, "hold", 0);
-    if (enb) {
-        add_chain(c, "service", 0);
+    filter_chain_add(c, "gtp", 0);
+    for (int n = 12; n <= MAX_HEADER; n += 4) {
+        filter_chain_add(c, "x", n);
     }
-    for (int n = 8; n <= MAX_HEADER; n += 4) {
-        add_chain(c, "i", n);
-        if (n > 8) {
-            add_chain(c, "x", n);
-        }
-        if (enb) {
-            add_chain(c, "d", n);
-        }
-    }
+    filter_gpdu_add_chains(c);
 
-    compile_base(c);
     compile_gtp(c);
-    compile_known(c);
-    compile_hold(c);
-    if (enb) {
-        compile_service(c);
+    for (int n = 12; n <= MAX_HEADER; n += 4) {
+        compile_walk(c, n);
     }
-    for (int n = 8; n <= MAX_HEADER; n += 4) {
-        if (enb) {
-            compile_inner_enb(c, n);
-        } else {
-            compile_inner_sgw(c, n);
-        }
-        if (n > 8) {
-            compile_walk(c, n);
-        }
-    }
+    filter_gpdu_compile(c);
 }
 
-/* What Open vSwitch sends by 'link' leaves by the adapter.  Heartbeats are
- * sent back in if 'back_ifindex' is nonzero, else they have come all the way
- * round and show that Open vSwitch lives. */
 static void
-compile_return(struct nft_batch *b, const char *link, int adapter_ifindex,
-               int back_ifindex)
+compile_side(struct filter_compiler c)
 {
-    struct nftnl_rule *r;
-    uint32_t key = 0;
-
-    nft_chain_add(b, &filter_table, &(struct nft_chain) {
-                      .name = link, .type = "filter",
-                      .hook = NF_NETDEV_INGRESS, .dev = link });
-    r = nft_rule(&filter_table, link);
-    match_u16(r, NFT_PAYLOAD_LL_HEADER, 12, 0xffff, HEARTBEAT_ETHERTYPE);
-    if (back_ifindex) {
-        nft_x_fwd(r, back_ifindex);
-    } else {
-        nft_x_imm(r, NFT_REG32_00, &key, sizeof key);
-        nft_x_dynset(r, filter_live.name, NFT_DYNSET_OP_UPDATE, NFT_REG32_00,
-                     0, LIVE_TIMEOUT_MS);
-        nft_x_verdict(r, NF_DROP, NULL);
-    }
-    nft_rule_add(b, r);
-    r = nft_rule(&filter_table, link);
-    nft_rule_comment(r, "sent");
-    nft_x_counter(r);
-    nft_x_fwd(r, adapter_ifindex);
-    nft_rule_add(b, r);
+    c.outer = AF_INET;
+    compile_family(&c);
+    c.outer = AF_INET6;
+    compile_family(&c);
+    compile_base(&c);
 }
 
-uint64_t
-filter_rules_stamp(const struct filter_rules *r)
+/* Both tables. */
+
+static uint64_t
+hash_text(const char *text)
 {
-    char text[256];
     uint64_t hash = 0xcbf29ce484222325;         /* FNV-1a */
 
-    snprintf(text, sizeof text, "%d %d %s %d %s %d %d %d %d %d %d %llu",
-             RULES_VERSION, r->learn_all, r->enb, r->enb_ifindex, r->sgw,
-             r->sgw_ifindex,
-             r->enb_link_ifindex, r->queue_ifindex[0], r->queue_ifindex[1],
-             r->queue_ifindex[2], r->queue_ifindex[3],
-             (unsigned long long) r->evidence_ms);
     for (const char *p = text; *p; p++) {
         hash = (hash ^ (uint8_t) *p) * 0x100000001b3;
     }
     return hash;
 }
 
+uint64_t
+filter_rules_layout(const struct filter_rules *r)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "layout %d %d", RULES_VERSION, r->links);
+    return hash_text(text);
+}
+
+uint64_t
+filter_rules_stamp(const struct filter_rules *r)
+{
+    char text[256];
+
+    snprintf(text, sizeof text, "%d %d %d %s %d %s %d %d %d %d %d %d %llu",
+             RULES_VERSION, r->links, r->learn_all, r->enb, r->enb_ifindex,
+             r->sgw, r->sgw_ifindex, r->enb_link_ifindex, r->queue_ifindex[0],
+             r->queue_ifindex[1], r->queue_ifindex[2], r->queue_ifindex[3],
+             (unsigned long long) r->evidence_ms);
+    return hash_text(text);
+}
+
 void
-filter_rules_compile(const struct filter_rules *rules, struct nft_batch *b)
+filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
+                     struct nft_batch *b)
 {
     const struct nft_set *sets[] = {
         &filter_services, &filter_pingers, &filter_learned_set,
-        &filter_divert_set, &filter_bound, &filter_l2, &filter_live,
-        &filter_stamp,
+        &filter_divert_set, &filter_bound, &filter_down, &filter_l2,
+        &filter_live, &filter_stamp,
     };
-    struct compiler c = {
-        .r = rules, .b = b,
-        .side = { "enb", rules->enb, QUEUE_COPY_ENB, QUEUE_HOLD_ENB },
+    const uint64_t stamps[] = { filter_rules_stamp(rules),
+                                filter_rules_layout(rules) };
+    const struct filter_compiler enb = {
+        .r = rules, .b = b, .side = SIDE_ENB, .dev = rules->enb,
+        .copy = QUEUE_COPY_ENB, .hold = QUEUE_HOLD_ENB,
     };
-    uint64_t stamp = filter_rules_stamp(rules);
+    const struct filter_compiler sgw = {
+        .r = rules, .b = b, .side = SIDE_SGW, .dev = rules->sgw,
+        .copy = QUEUE_COPY_SGW, .hold = QUEUE_HOLD_SGW,
+    };
 
     nft_table_add(b, &filter_table, 0);
+    if (!keep_sets) {
+        nft_table_delete(b, &filter_table);
+        nft_table_add(b, &filter_table, 0);
+    }
     nft_chain_flush(b, &filter_table, NULL);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         nft_set_add(b, &filter_table, sets[i]);
     }
-    compile_side(&c);
-    c.side = (struct side) { "sgw", rules->sgw, QUEUE_COPY_SGW,
-                             QUEUE_HOLD_SGW };
-    compile_side(&c);
-    compile_return(b, FILTER_ENB_LINK, rules->enb_ifindex,
-                   rules->enb_link_ifindex);
-    compile_return(b, FILTER_SGW_LINK, rules->sgw_ifindex, 0);
+    compile_side(enb);
+    compile_side(sgw);
+    if (rules->links) {
+        filter_links_compile(rules, b);
+    }
     nft_set_flush(b, &filter_table, filter_stamp.name);
-    nft_elem_add(b, &filter_table, &filter_stamp, &stamp, NULL, 0);
+    for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++) {
+        nft_elem_add(b, &filter_table, &filter_stamp, &stamps[i], NULL, 0);
+    }
 }
 
 /* What is marked to be held leaves the wire here, if the lease holds. */

@@ -3,8 +3,13 @@
 #define TOF_FILTER_RULES_H 1
 
 /* The GTP Filter's tables, compiled into an nftables transaction.  filter.c
- * says for which interfaces and timeouts. */
+ * says for which interfaces and timeouts.
+ *
+ *   filter_rules.c    sets; from the adapter to the GTP-U message
+ *   filter_gpdu.c     from the inner packet on
+ *   filter_links.c    what Open vSwitch sends */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +18,7 @@
 struct filter_rules {
     const char *enb, *sgw;              /* S1-U adapters. */
     int enb_ifindex, sgw_ifindex;
+    bool links;                         /* There are FILTER_*_LINK. */
     int enb_link_ifindex;               /* FILTER_ENB_LINK */
     int queue_ifindex[4];               /* FILTER_QUEUE_LINK */
     bool learn_all;                     /* Rule 9 is there. */
@@ -21,26 +27,53 @@ struct filter_rules {
 
 extern const struct nft_table filter_table, filter_hold_table;
 
-/* Keys are concatenations of outer source, outer destination, TEID and, in
- * "divert", inner source, 4 bytes each in network byte order. */
+/* Keys begin with a tunnel: outer source, outer destination, TEID.  Addresses
+ * have 16 bytes, IPv4 as IPv4-mapped IPv6; numbers are in network byte order
+ * if they are so in a packet.  A UE is known by its UE key: its IPv4 address,
+ * or the /64 prefix of its IPv6 address. */
 extern const struct nft_set
     filter_services,            /* Inner destinations that are services. */
     filter_pingers,             /* Inner sources of Pinger replies. */
-    filter_learned_set,         /* Tunnels of which no copy is wanted. */
-    filter_divert_set,            /* Proved uplink tunnels with their UE. */
-    filter_bound,               /* The same without the UE. */
+    filter_learned_set,         /* Tunnels and inner families of which no copy
+                                 * is wanted. */
+    filter_divert_set,          /* Proved uplink tunnels with their UE. */
+    filter_bound,               /* The same with the inner family alone. */
+    filter_down,                /* Proved downlink tunnels with their UE. */
     filter_l2,                  /* Outer source, destination, side : Ethernet
                                  * header with the VLAN tag put back. */
     filter_live,                /* Key 0 is there while OVS lives. */
     filter_stamp,               /* Says which rules are in force. */
     filter_lease;               /* Marks that may be held. */
 
-/* A hash of what the rules depend on: the element of "stamp". */
-uint64_t filter_rules_stamp(const struct filter_rules *);
+struct filter_tunnel_key {              /* filter_learned_set, filter_bound */
+    struct in6_addr src, dst;
+    uint32_t teid;                      /* Network byte order. */
+    uint32_t family;                    /* FILTER_INNER_* */
+};
+#define FILTER_INNER_IPV4 htonl(4)
+#define FILTER_INNER_IPV6 htonl(6)
 
-/* The table that survives tofd.  If it exists, its rules are replaced and
- * its sets are kept. */
-void filter_rules_compile(const struct filter_rules *, struct nft_batch *);
+struct filter_bearer_key {              /* filter_divert_set, filter_down */
+    struct in6_addr src, dst;
+    uint32_t teid;                      /* Network byte order. */
+    struct in6_addr ue;                 /* UE key. */
+};
+
+struct filter_l2_key {
+    struct in6_addr src, dst;
+    uint32_t side;                      /* enum filter_side */
+};
+
+/* Hashes of what the rules depend on: both are elements of "stamp".  The
+ * first is of everything; the second of chains and sets alone: as long as it
+ * is the same, sets can be kept when the rules are replaced. */
+uint64_t filter_rules_stamp(const struct filter_rules *);
+uint64_t filter_rules_layout(const struct filter_rules *);
+
+/* The table that survives tofd.  Replaces its rules and, unless 'keep_sets',
+ * all of it. */
+void filter_rules_compile(const struct filter_rules *, bool keep_sets,
+                          struct nft_batch *);
 
 /* The table that dies with tofd. */
 void filter_rules_compile_hold(const struct filter_rules *,

@@ -2,8 +2,8 @@
 
 /* Filter counters: see filter_stats.h.
  *
- * A rule that counts has a comment, and its chain begins with its side
- * ("enb_x12", "extension_chain").  Rules with the same two are one metric,
+ * A rule that counts has a comment, and its chain begins with its side, and a
+ * "6" if the outer family is IPv6 ("enb6_x12", "extension_chain").  Rules with the same two are one metric,
  * made when first seen; the set is bounded by filter_rules.c. */
 
 #include <config.h>
@@ -47,7 +47,7 @@ add(const char *chain, const char *comment, uint64_t packets,
     uint64_t bytes OVS_UNUSED, void *aux OVS_UNUSED)
 {
     char *labels = xasprintf("side=\"%.*s\",fate=\"%s\"",
-                             (int) strcspn(chain, "_"), chain, comment);
+                             (int) strcspn(chain, "_6"), chain, comment);
 
     get(labels)->sum += packets;
     free(labels);

@@ -448,6 +448,19 @@ nft_x_tcpopt_write(struct nftnl_rule *rule, uint8_t opt, uint32_t offset,
 }
 
 void
+nft_x_exthdr_exists(struct nftnl_rule *rule, uint8_t header, uint32_t reg)
+{
+    ADD_EXPR(rule, "exthdr",
+             { .attr = NFTNL_EXPR_EXTHDR_DREG, .u = reg },
+             { .attr = NFTNL_EXPR_EXTHDR_TYPE, .u = header, .size = 1 },
+             { .attr = NFTNL_EXPR_EXTHDR_OFFSET, .u = 0 },
+             { .attr = NFTNL_EXPR_EXTHDR_LEN, .u = 1 },
+             { .attr = NFTNL_EXPR_EXTHDR_FLAGS,
+               .u = NFT_EXTHDR_F_PRESENT },
+             { .attr = NFTNL_EXPR_EXTHDR_OP, .u = NFT_EXTHDR_OP_IPV6 });
+}
+
+void
 nft_x_notrack(struct nftnl_rule *rule)
 {
     ADD_EXPR(rule, "notrack", { .attr = 0 });

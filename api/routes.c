@@ -183,7 +183,7 @@ parse_state(const char *value, struct walk_filter *f)
 static bool
 parse_ue(const char *value, struct walk_filter *f)
 {
-    f->by_ue = addr_parse(value, &f->ue);
+    f->by_ue = addr_parse_ue(value, &f->ue);
     return f->by_ue;
 }
 
@@ -216,7 +216,8 @@ parse_session_filter(struct exchange *x, struct walk_filter *f)
         const char *what;
         bool keep;              /* Repeated in the link to the next page? */
     } params[] = {
-        { "ue", parse_ue, "an IP address", true },
+        { "ue", parse_ue, "an IP address or an IPv6 prefix of length 64",
+          true },
         { "state", parse_state, "embryonic, established or stale", true },
         { "limit", parse_limit, "a number from 1 to 10000", false },
         { "cursor", parse_cursor, "what X-Next-Cursor said", false },

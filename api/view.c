@@ -114,8 +114,10 @@ view_session(struct ds *s, const struct session *session, long long int now)
     struct bearer_counters sum = { .packets_up = 0 };
     long long int seen;
 
-    ds_put_format(s, "{\"id\":\"%08"PRIx32"\",", session->id);
-    put_address(s, "ue", &session->ue);
+    char ue[ADDR_UE_STRLEN];
+
+    ds_put_format(s, "{\"id\":\"%08"PRIx32"\",\"ue\":\"%s\"", session->id,
+                  addr_format_ue(&session->ue, ue));
     ds_put_format(s, ",\"state\":\"%s\",\"bearers\":",
                   bearer_state_name(session_state(session)));
     seen = put_bearers(s, session, &sum);

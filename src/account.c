@@ -7,7 +7,7 @@
 #include "account.h"
 
 #include "metrics.h"
-#include "pinger.h"
+#include "prove.h"
 #include "service.h"
 #include "session.h"
 #include "timeval.h"
@@ -43,7 +43,7 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
             session_touch(b, now);
             if (now - MAX(b->heard, b->proved) > evidence_ms / 2) {
                 /* A stream that the UE never answers must not stall. */
-                pinger_ask(id, true);
+                prove_ask(b, true);
             }
         }
     }

@@ -6,6 +6,7 @@
 
 #include "adopt.h"
 
+#include "addr.h"
 #include "gtp/endpoint.h"
 #include "gtp/filter.h"
 #include "nft/nat.h"
@@ -29,7 +30,7 @@ adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
 {
     const struct endpoint_bearer nobody = { .up = *t, .ue = *ue };
     const struct fteid up = { t->dst, t->teid };
-    struct bearer *b = session_bearer_by_uplink(&up);
+    struct bearer *b = session_bearer_by_uplink(&up, addr_family(ue));
     struct adoption *adoption = adoption_;
 
     if (b && b->state == BEARER_ESTABLISHED
@@ -37,7 +38,8 @@ adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
         && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
         struct endpoint_bearer eb = bearer_describe(b);
         b->diverted = true;
-        session_heard(b, time_msec());
+        b->heard = time_msec();
+        session_touch(b, b->heard);
         adoption->endpoint->bearer_set(&eb, true);
         adoption->n++;
     } else {
@@ -54,9 +56,12 @@ mend_guard(const struct tunnel *t, const struct in6_addr *ue,
     const struct fteid down = { t->dst, t->teid };
     const struct bearer *b = session_bearer_by_downlink(&down);
 
-    if (!b || !b->diverted || b->state != BEARER_ESTABLISHED
-        || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, &t->src)
-        || !IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
+    while (b && !(b->diverted && b->state == BEARER_ESTABLISHED
+                  && IN6_ARE_ADDR_EQUAL(&b->down_sgw, &t->src)
+                  && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue))) {
+        b = session_next_by_downlink(b);
+    }
+    if (!b) {
         filter_undivert(&nobody);
     }
 }

@@ -2,13 +2,12 @@
 
 /* The TOF Control Agent.
  *
- * Two flows make the TOF, and each is one function below that reads from top
- * to bottom:
+ * Two flows make the TOF, and each reads from top to bottom:
  *
  *   uplink_seen()      TEID detection and tunnel set-up.  Called for each
  *                      uplink G-PDU that the filter copies or holds; goes on
  *                      in reply_seen() when the Pinger's reply comes back.
- *   register_*()       Application registration, called by service.c.
+ *   register.c         Application registration, called by service.c.
  *
  * Around them: packets come in from nfq.c by packet_seen(), bearer events
  * from session.c by bearer_event(), the endpoint's events by the functions of
@@ -24,6 +23,7 @@
 #include <string.h>
 
 #include "account.h"
+#include "addr.h"
 #include "adopt.h"
 #include "conf.h"
 #include "dataplane.h"
@@ -41,6 +41,8 @@
 #include "ovs/registry.h"
 #include "packets.h"
 #include "pinger.h"
+#include "prove.h"
+#include "register.h"
 #include "remember.h"
 #include "service.h"
 #include "service_table.h"
@@ -74,20 +76,12 @@ static long long int evidence_ms;
 static long long int counters_due;
 static bool conntrack_due;              /* Diverted bearers have gone. */
 
-/* Proved, and not so long ago that the UE may have gone since. */
-static bool
-proof_is_fresh(const struct bearer *b, long long int now)
-{
-    return (b->state == BEARER_ESTABLISHED && b->proved != LLONG_MIN
-            && now - b->proved <= evidence_ms);
-}
-
 /* Its UE has been in the tunnel lately, so whoever else shows up there makes
  * addresses up. */
 static bool
 is_taken(const struct bearer *b, long long int now)
 {
-    return (proof_is_fresh(b, now)
+    return (prove_is_fresh(b, now)
             || (b->state == BEARER_ESTABLISHED && b->ready
                 && now - b->heard <= evidence_ms));
 }
@@ -115,19 +109,19 @@ service_packet_held(struct bearer *b, const struct nfq_packet *np,
                     long long int now)
 {
     b->diverted = true;
-    if (b->ready && proof_is_fresh(b, now)) {
+    if (b->ready && prove_is_fresh(b, now)) {
         /* Overtaken on its way here by the bearer getting ready. */
         onward_send(b->id, HOLD_UP, np->ip, np->len);
         if (now - b->asked > READY_RETRY_MS) {
             divert(b, now);
         }
-    } else if (!pinger_has_target() && !proof_is_fresh(b, now)) {
+    } else if (!prove_is_fresh(b, now) && !prove_is_possible(b)) {
         onward_switch(WIRE_SGW, np->ip, np->len);
         b->onward = now;
     } else {
         hold_add(b->id, HOLD_UP, np->ip, np->len, now, onward_give_up);
-        if (!proof_is_fresh(b, now)) {
-            pinger_ask(b->id, true);
+        if (!prove_is_fresh(b, now)) {
+            prove_ask(b, true);
         } else if (hold_count(b->id) == 1) {
             divert(b, now);
         }
@@ -151,9 +145,9 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     long long int now = time_msec();
 
     /* 1. Is it from a UE that the tunnel does not belong to? */
-    struct bearer *b = session_bearer_by_uplink(&up);
-    if (b && memcmp(&b->session->ue, &p->inner.src, sizeof p->inner.src)
-        && is_taken(b, now)) {
+    const struct in6_addr ue = addr_ue_key(&p->inner.src);
+    struct bearer *b = session_bearer_by_uplink(&up, addr_family(&ue));
+    if (b && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue) && is_taken(b, now)) {
         metric_inc(&n_spoofed);
         if (held) {
             onward_switch(WIRE_SGW, np->ip, np->len);
@@ -162,17 +156,15 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     }
 
     /* 2. Note the tunnel between eNodeB and SGW, with this TEID. */
-    if (b && memcmp(&b->enb, &p->src, sizeof p->src)) {
-        /* What the Pinger hears from now on may be of the old path. */
-        pinger_stop(b->id);
-    }
-    b = session_uplink(&p->src, &up, &p->inner.src, now);
+    b = (addr_problem(&p->inner.src) ? NULL
+         : session_uplink(&p->src, &up, &p->inner.src, now));
     if (!b) {
         if (held) {
             onward_switch(WIRE_SGW, np->ip, np->len);
         }
         return;
     }
+    b->up_dscp = p->tos >> 2;
     if (!held) {
         filter_learned(&tunnel, inner_family(p));
         b->onward = now;
@@ -183,31 +175,26 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     if (held) {
         service_packet_held(b, np, now);
     } else if (b->state != BEARER_ESTABLISHED) {
-        pinger_ask(b->id, false);
+        prove_ask(b, false);
     }
 }
 
-/* The SGW's answer to the Pinger: second half. */
+/* A reply shows that a downlink tunnel answers 'b'. */
 static void
-reply_seen(uint32_t id, const struct gtpu_packet *p)
+proved(struct bearer *b, const struct gtpu_packet *p, long long int now)
 {
     const struct fteid down = { p->dst, p->msg.teid };
-    struct bearer *b = session_bearer_by_id(id);
-    long long int now = time_msec();
-
-    if (!b || memcmp(&b->session->ue, &p->inner.dst, sizeof p->inner.dst)) {
-        return;
-    }
 
     /* 4. The tunnel from the SGW to the eNodeB is proved; unless it leads to
      * the eNodeB that the UE has left, then the next reply may tell. */
+    b->down_dscp = p->tos >> 2;
     if (!session_proved(b, &p->src, &down,
                         p->msg.pdu.present ? p->msg.pdu.qfi : 0, now)) {
         return;
     }
 
     /* 5. The Pinger stops. */
-    pinger_stop(id);
+    pinger_stop(b->id);
 
     /* 6. A bearer that talks to a service is diverted; what has been held
      * goes on when that is in force. */
@@ -216,18 +203,52 @@ reply_seen(uint32_t id, const struct gtpu_packet *p)
     }
 }
 
+/* The SGW's answer to the Pinger: second half. */
+static void
+reply_seen(uint32_t id, const struct gtpu_packet *p)
+{
+    const struct in6_addr ue = addr_ue_key(&p->inner.dst);
+    struct bearer *b = session_bearer_by_id(id), *vouched;
+    long long int now = time_msec();
+
+    if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
+        return;
+    }
+    vouched = prove_vouched(b);
+    proved(b, p, now);
+    if (vouched) {
+        proved(vouched, p, now);
+    }
+}
+
 /* Other packets from the wire. */
 
-/* "pairing: observed": the only bearer with that UE address, behind the SGW
+/* "pairing: observed": the only bearer of the UE with that key, behind the SGW
  * that sends, is the one that is answered here. */
 static struct bearer *
-pair_observed(const struct gtpu_packet *p)
+pair_observed(const struct gtpu_packet *p, const struct in6_addr *ue)
 {
     struct session *s = (conf->pinger.pairing == PAIRING_OBSERVED
-                         ? session_find_unambiguous(&p->inner.dst) : NULL);
+                         ? session_find_unambiguous(ue) : NULL);
     struct bearer *b = s ? session_only_bearer(s) : NULL;
 
-    return b && !memcmp(&b->up.addr, &p->src, sizeof p->src) ? b : NULL;
+    return b && IN6_ARE_ADDR_EQUAL(&b->up.addr, &p->src) ? b : NULL;
+}
+
+/* Does the downlink tunnel 'down', which has been that of another UE, now have
+ * packets for 'ue'? */
+static bool
+is_reused(const struct fteid *down, const struct in6_addr *ue)
+{
+    const struct bearer *b = session_bearer_by_downlink(down);
+
+    for (; b; b = session_next_by_downlink(b)) {
+        if (bearer_family(b) == addr_family(ue)
+            && !IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A downlink G-PDU: natural ones show a tunnel that is alive; with "pairing:
@@ -237,22 +258,29 @@ downlink_seen(const struct gtpu_packet *p)
 {
     const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
     const struct fteid down = { p->dst, p->msg.teid };
-    struct bearer *b = session_bearer_by_downlink(&down);
-    struct bearer *observed = pair_observed(p);
+    const struct in6_addr ue = addr_ue_key(&p->inner.dst);
+    struct bearer *observed = pair_observed(p, &ue);
     long long int now = time_msec();
 
-    for (; b; b = session_next_by_downlink(b)) {
-        if (memcmp(&b->session->ue, &p->inner.dst, sizeof p->inner.dst)) {
-            /* The TEID has been given to somebody else. */
+    if (addr_problem(&p->inner.dst)) {
+        return;                 /* Router advertisements and the like. */
+    }
+    bool reused = is_reused(&down, &ue);
+    for (struct bearer *b = session_bearer_by_downlink(&down); b;
+         b = session_next_by_downlink(b)) {
+        if (reused) {
             session_invalidate(b);
-        } else {
+            continue;
+        }
+        b->natural = now;
+        b->down_dscp = p->tos >> 2;
+        if (bearer_family(b) == addr_family(&ue)) {
             session_touch(b, now);
-            b->natural = now;
         }
     }
     if (!observed) {
         filter_learned(&tunnel, inner_family(p));
-    } else if (!proof_is_fresh(observed, now + evidence_ms / 2)) {
+    } else if (!prove_is_fresh(observed, now + evidence_ms / 2)) {
         /* All of them are copied: each is evidence. */
         reply_seen(observed->id, p);
     }
@@ -377,50 +405,43 @@ held_down(uint32_t id, const uint8_t *frame, size_t len)
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec();
 
-    if (b && b->ready && proof_is_fresh(b, now)) {
+    if (b && b->ready && prove_is_fresh(b, now)) {
         onward_send(id, HOLD_DOWN, frame, len);
-    } else if (!b || !pinger_has_target()) {
+    } else if (!b || !prove_is_possible(b)) {
         onward_drop_down();
     } else {
         hold_add(id, HOLD_DOWN, frame, len, now, onward_give_up);
         b->diverted = true;
-        pinger_ask(id, true);
+        prove_ask(b, true);
     }
 }
 
 /* An app opens a connection: by UE address, if that is unambiguous. */
 static void
-unclaimed(const struct in6_addr *ue, const uint8_t *frame, size_t len)
+unclaimed(const struct in6_addr *ue_addr, const uint8_t *frame, size_t len)
 {
-    struct session *s = session_find_unambiguous(ue);
+    const struct in6_addr ue = addr_ue_key(ue_addr);
+    struct session *s = session_find_unambiguous(&ue);
     struct bearer *b = s ? session_only_bearer(s) : NULL;
 
-    if (conf->apps.may_connect && b) {
+    if (conf->apps.may_connect && b && prove_is_direct(addr_family(&ue))) {
         held_down(b->id, frame, len);
     } else {
         onward_drop_down();
     }
 }
 
-static void
-ping_failed(uint32_t id)
-{
-    VLOG_DBG("bearer %08"PRIx32": no reply to the Pinger", id);
-}
-
-static int
-ping(uint32_t id, const void *ip, size_t len)
-{
-    const struct bearer *b = session_bearer_by_id(id);
-
-    if (!b) {
-        return ENOENT;
-    }
-    struct endpoint_bearer eb = bearer_describe(b);
-    return endpoint->send_up(&eb, ip, len);
-}
-
 /* What the session table says. */
+
+/* What the Pinger has asked before may be answered on the old path. */
+static void
+prove_anew(const struct bearer *b)
+{
+    pinger_stop(b->id);
+    if (hold_count(b->id)) {
+        prove_ask(b, true);
+    }
+}
 
 static void
 bearer_event(const struct bearer *b, enum bearer_event event)
@@ -434,6 +455,10 @@ bearer_event(const struct bearer *b, enum bearer_event event)
     case BEARER_CHANGED:
         remember_bearer(b, STATELET_BEARER);
         break;
+    case BEARER_MOVED:
+        prove_anew(b);
+        remember_bearer(b, STATELET_BEARER);
+        break;
     case BEARER_INVALIDATED:
         if (b->diverted) {
             endpoint->bearer_clear(&eb);
@@ -442,10 +467,7 @@ bearer_event(const struct bearer *b, enum bearer_event event)
             CONST_CAST(struct bearer *, b)->ready = false;
             CONST_CAST(struct bearer *, b)->unready = time_msec();
         }
-        pinger_stop(b->id);
-        if (hold_count(b->id)) {
-            pinger_ask(b->id, true);
-        }
+        prove_anew(b);
         remember_bearer(b, STATELET_INVALID);
         break;
     case BEARER_GONE:
@@ -471,102 +493,6 @@ agent_session_purge(struct session *s)
                                     struct bearer, session_node));
     }
 }
-
-/* Application registration.  service.c has validated the request and the
- * registry has taken it; it answers the API when register_divert() has
- * succeeded. */
-
-static bool
-register_ready(const char **why)
-{
-    *why = "the data plane is not ready; see /status";
-    return dataplane_is_up() && endpoint_started && endpoint->ready();
-}
-
-static bool
-register_supports(const struct service_spec *spec, const char **why)
-{
-    if (!IN6_IS_ADDR_V4MAPPED(&spec->service_ip)) {
-        *why = "IPv6 services are not supported yet";
-        return false;
-    }
-    for (size_t i = 0; i < spec->n_chain; i++) {
-        size_t j = 0;
-        while (j < conf->n_functions
-               && strcmp(conf->functions[j].name, spec->chain[i])) {
-            j++;
-        }
-        if (j == conf->n_functions) {
-            *why = "the chain names a function that is not configured";
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-register_possible(const struct service_spec *spec, const char **why)
-{
-    return !dataplane_is_up() || endpoint->service_possible(spec, why);
-}
-
-/* 1. NAT to the application, then chain and Classifier. */
-static int
-register_apply(const struct service_spec *spec)
-{
-    int error = dataplane_is_up() ? 0 : ENETDOWN;
-
-    if (!error) {
-        error = nat_service_set(&spec->service_ip, &spec->application_ip);
-    }
-    if (!error) {
-        error = endpoint->service_set(spec);
-    }
-    return error;
-}
-
-/* 2. The barrier's answer. */
-static bool
-register_applied(const struct service_spec *spec)
-{
-    return dataplane_is_up() && endpoint->service_ready(&spec->service_ip);
-}
-
-/* 3. Last of all, the filter: now packets are diverted. */
-static int
-register_divert(const struct service_spec *spec)
-{
-    return filter_service_set(&spec->service_ip);
-}
-
-static void
-register_undivert(const struct service_spec *spec)
-{
-    if (dataplane_is_up()) {
-        filter_service_clear(&spec->service_ip);
-    }
-}
-
-/* All of it in reverse. */
-static void
-register_withdraw(const struct service_spec *spec)
-{
-    /* What cannot be done now, dataplane_came_up() makes good. */
-    filter_service_clear(&spec->service_ip);
-    endpoint->service_clear(spec);
-    nat_service_clear(&spec->service_ip);
-}
-
-static const struct service_plane service_plane = {
-    .ready = register_ready,
-    .supports = register_supports,
-    .possible = register_possible,
-    .apply = register_apply,
-    .applied = register_applied,
-    .activate = register_divert,
-    .deactivate = register_undivert,
-    .withdraw = register_withdraw,
-};
 
 /* Start, end, loop. */
 
@@ -634,10 +560,8 @@ agent_init(const struct conf *conf_, char **what)
     if (error) {
         return error;
     }
-    pinger_init(conf, ping, ping_failed);
-    status_set(STATUS_PINGER, pinger_has_target(),
-               pinger_has_target() ? "ready"
-               : "no targets: no bearer is ever proved");
+    prove_init(conf, endpoint);
+    register_init(conf, endpoint);
 
     remotes = (conf->n_registry
                ? xasprintf("%s", conf->registry[0])
@@ -649,7 +573,7 @@ agent_init(const struct conf *conf_, char **what)
     }
     registry_init(remotes);
     free(remotes);
-    service_init(&service_plane);
+    service_init(&register_plane);
     dataplane_init(conf, endpoint, &events);
     return 0;
 }
@@ -660,7 +584,7 @@ agent_destroy(void)
     registry_destroy();
     service_destroy();
     dataplane_destroy();
-    pinger_destroy();
+    prove_destroy();
     hold_destroy();
     l2_destroy();
     ending = true;

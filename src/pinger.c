@@ -14,9 +14,12 @@
 #include "pinger.h"
 
 #include <arpa/inet.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip6.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "conf.h"
 #include "csum.h"
 #include "hash.h"
@@ -46,12 +49,19 @@ METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
 
 #define MAGIC 0x544f4650        /* "TOFP" */
 
+/* Of one address family each; taken in turn. */
+struct target_list {
+    struct in6_addr *addrs;
+    size_t n;
+};
+
 struct job {
     struct hmap_node node;              /* In jobs, by id. */
     struct ovs_list queue_node;         /* In urgent or normal, else empty. */
     struct heap_node due_node;          /* In asleep, if in no queue. */
     struct pinger_cookie cookie;
     uint64_t old_nonce[2];              /* Of requests that do not count. */
+    const struct target_list *targets;
     bool urgent;
     bool sent;                          /* Any request, ever. */
     bool stopped;                       /* A reply proves nothing. */
@@ -67,8 +77,7 @@ static struct token_bucket bucket;
 static pinger_send_cb *send_cb;
 static pinger_failed_cb *failed_cb;
 static const struct conf *conf;
-static ovs_be32 *targets;               /* IPv4; taken in turn. */
-static size_t n_targets;
+static struct target_list targets4, targets6;
 
 static uint64_t
 n_jobs_metric(void)
@@ -79,46 +88,101 @@ n_jobs_metric(void)
 METRIC_GAUGE(g_jobs, "tof_pinger_jobs", "", "Bearers being proved.",
              n_jobs_metric);
 
-void
-pinger_build(uint32_t dst, const struct pinger_cookie *cookie,
-             uint8_t buf[PINGER_PACKET_LEN])
+/* The ICMP message, alike in both families but for its type. */
+static void
+build_icmp(uint8_t type, const struct pinger_cookie *cookie,
+           uint8_t icmp[PINGER_ICMP_LEN])
 {
-    struct ip_header ip = {
-        .ip_ihl_ver = IP_IHL_VER(5, 4),
-        .ip_tot_len = htons(PINGER_PACKET_LEN),
-        .ip_frag_off = htons(IP_DONT_FRAGMENT),
-        .ip_ttl = 64,
-        .ip_proto = IPPROTO_ICMP,
-    };
-    uint8_t *icmp = buf + sizeof ip;
     uint32_t magic = htonl(MAGIC), id = htonl(cookie->bearer_id);
     uint16_t seq = htons(cookie->seq);
-    ovs_be16 sum;
-
-    put_16aligned_be32(&ip.ip_dst, dst);
-    ip.ip_csum = csum_finish(csum_continue(0, &ip, sizeof ip));
-    memcpy(buf, &ip, sizeof ip);
 
     memset(icmp, 0, 8);
-    icmp[0] = ICMP4_ECHO_REQUEST;
+    icmp[0] = type;
     memcpy(icmp + 4, cookie->nonce, 2);         /* Identifier. */
     memcpy(icmp + 6, &seq, sizeof seq);
     memcpy(icmp + 8, &magic, sizeof magic);
     memcpy(icmp + 12, &id, sizeof id);
     memcpy(icmp + 16, cookie->nonce, sizeof cookie->nonce);
-    sum = csum(icmp, PINGER_PACKET_LEN - sizeof ip);
+}
+
+static size_t
+build_ipv4(const struct in6_addr *dst, const struct pinger_cookie *cookie,
+           uint8_t *buf)
+{
+    struct ip_header ip = {
+        .ip_ihl_ver = IP_IHL_VER(5, 4),
+        .ip_tot_len = htons(IP_HEADER_LEN + PINGER_ICMP_LEN),
+        .ip_frag_off = htons(IP_DONT_FRAGMENT),
+        .ip_ttl = 64,
+        .ip_proto = IPPROTO_ICMP,
+    };
+    uint8_t *icmp = buf + sizeof ip;
+    ovs_be16 sum;
+
+    put_16aligned_be32(&ip.ip_dst, in6_addr_get_mapped_ipv4(dst));
+    ip.ip_csum = csum_finish(csum_continue(0, &ip, sizeof ip));
+    memcpy(buf, &ip, sizeof ip);
+    build_icmp(ICMP4_ECHO_REQUEST, cookie, icmp);
+    sum = csum(icmp, PINGER_ICMP_LEN);
     memcpy(icmp + 2, &sum, sizeof sum);
+    return sizeof ip + PINGER_ICMP_LEN;
+}
+
+static size_t
+build_ipv6(const struct in6_addr *dst, const struct pinger_cookie *cookie,
+           uint8_t *buf)
+{
+    struct ovs_16aligned_ip6_hdr ip;
+    uint8_t *icmp = buf + sizeof ip;
+    ovs_be16 sum;
+
+    memset(&ip, 0, sizeof ip);
+    ip.ip6_vfc = 6 << 4;
+    ip.ip6_plen = htons(PINGER_ICMP_LEN);
+    ip.ip6_nxt = IPPROTO_ICMPV6;
+    ip.ip6_hlim = 64;
+    memcpy(&ip.ip6_dst, dst, sizeof ip.ip6_dst);
+    memcpy(buf, &ip, sizeof ip);
+    build_icmp(ICMP6_ECHO_REQUEST, cookie, icmp);
+    sum = csum_finish(csum_continue(packet_csum_pseudoheader6(&ip), icmp,
+                                    PINGER_ICMP_LEN));
+    memcpy(icmp + 2, &sum, sizeof sum);
+    return sizeof ip + PINGER_ICMP_LEN;
+}
+
+size_t
+pinger_build(const struct in6_addr *target,
+             const struct pinger_cookie *cookie,
+             uint8_t buf[PINGER_PACKET_MAX])
+{
+    return (IN6_IS_ADDR_V4MAPPED(target) ? build_ipv4 : build_ipv6)(
+        target, cookie, buf);
+}
+
+/* The message in an IP packet if that can be an echo reply for us, without
+ * options or extension headers; else NULL. */
+static const uint8_t *
+find_echo_reply(const uint8_t *ip, size_t len)
+{
+    if (len >= IP_HEADER_LEN + PINGER_ICMP_LEN && ip[0] == IP_IHL_VER(5, 4)
+        && ip[9] == IPPROTO_ICMP && ip[IP_HEADER_LEN] == ICMP4_ECHO_REPLY) {
+        return ip + IP_HEADER_LEN;
+    } else if (len >= IPV6_HEADER_LEN + PINGER_ICMP_LEN && ip[0] >> 4 == 6
+               && ip[6] == IPPROTO_ICMPV6
+               && ip[IPV6_HEADER_LEN] == ICMP6_ECHO_REPLY) {
+        return ip + IPV6_HEADER_LEN;
+    }
+    return NULL;
 }
 
 bool
-pinger_parse_reply(const void *ip_, size_t len, struct pinger_cookie *cookie)
+pinger_parse_reply(const void *ip, size_t len, struct pinger_cookie *cookie)
 {
-    const uint8_t *ip = ip_, *icmp = ip + IP_HEADER_LEN;
+    const uint8_t *icmp = find_echo_reply(ip, len);
     uint32_t magic, id;
     uint16_t seq;
 
-    if (len < PINGER_PACKET_LEN || ip[0] != IP_IHL_VER(5, 4)
-        || ip[9] != IPPROTO_ICMP || icmp[0] != ICMP4_ECHO_REPLY) {
+    if (!icmp) {
         return false;
     }
     memcpy(&seq, icmp + 6, sizeof seq);
@@ -128,6 +192,12 @@ pinger_parse_reply(const void *ip_, size_t len, struct pinger_cookie *cookie)
     cookie->bearer_id = ntohl(id);
     cookie->seq = ntohs(seq);
     return ntohl(magic) == MAGIC;
+}
+
+static struct target_list *
+targets_of(sa_family_t family)
+{
+    return family == AF_INET ? &targets4 : &targets6;
 }
 
 void
@@ -144,20 +214,20 @@ pinger_init(const struct conf *conf_, pinger_send_cb *send,
     /* Tokens are thousandths of a packet, as its clock is in ms. */
     token_bucket_init(&bucket, conf->pinger.rate_per_second,
                       MAX(1000, conf->pinger.rate_per_second * 100));
-    targets = xcalloc(MAX(1, conf->pinger.n_targets), sizeof *targets);
-    n_targets = 0;
     for (size_t i = 0; i < conf->pinger.n_targets; i++) {
-        if (IN6_IS_ADDR_V4MAPPED(&conf->pinger.targets[i])) {
-            targets[n_targets++] =
-                in6_addr_get_mapped_ipv4(&conf->pinger.targets[i]);
-        }
+        const struct in6_addr *addr = &conf->pinger.targets[i];
+        struct target_list *list = targets_of(addr_family(addr));
+
+        list->addrs = xrealloc(list->addrs,
+                               (list->n + 1) * sizeof *list->addrs);
+        list->addrs[list->n++] = *addr;
     }
 }
 
 bool
-pinger_has_target(void)
+pinger_has_target(sa_family_t family)
 {
-    return n_targets != 0;
+    return targets_of(family)->n != 0;
 }
 
 static struct job *
@@ -209,22 +279,23 @@ pinger_destroy(void)
     }
     hmap_destroy(&jobs);
     heap_destroy(&asleep);
-    free(targets);
-    targets = NULL;
-    n_targets = 0;
+    free(targets4.addrs);
+    free(targets6.addrs);
+    targets4 = targets6 = (struct target_list) { .n = 0 };
 }
 
 void
-pinger_ask(uint32_t id, bool is_urgent)
+pinger_ask(uint32_t id, sa_family_t family, bool is_urgent)
 {
     struct job *job = find(id);
 
-    if (!n_targets) {
+    if (!pinger_has_target(family)) {
         return;
     }
     if (!job) {
         job = xzalloc(sizeof *job);
         job->cookie.bearer_id = id;
+        job->targets = targets_of(family);
         random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
         random_bytes(job->old_nonce, sizeof job->old_nonce);
         hmap_insert(&jobs, &job->node, hash_int(id, 0));
@@ -314,7 +385,9 @@ give_up(struct job *job)
 static void
 attempt(struct job *job)
 {
-    uint8_t packet[PINGER_PACKET_LEN];
+    const struct target_list *targets = job->targets;
+    uint8_t packet[PINGER_PACKET_MAX];
+    size_t len;
     unsigned int backoff = job->urgent ? 0 : MIN(job->attempts, 6);
 
     if (job->attempts >= conf->pinger.attempts) {
@@ -323,8 +396,9 @@ attempt(struct job *job)
     }
     job->cookie.seq++;
     job->sent = true;
-    pinger_build(targets[job->attempts++ % n_targets], &job->cookie, packet);
-    if (send_cb(job->cookie.bearer_id, packet, sizeof packet)) {
+    len = pinger_build(&targets->addrs[job->attempts++ % targets->n],
+                       &job->cookie, packet);
+    if (send_cb(job->cookie.bearer_id, packet, len)) {
         metric_inc(&n_send_errors);
     } else {
         metric_inc(&n_requests);

@@ -2,8 +2,9 @@
 #ifndef TOF_PINGER_H
 #define TOF_PINGER_H 1
 
-/* Pinger: sends ICMP Echo Requests (RFC 792) as a UE up the UE's own uplink
- * tunnel, so that the reply shows which downlink tunnel answers it.
+/* Pinger: sends Echo Requests of ICMP (RFC 792) or ICMPv6 (RFC 4443) as a UE
+ * up the UE's own uplink tunnel, so that the reply shows which downlink tunnel
+ * answers it.
  *
  * Place in the flow: agent.c asks for a bearer to be proved; the endpoint
  * sends what is built here; agent.c brings back what the filter holds as a
@@ -11,14 +12,17 @@
  * for that one uplink tunnel: a reply that carries it proves the pairing,
  * whatever its addresses say. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct conf;
 
-/* Sends an IP packet for bearer 'id' (its source address is left to be
- * written); returns 0 or a positive errno value. */
+/* Sends an IP packet for bearer 'id'; returns 0 or a positive errno value.
+ * The source address is unspecified: whoever writes the UE's address there
+ * mends the checksums, of the IPv4 header or of ICMPv6, too. */
 typedef int pinger_send_cb(uint32_t id, const void *ip, size_t len);
 /* The attempts are used up without a reply. */
 typedef void pinger_failed_cb(uint32_t id);
@@ -28,10 +32,10 @@ void pinger_destroy(void);
 void pinger_run(void);
 void pinger_wait(void);
 
-/* Asks for bearer 'id' to be proved; 'urgent': packets are waiting for it,
- * the first request goes out at once.  Asking again while it is under way only
- * raises the urgency. */
-void pinger_ask(uint32_t id, bool urgent);
+/* Asks for bearer 'id', whose UE's address is of that family, to be proved.
+ * 'urgent': packets are waiting for it, the first request goes out at once.
+ * Asking again while it is under way only raises the urgency. */
+void pinger_ask(uint32_t id, sa_family_t, bool urgent);
 /* A reply has served, or what was asked before does not count any more: later
  * replies to it prove nothing, but are still known as ours for a while.
  * Nothing happens if nothing was asked. */
@@ -45,10 +49,11 @@ bool pinger_is_active(uint32_t id);
  * more). */
 bool pinger_is_reply(const void *ip, size_t len, uint32_t *id);
 
-/* True if there is anything to ping. */
-bool pinger_has_target(void);
+/* True if there is anything to ping for UEs of that family. */
+bool pinger_has_target(sa_family_t);
 
-#define PINGER_PACKET_LEN 52    /* IPv4 20, ICMP 8, cookie 24. */
+#define PINGER_ICMP_LEN 32      /* Header 8, cookie 24. */
+#define PINGER_PACKET_MAX (40 + PINGER_ICMP_LEN)
 
 /* The cookie of one request. */
 struct pinger_cookie {
@@ -57,10 +62,11 @@ struct pinger_cookie {
     uint64_t nonce[2];          /* Random: not to be guessed. */
 };
 
-/* Builds the request to 'target' (IPv4, network byte order) into 'buf', with
- * source address 0.0.0.0.  Pure. */
-void pinger_build(uint32_t target, const struct pinger_cookie *,
-                  uint8_t buf[PINGER_PACKET_LEN]);
+/* Builds the request to 'target', of either family, into 'buf', with an
+ * unspecified source address.  Returns its length.  Pure. */
+size_t pinger_build(const struct in6_addr *target,
+                    const struct pinger_cookie *,
+                    uint8_t buf[PINGER_PACKET_MAX]);
 /* Takes the cookie out of what may be a reply.  Pure. */
 bool pinger_parse_reply(const void *ip, size_t len, struct pinger_cookie *);
 

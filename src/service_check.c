@@ -9,9 +9,9 @@
 
 #include "service.h"
 
-#include <arpa/inet.h>
-#include <stdint.h>
 #include <string.h>
+
+#include "addr.h"
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
                    "abcdefghijklmnopqrstuvwxyz" \
@@ -55,54 +55,11 @@ service_name_is_valid(const char *name, const char **why)
     return false;
 }
 
-/* Returns what is wrong with 'addr', in host byte order, or NULL. */
-static const char *
-ipv4_problem(uint32_t addr)
-{
-    if (!(addr >> 24)) {
-        return "is an unspecified address";     /* 0.0.0.0/8: this network. */
-    } else if (addr >> 24 == 127) {
-        return "is a loopback address";
-    } else if (addr == UINT32_MAX) {
-        return "is the broadcast address";
-    } else if (addr >> 28 == 0xe) {
-        return "is a multicast address";
-    } else if (addr >> 16 == 0xa9fe) {
-        return "is a link-local address, which no router forwards";
-    }
-    return NULL;
-}
-
-static const char *
-ipv6_problem(const struct in6_addr *ip)
-{
-    if (IN6_IS_ADDR_UNSPECIFIED(ip)) {
-        return "is an unspecified address";
-    } else if (IN6_IS_ADDR_LOOPBACK(ip)) {
-        return "is a loopback address";
-    } else if (IN6_IS_ADDR_MULTICAST(ip)) {
-        return "is a multicast address";
-    } else if (IN6_IS_ADDR_LINKLOCAL(ip)) {
-        return "is a link-local address, which no router forwards";
-    } else if (IN6_IS_ADDR_V4COMPAT(ip)) {
-        return "is an IPv4-compatible address (RFC 4291, 2.5.5.1)";
-    }
-    return NULL;
-}
-
 bool
 service_ip_is_valid(const struct in6_addr *ip, const char **why)
 {
-    const char *problem;
+    const char *problem = addr_problem(ip);
 
-    if (IN6_IS_ADDR_V4MAPPED(ip)) {
-        uint32_t ipv4;
-
-        memcpy(&ipv4, &ip->s6_addr[12], sizeof ipv4);
-        problem = ipv4_problem(ntohl(ipv4));
-    } else {
-        problem = ipv6_problem(ip);
-    }
     if (problem) {
         *why = problem;
     }
@@ -141,8 +98,8 @@ service_spec_is_valid(const struct service_spec *spec, const char **why)
         || !service_ip_is_valid(&spec->application_ip, why)) {
         return false;
     }
-    if (IN6_IS_ADDR_V4MAPPED(&spec->service_ip)
-        != IN6_IS_ADDR_V4MAPPED(&spec->application_ip)) {
+    if (addr_family(&spec->service_ip)
+        != addr_family(&spec->application_ip)) {
         *why = "serviceIP and applicationIP are of different families";
         return false;
     }

@@ -3,7 +3,8 @@
 /* The session table: see session.h for what it is and its rules.
  *
  * Bearers are found by identifier (idtable), by uplink F-TEID and by downlink
- * F-TEID (one hmap each); sessions by UE address and address space.  Bearers
+ * F-TEID (one hmap each; siblings share a chain); sessions by UE and address
+ * space (space.c).  Bearers
  * are also kept in order of 'seen', one list for embryonic ones and one for
  * the rest, so that expiry and eviction look at nobody else. */
 
@@ -15,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "hash.h"
 #include "idtable.h"
 #include "metrics.h"
+#include "space.h"
 #include "statelet.h"
-#include "timeval.h"
 #include "util.h"
 
 METRIC_COUNTER(learned, "tof_bearers_learned_total", "",
@@ -37,15 +39,8 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
  * keep real UEs out. */
 #define EMBRYONIC_SHARE 4
 
-struct space {                  /* Address spaces: one for each SGW. */
-    struct hmap_node node;
-    struct in6_addr sgw;
-    uint16_t number;
-    unsigned int n_sessions;
-};
-
 static struct idtable bearer_ids, session_ids;
-static struct hmap by_uplink, by_downlink, by_ue, spaces;
+static struct hmap by_uplink, by_downlink, by_ue;
 static struct ovs_list embryonic, rest;         /* Oldest 'seen' first. */
 static size_t n_state[3];
 static size_t n_sessions;
@@ -88,31 +83,6 @@ METRIC_GAUGE(g_established, "tof_bearers", "state=\"established\"",
 METRIC_GAUGE(g_stale, "tof_bearers", "state=\"stale\"",
              "Bearers in the session table, by state.", n_stale_metric);
 
-const char *
-bearer_state_name(enum bearer_state state)
-{
-    switch (state) {
-    case BEARER_EMBRYONIC: return "embryonic";
-    case BEARER_ESTABLISHED: return "established";
-    case BEARER_STALE: return "stale";
-    default: OVS_NOT_REACHED();
-    }
-}
-
-struct endpoint_bearer
-bearer_describe(const struct bearer *b)
-{
-    return (struct endpoint_bearer) {
-        .id = b->id,
-        .space = b->session->space,
-        .ue = b->session->ue,
-        .up = { .src = b->enb, .dst = b->up.addr, .teid = b->up.teid },
-        .down = { .src = b->down_sgw, .dst = b->down.addr,
-                  .teid = b->down_known ? b->down.teid : 0 },
-        .qfi = b->qfi,
-    };
-}
-
 static struct bearer_impl *
 impl(struct bearer *b)
 {
@@ -151,7 +121,7 @@ session_init(unsigned int max_bearers_, bearer_event_cb *cb)
     hmap_init(&by_uplink);
     hmap_init(&by_downlink);
     hmap_init(&by_ue);
-    hmap_init(&spaces);
+    space_init();
     ovs_list_init(&embryonic);
     ovs_list_init(&rest);
     memset(n_state, 0, sizeof n_state);
@@ -164,19 +134,15 @@ void
 session_destroy(void)
 {
     struct bearer *b;
-    struct space *space;
 
     event_cb = NULL;
     while ((b = session_next_bearer(0))) {
         session_forget(b);
     }
-    HMAP_FOR_EACH_POP (space, node, &spaces) {
-        free(space);
-    }
+    space_destroy();
     hmap_destroy(&by_uplink);
     hmap_destroy(&by_downlink);
     hmap_destroy(&by_ue);
-    hmap_destroy(&spaces);
     idtable_destroy(&bearer_ids);
     idtable_destroy(&session_ids);
 }
@@ -189,74 +155,23 @@ tell(const struct bearer *b, enum bearer_event event)
     }
 }
 
-static bool
-space_number_taken(uint16_t number)
-{
-    const struct space *space;
-
-    HMAP_FOR_EACH (space, node, &spaces) {
-        if (space->number == number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The address space of the SGW 'sgw': the one it has, else a new one, with
- * number 'wanted' if that is nonzero and free.  NULL if all numbers are
- * taken. */
-static struct space *
-space_get(const struct in6_addr *sgw, uint16_t wanted)
-{
-    static uint16_t last;
-    uint32_t hash = hash_addr(sgw, 0);
-    struct space *space;
-
-    HMAP_FOR_EACH_WITH_HASH (space, node, hash, &spaces) {
-        if (addr_equal(&space->sgw, sgw)) {
-            return space;
-        }
-    }
-    if (hmap_count(&spaces) >= UINT16_MAX) {
-        return NULL;
-    }
-    while (!wanted || space_number_taken(wanted)) {
-        wanted = ++last;
-    }
-    space = xzalloc(sizeof *space);
-    space->sgw = *sgw;
-    space->number = wanted;
-    hmap_insert(&spaces, &space->node, hash);
-    return space;
-}
-
-static void
-space_put(uint16_t number, const struct in6_addr *sgw)
-{
-    struct space *space = space_get(sgw, number);
-
-    if (space && !--space->n_sessions) {
-        hmap_remove(&spaces, &space->node);
-        free(space);
-    }
-}
-
 static struct session *
-session_get(const struct in6_addr *ue, struct space *space, uint32_t id,
+session_get(const struct in6_addr *ue_addr, struct space *space, uint32_t id,
             long long int now)
 {
-    struct session *s = session_find(ue, space->number);
+    const struct in6_addr ue = addr_ue_key(ue_addr);
+    struct session *s = session_find(&ue, space);
 
     if (!s) {
         s = xzalloc(sizeof *s);
-        s->ue = *ue;
-        s->space = space->number;
+        s->ue = ue;
+        s->space = space;
         space->n_sessions++;
         s->created = now;
         ovs_list_init(&s->bearers);
         s->id = (id && idtable_restore(&session_ids, id, s)
                  ? id : idtable_add(&session_ids, s));
-        hmap_insert(&by_ue, &s->ue_node, hash_addr(ue, 0));
+        hmap_insert(&by_ue, &s->ue_node, hash_addr(&ue, 0));
         n_sessions++;
     }
     return s;
@@ -269,13 +184,6 @@ session_touch(struct bearer *b, long long int now)
     ovs_list_remove(&b->age_node);
     ovs_list_push_back(b->state == BEARER_EMBRYONIC ? &embryonic : &rest,
                        &b->age_node);
-}
-
-void
-session_heard(struct bearer *b, long long int now)
-{
-    b->heard = now;
-    session_touch(b, now);
 }
 
 static void
@@ -335,7 +243,6 @@ void
 session_forget(struct bearer *b)
 {
     struct session *s = b->session;
-    struct in6_addr sgw = b->up.addr;
 
     tell(b, BEARER_GONE);
     set_down(b, NULL);
@@ -350,7 +257,7 @@ session_forget(struct bearer *b)
         hmap_remove(&by_ue, &s->ue_node);
         idtable_remove(&session_ids, s->id);
         n_sessions--;
-        space_put(s->space, &sgw);
+        space_put(s->space);
         free(s);
     }
 }
@@ -372,7 +279,6 @@ make_room(void)
     if (n_state[BEARER_EMBRYONIC] >= cap || n >= max_bearers) {
         struct bearer *b = oldest_embryonic();
         if (!b) {
-            metric_inc(&refused);
             return false;
         }
         metric_inc(&evicted);
@@ -393,40 +299,117 @@ retire_down(struct bearer *b, const struct in6_addr *enb)
                        && !addr_equal(&b->down.addr, enb));
 }
 
-struct bearer *
-session_uplink(const struct in6_addr *enb, const struct fteid *up,
-               const struct in6_addr *ue, long long int now)
+void
+session_heard(struct bearer *b, long long int now)
 {
-    struct bearer *b = session_bearer_by_uplink(up);
-
-    if (b && !addr_equal(&b->session->ue, ue)) {
-        session_forget(b);
-        b = NULL;
-    }
-    if (!b) {
-        if (!make_room()) {
-            return NULL;
-        }
-        struct space *space = space_get(&up->addr, 0);
-        if (!space) {
-            metric_inc(&refused);
-            return NULL;
-        }
-        struct session *s = session_get(ue, space, 0, now);
-        metric_inc(&learned);
-        b = bearer_create(0, s, enb, up, now);
+    b->heard = now;
+    session_touch(b, now);
+    if (!b->beside && session_sibling(b)) {
+        b->beside = true;
         tell(b, BEARER_CHANGED);
-        return b;
     }
+}
 
-    session_heard(b, now);
-    if (!addr_equal(&b->enb, enb)) {
+/* The tunnel of 'b', if there is such a bearer, has another sender. */
+static void
+set_sender(struct bearer *b, const struct in6_addr *enb)
+{
+    if (b && !addr_equal(&b->enb, enb)) {
         session_invalidate(b);
         retire_down(b, enb);
         b->enb = *enb;
-        tell(b, BEARER_CHANGED);
+        tell(b, BEARER_MOVED);
+    }
+}
+
+/* The uplink TEID has been given to another UE. */
+static void
+forget_tunnel(struct bearer *b)
+{
+    struct bearer *sibling = session_sibling(b);
+
+    if (sibling) {
+        session_forget(sibling);
+    }
+    session_forget(b);
+}
+
+static struct bearer *
+learn(const struct in6_addr *enb, const struct fteid *up,
+      const struct in6_addr *ue_addr, long long int now)
+{
+    struct space *space = make_room() ? space_get(&up->addr, 0) : NULL;
+
+    if (!space) {
+        metric_inc(&refused);
+        return NULL;
+    }
+    metric_inc(&learned);
+
+    struct bearer *b = bearer_create(0, session_get(ue_addr, space, 0, now),
+                                     enb, up, now);
+    struct bearer *sibling = session_sibling(b);
+    if (sibling && sibling->beside) {
+        /* Of the same UE only if it is heard again. */
+        sibling->beside = false;
+        tell(sibling, BEARER_CHANGED);
     }
     return b;
+}
+
+struct bearer *
+session_uplink(const struct in6_addr *enb, const struct fteid *up,
+               const struct in6_addr *ue_addr, long long int now)
+{
+    const struct in6_addr ue = addr_ue_key(ue_addr);
+    struct bearer *b = session_bearer_by_uplink(up, addr_family(&ue));
+    bool new;
+
+    if (b && !addr_equal(&b->session->ue, &ue)) {
+        forget_tunnel(b);
+        b = NULL;
+    }
+    new = !b;
+    if (new) {
+        b = learn(enb, up, ue_addr, now);
+        if (!b) {
+            return NULL;
+        }
+    }
+    b->ue_addr = *ue_addr;
+    set_sender(b, enb);
+    set_sender(session_sibling(b), enb);
+    if (new) {
+        tell(b, BEARER_CHANGED);
+    }
+    session_heard(b, now);
+    return b;
+}
+
+static bool
+same_ue(const struct bearer *a, const struct bearer *b)
+{
+    const struct bearer *a_twin = session_twin(a), *b_twin = session_twin(b);
+
+    return (a->session == b->session
+            || (a_twin && a_twin->session == b->session)
+            || (b_twin && b_twin->session == a->session));
+}
+
+/* What another UE's bearers had of the downlink F-TEID 'down', they have
+ * lost. */
+static void
+take_down(const struct bearer *b, const struct fteid *down)
+{
+    struct bearer *other = session_bearer_by_downlink(down), *next;
+
+    for (; other; other = next) {
+        next = session_next_by_downlink(other);
+        if (!same_ue(b, other)) {
+            session_invalidate(other);
+            set_down(other, NULL);
+        }
+    }
 }
 
 bool
@@ -436,16 +419,11 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
     bool same = b->down_known && fteid_equal(&b->down, down);
     bool changed = (b->state != BEARER_ESTABLISHED || !same
                     || !addr_equal(&b->down_sgw, sgw) || b->qfi != qfi);
-    struct bearer *other;
 
     if (same && b->down_retired) {
         return false;
     }
-    while ((other = session_bearer_by_downlink(down))
-           && other->session != b->session) {
-        session_invalidate(other);
-        set_down(other, NULL);
-    }
+    take_down(b, down);
     if (changed) {
         /* The old tunnel, if any, is never used again. */
         session_invalidate(b);
@@ -485,7 +463,7 @@ session_restore(const struct statelet *st, long long int now)
         return;
     }
     struct fteid up = { st->sgw, st->teid_up };
-    b = session_bearer_by_uplink(&up);
+    b = session_bearer_by_uplink(&up, addr_family(&st->ue));
     if (b) {
         session_forget(b);
     }
@@ -501,45 +479,18 @@ session_restore(const struct statelet *st, long long int now)
     }
     struct session *s = session_get(&st->ue, space, st->session_id, now);
     b = bearer_create(st->bearer_id, s, &st->enb, &up, now);
+    b->ue_addr = st->ue;
+    b->up_dscp = st->up_dscp;
+    b->down_dscp = st->down_dscp;
+    b->beside = st->beside;
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
-        struct bearer *other;
 
-        while ((other = session_bearer_by_downlink(&down))
-               && other->session != s) {
-            session_invalidate(other);
-            set_down(other, NULL);
-        }
+        take_down(b, &down);
         set_down(b, &down);
         b->down_sgw = st->down_sgw;
         b->qfi = st->qfi;
         set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
-    }
-}
-
-void
-session_to_statelet(const struct bearer *b, struct statelet *st)
-{
-    *st = (struct statelet) {
-        .op = STATELET_BEARER,
-        .bearer_id = b->id,
-        .session_id = b->session->id,
-        .space = b->session->space,
-        .proved = b->state == BEARER_ESTABLISHED,
-        .qfi = b->qfi,
-        .teid_up = b->up.teid,
-        .ue = b->session->ue,
-        .enb = b->enb,
-        .sgw = b->up.addr,
-        .time_ms = time_wall_msec(),
-    };
-    if (b->proved != LLONG_MIN) {
-        st->time_ms -= MAX(0, time_msec() - b->proved);
-    }
-    if (b->down_known) {
-        st->teid_down = b->down.teid;
-        st->down_enb = b->down.addr;
-        st->down_sgw = b->down_sgw;
     }
 }
 
@@ -550,12 +501,12 @@ session_bearer_by_id(uint32_t id)
 }
 
 struct bearer *
-session_bearer_by_uplink(const struct fteid *up)
+session_bearer_by_uplink(const struct fteid *up, sa_family_t family)
 {
     struct bearer *b;
 
     HMAP_FOR_EACH_WITH_HASH (b, up_node, hash_fteid(up), &by_uplink) {
-        if (fteid_equal(&b->up, up)) {
+        if (fteid_equal(&b->up, up) && bearer_family(b) == family) {
             return b;
         }
     }
@@ -590,6 +541,21 @@ session_next_by_downlink(const struct bearer *b)
     return NULL;
 }
 
+struct bearer *
+session_sibling(const struct bearer *b)
+{
+    return session_bearer_by_uplink(
+        &b->up, bearer_family(b) == AF_INET ? AF_INET6 : AF_INET);
+}
+
+struct bearer *
+session_twin(const struct bearer *b)
+{
+    struct bearer *sibling = b->beside ? session_sibling(b) : NULL;
+
+    return sibling && sibling->beside ? sibling : NULL;
+}
+
 struct session *
 session_by_id(uint32_t id)
 {
@@ -597,7 +563,7 @@ session_by_id(uint32_t id)
 }
 
 struct session *
-session_find(const struct in6_addr *ue, uint16_t space)
+session_find(const struct in6_addr *ue, const struct space *space)
 {
     struct session *s;
 
@@ -644,22 +610,6 @@ session_only_bearer(const struct session *s)
             ? CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
                            session_node)
             : NULL);
-}
-
-enum bearer_state
-session_state(const struct session *s)
-{
-    enum bearer_state best = BEARER_EMBRYONIC;
-    const struct bearer *b;
-
-    LIST_FOR_EACH (b, session_node, &s->bearers) {
-        if (b->state == BEARER_ESTABLISHED) {
-            return BEARER_ESTABLISHED;
-        } else if (b->state == BEARER_STALE) {
-            best = BEARER_STALE;
-        }
-    }
-    return best;
 }
 
 static bool

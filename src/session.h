@@ -12,12 +12,18 @@
  *
  * Rules (3GPP TS 29.281, 23.401, 23.007): a tunnel is identified by its
  * receiving address and TEID (F-TEID).  Its sender may change at any time and
- * is evidence, not identity.  A downlink tunnel is used only while proved. */
+ * is evidence, not identity.  A downlink tunnel is used only while proved.
+ *
+ * A pair of tunnels of a PDN connection of type IPv4v6 carries both of a UE's
+ * addresses.  Here that is two bearers, siblings, each with an identifier and
+ * a session of its own: a bearer is identified by its uplink F-TEID and the
+ * family of its UE's address.  What ends a tunnel ends the proofs of both. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -42,7 +48,8 @@ struct bearer_counters {
     uint64_t packets_down, bytes_down;  /* Sent to the UE. */
 };
 
-/* One uplink tunnel and the downlink tunnel that answers it. */
+/* One uplink tunnel and the downlink tunnel that answers it, as far as one
+ * address family is concerned. */
 struct bearer {
     uint32_t id;                /* Slot << 8 | generation; never 0. */
     struct session *session;
@@ -50,6 +57,8 @@ struct bearer {
 
     struct in6_addr enb;        /* Sender of the uplink tunnel. */
     struct fteid up;            /* The SGW's end. */
+    struct in6_addr ue_addr;    /* The UE's address that was seen last. */
+    uint8_t up_dscp, down_dscp; /* Of outer headers, as seen last. */
 
     bool down_known;            /* Is 'down' filled in? */
     struct fteid down;          /* The eNodeB's end. */
@@ -57,6 +66,7 @@ struct bearer {
     bool down_retired;          /* 'down' belongs to the path before the last
                                  * handover: it is never used again. */
     uint8_t qfi;                /* 5G; 0 if none. */
+    bool beside;                /* Heard since its sibling was. */
 
     bool diverted;              /* Has touched a service. */
     bool ready;                 /* The endpoint is programmed for it. */
@@ -81,12 +91,11 @@ struct bearer {
     struct ovs_list age_node;           /* By 'seen' within its state. */
 };
 
-/* A UE address in an address space, and its bearers. */
+/* A UE's IPv4 address or IPv6 prefix in an address space, and its bearers. */
 struct session {
     uint32_t id;                /* Slot << 8 | generation; never 0. */
-    struct in6_addr ue;
-    uint16_t space;             /* Address space: a set of SGWs among which a
-                                 * UE address is unique. */
+    struct in6_addr ue;         /* Key: addr_ue_key(). */
+    struct space *space;        /* In which it is unique. */
     long long int created;
     struct ovs_list bearers;    /* Of struct bearer, by session_node. */
     struct hmap_node ue_node;
@@ -95,29 +104,38 @@ struct session {
 /* The bearer as the data plane knows it. */
 struct endpoint_bearer bearer_describe(const struct bearer *);
 
+/* AF_INET or AF_INET6: of its UE's address. */
+sa_family_t bearer_family(const struct bearer *);
+
 struct statelet;
 
 /* Told of every change worth remembering, before the bearer is freed if it is
  * gone. */
-enum bearer_event { BEARER_CHANGED, BEARER_INVALIDATED, BEARER_GONE };
+enum bearer_event {
+    BEARER_CHANGED,
+    BEARER_MOVED,               /* Another eNodeB sends into its tunnel. */
+    BEARER_INVALIDATED,
+    BEARER_GONE,
+};
 typedef void bearer_event_cb(const struct bearer *, enum bearer_event);
 
 void session_init(unsigned int max_bearers, bearer_event_cb *);
 void session_destroy(void);
 
-/* An uplink G-PDU from 'enb' into the tunnel 'up', inner source 'ue'.  Finds
- * or makes the bearer.  A new sender makes an established bearer stale; a new
- * UE address on the same tunnel means that the TEID has been reused: the old
- * bearer is gone and another one made.  Returns NULL only if the table is full
- * of established bearers. */
+/* An uplink G-PDU from 'enb' into the tunnel 'up', inner source 'ue_addr'.
+ * Finds or makes the bearer.  A new sender makes established bearers of that
+ * tunnel stale; another UE's address of the same family means that the TEID
+ * has been reused: what was there is gone and another bearer made.  Returns
+ * NULL only if the table is full of established bearers. */
 struct bearer *session_uplink(const struct in6_addr *enb,
                               const struct fteid *up,
-                              const struct in6_addr *ue, long long int now);
+                              const struct in6_addr *ue_addr,
+                              long long int now);
 
-/* A downlink tunnel has been proved to answer 'b'.  A bearer of another
- * session that held the same downlink F-TEID becomes stale; those of the same
- * session may share it, as an SGW answers the Pinger by the default bearer
- * unless a filter says otherwise (TS 23.401 clause 4.7.2.2).
+/* A downlink tunnel has been proved to answer 'b'.  Bearers of another UE that
+ * held the same downlink F-TEID become stale; those of the same UE may share
+ * it, as an SGW answers the Pinger by the default bearer unless a filter says
+ * otherwise (TS 23.401 clause 4.7.2.2).
  *
  * Returns false, and nothing is proved, if 'down' is the tunnel to the eNodeB
  * that the UE has left: the path is not switched yet. */
@@ -142,13 +160,20 @@ void session_to_statelet(const struct bearer *, struct statelet *);
 
 /* Look-ups; NULL if there is none. */
 struct bearer *session_bearer_by_id(uint32_t id);
-struct bearer *session_bearer_by_uplink(const struct fteid *up);
-/* The first bearer, and the next one of the same session, with that downlink
- * tunnel. */
+struct bearer *session_bearer_by_uplink(const struct fteid *up, sa_family_t);
+/* The first bearer, and the next one, with that downlink tunnel; of any
+ * family. */
 struct bearer *session_bearer_by_downlink(const struct fteid *down);
 struct bearer *session_next_by_downlink(const struct bearer *);
+/* The bearer of the other family in the same uplink tunnel; and the same if
+ * both are known to be one UE's.  They are if each has been heard since the
+ * other one was: had the TEID been given to another UE meanwhile, the first
+ * would have fallen silent. */
+struct bearer *session_sibling(const struct bearer *);
+struct bearer *session_twin(const struct bearer *);
 struct session *session_by_id(uint32_t id);
-struct session *session_find(const struct in6_addr *ue, uint16_t space);
+/* 'ue' is a UE's key. */
+struct session *session_find(const struct in6_addr *ue, const struct space *);
 /* The one session of 'ue' in any address space; NULL if none or several. */
 struct session *session_find_unambiguous(const struct in6_addr *ue);
 

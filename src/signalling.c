@@ -43,55 +43,50 @@ signalling_end_marker(const struct gtpu_packet *p)
     }
 }
 
-/* True if only the TOF can have sent into the bearer's downlink tunnel
- * lately: an Error Indication for it is not the SGW's business.  What was under
- * way when the first one came draws others. */
-static bool
-down_is_ours(const struct bearer *b, long long int now)
-{
-    return ((b->ready || now - b->unready < DRAWN_MS)
-            && now - b->natural > idle_ms);
-}
-
-/* The same for the uplink tunnel, into which the Pinger sends, and the
- * eNodeB. */
-static bool
-up_is_ours(const struct bearer *b, long long int now)
-{
-    return pinger_is_active(b->id) && now - b->onward > idle_ms;
-}
-
-/* The tunnel to an eNodeB has ended. */
+/* The tunnel to an eNodeB has ended.  Returns true if only the TOF can have
+ * sent into it lately: an Error Indication for it is not the SGW's business.
+ * What was under way when the first one came draws others. */
 static bool
 down_ended(const struct fteid *down)
 {
     struct bearer *b = session_bearer_by_downlink(down);
+    bool ours = false, theirs = false;
     long long int now = time_msec();
-    bool ours = b;
 
     if (b) {
         metric_inc(&n_error_indications);
     }
     for (; b; b = session_next_by_downlink(b)) {
-        ours = ours && down_is_ours(b, now);
+        ours = ours || b->ready || now - b->unready < DRAWN_MS;
+        theirs = theirs || now - b->natural <= idle_ms;
         session_invalidate(b);
     }
-    return ours;
+    return ours && !theirs;
 }
 
-/* The tunnel to an SGW has ended: asking further draws more of the same. */
+/* The tunnel to an SGW has ended: asking further draws more of the same.  As
+ * above, with the Pinger and the eNodeB as those who send into it. */
 static bool
 up_ended(const struct fteid *up)
 {
-    struct bearer *b = session_bearer_by_uplink(up);
-    bool ours = b && up_is_ours(b, time_msec());
+    static const sa_family_t families[] = { AF_INET, AF_INET6 };
+    bool ours = false, theirs = false, known = false;
 
-    if (b) {
-        metric_inc(&n_error_indications);
-        session_invalidate(b);
-        pinger_stop(b->id);
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+        struct bearer *b = session_bearer_by_uplink(up, families[i]);
+
+        if (b) {
+            known = true;
+            ours = ours || pinger_is_active(b->id);
+            theirs = theirs || time_msec() - b->onward <= idle_ms;
+            session_invalidate(b);
+            pinger_stop(b->id);
+        }
     }
-    return ours;
+    if (known) {
+        metric_inc(&n_error_indications);
+    }
+    return ours && !theirs;
 }
 
 /* TS 29.281 clause 7.3.1: the sender has no such tunnel. */

@@ -10,15 +10,16 @@
  *           4     1  version, 1
  *           5     1  operation
  *           6     2  address space
- *           8     1  flags: bit 0, proved
+ *           8     1  flags: bit 0, proved; bit 1, heard since its sibling
  *           9     1  QFI
- *          10     2  zero
+ *          10     1  DSCP of the uplink tunnel
+ *          11     1  DSCP of the downlink tunnel
  *          12     4  bearer id
  *          16     4  session id
  *          20     4  uplink TEID
  *          24     4  downlink TEID
  *          28     8  time, milliseconds since the Unix epoch
- *          36    16  UE address
+ *          36    16  UE address, the one seen last
  *          52    16  eNodeB address, uplink
  *          68    16  SGW address, uplink
  *          84    16  eNodeB address, downlink
@@ -33,6 +34,7 @@
 #define MAGIC "TOFS"
 #define VERSION 1
 #define FLAG_PROVED 0x01
+#define FLAG_BESIDE 0x02
 #define CRC_OFFSET (STATELET_LEN - 4)
 
 /* What a byte does to a CRC when 0 to 3 more bytes follow it in the same
@@ -128,9 +130,11 @@ statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
     put_uint(&p, VERSION, 1);
     put_uint(&p, s->op, 1);
     put_uint(&p, s->space, 2);
-    put_uint(&p, s->proved ? FLAG_PROVED : 0, 1);
+    put_uint(&p, (s->proved ? FLAG_PROVED : 0)
+                 | (s->beside ? FLAG_BESIDE : 0), 1);
     put_uint(&p, s->qfi, 1);
-    p += 2;
+    put_uint(&p, s->up_dscp, 1);
+    put_uint(&p, s->down_dscp, 1);
     put_uint(&p, s->bearer_id, 4);
     put_uint(&p, s->session_id, 4);
     put_uint(&p, s->teid_up, 4);
@@ -149,6 +153,7 @@ bool
 statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
 {
     const uint8_t *p = buf + CRC_OFFSET;
+    uint8_t flags;
 
     memset(s, 0, sizeof *s);
     if (memcmp(buf, MAGIC, 4) || buf[4] != VERSION
@@ -159,9 +164,12 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
     p = buf + 5;
     s->op = get_uint(&p, 1);
     s->space = get_uint(&p, 2);
-    s->proved = get_uint(&p, 1) & FLAG_PROVED;
+    flags = get_uint(&p, 1);
+    s->proved = flags & FLAG_PROVED;
+    s->beside = flags & FLAG_BESIDE;
     s->qfi = get_uint(&p, 1);
-    p += 2;
+    s->up_dscp = get_uint(&p, 1);
+    s->down_dscp = get_uint(&p, 1);
     s->bearer_id = get_uint(&p, 4);
     s->session_id = get_uint(&p, 4);
     s->teid_up = get_uint(&p, 4);

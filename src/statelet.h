@@ -26,9 +26,11 @@ struct statelet {
     uint32_t session_id;
     uint16_t space;             /* Address space of 'ue'. */
     bool proved;
+    bool beside;                /* struct bearer has it. */
     uint8_t qfi;
+    uint8_t up_dscp, down_dscp; /* Of outer headers. */
     uint32_t teid_up, teid_down;
-    struct in6_addr ue;
+    struct in6_addr ue;         /* Its address as last seen, not the key. */
     struct in6_addr enb;        /* Sender of the uplink tunnel. */
     struct in6_addr sgw;        /* Receiver of the uplink tunnel. */
     struct in6_addr down_enb;   /* Receiver of the downlink tunnel. */

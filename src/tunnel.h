@@ -19,10 +19,12 @@ struct tunnel {
 struct endpoint_bearer {
     uint32_t id;
     uint16_t space;             /* Address space of 'ue'. */
-    struct in6_addr ue;
+    struct in6_addr ue;         /* Key of the UE: addr_ue_key(). */
+    struct in6_addr ue_addr;    /* The address of its that was seen last. */
     struct tunnel up;           /* eNodeB to SGW. */
     struct tunnel down;         /* SGW to eNodeB; TEID 0 if not proved. */
     uint8_t qfi;
+    uint8_t up_dscp, down_dscp; /* Of outer headers, as seen last. */
 };
 
 #endif /* tunnel.h */

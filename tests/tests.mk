@@ -4,6 +4,7 @@
 # targets (FUZZ_TARGETS).
 
 check_PROGRAMS += \
+	test_addr \
 	test_flows \
 	test_gtpu \
 	test_hold \
@@ -15,6 +16,9 @@ TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 # The parser alone: it depends on nothing else.
 test_gtpu_SOURCES = tests/unit/test_gtpu.c tests/unit/tap.h src/gtp/gtpu.c
 test_gtpu_CPPFLAGS = -I$(srcdir)/src -I$(srcdir)/tests/unit
+
+test_addr_SOURCES = tests/unit/test_addr.c tests/unit/tap.h src/addr.c
+test_addr_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 test_session_SOURCES = tests/unit/test_session.c tests/unit/tap.h
 test_session_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/icmp6.h>
 
 #include "conf.h"
 #include "csum.h"
@@ -16,7 +17,9 @@
 #include "tap.h"
 #include "timeval.h"
 
-static uint8_t last[PINGER_PACKET_LEN];
+#define LEN 52                  /* IPv4 20, ICMP 8, cookie 24. */
+
+static uint8_t last[PINGER_PACKET_MAX];
 static uint32_t sent[64], failed[64];
 static unsigned int n_sent, n_failed;
 
@@ -36,9 +39,9 @@ record_failed(uint32_t id)
 
 /* What the target makes of 'last'. */
 static void
-reply(uint8_t packet[PINGER_PACKET_LEN])
+reply(uint8_t packet[LEN])
 {
-    memcpy(packet, last, PINGER_PACKET_LEN);
+    memcpy(packet, last, LEN);
     packet[20] = ICMP4_ECHO_REPLY;
 }
 
@@ -54,25 +57,66 @@ run_until_failed(unsigned int n)
     }
 }
 
+/* Checksum over pseudo-header and message of 'last', 0 if right. */
+static uint16_t
+sum6(void)
+{
+    struct ovs_16aligned_ip6_hdr ip;
+
+    memcpy(&ip, last, sizeof ip);
+    return csum_finish(csum_continue(packet_csum_pseudoheader6(&ip),
+                                     last + sizeof ip, PINGER_ICMP_LEN));
+}
+
+static void
+test_ipv6(const struct conf *conf)
+{
+    static const uint8_t head[] = {
+        0x60, 0, 0, 0, 0, PINGER_ICMP_LEN, 58, 64,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0x20, 0x01, 0x0d, 0xb8, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        ICMP6_ECHO_REQUEST, 0,
+    };
+    uint8_t r[PINGER_PACKET_MAX];
+    uint32_t id;
+
+    pinger_init(conf, record_sent, record_failed);
+    n_sent = 0;
+    pinger_ask(0x400, AF_INET6, true);
+    pinger_run();
+    tap_ok(n_sent == 1 && !memcmp(last, head, sizeof head),
+           "IPv6: an echo request to the target of the family");
+    tap_ok(!sum6(), "IPv6: checksum");
+    memcpy(r, last, sizeof r);
+    r[40] = ICMP6_ECHO_REPLY;
+    tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x400,
+           "IPv6: a reply names its bearer");
+    tap_ok(!pinger_is_reply(r, sizeof r - 1, &id), "IPv6: not cut short");
+    r[60] ^= 1;
+    tap_ok(!pinger_is_reply(r, sizeof r, &id), "IPv6: not with another cookie");
+    pinger_destroy();
+}
+
 int
 main(void)
 {
-    struct in6_addr target;
+    struct in6_addr targets[2];
     struct conf conf = {
-        .pinger = { &target, 1, .interval_ms = 10, .attempts = 3,
+        .pinger = { targets, 1, .interval_ms = 10, .attempts = 3,
                     .rate_per_second = 1000 },
     };
-    uint8_t r[PINGER_PACKET_LEN];
+    uint8_t r[LEN];
     uint32_t id = 0;
 
-    addr_parse("203.0.113.10", &target);
+    addr_parse("203.0.113.10", &targets[0]);
+    addr_parse("2001:db8:9::10", &targets[1]);
     pinger_init(&conf, record_sent, record_failed);
-    pinger_ask(0x100, false);
-    pinger_ask(0x200, true);
+    pinger_ask(0x100, AF_INET, false);
+    pinger_ask(0x200, AF_INET, true);
     pinger_run();
     tap_ok(n_sent == 2 && sent[0] == 0x200 && sent[1] == 0x100,
            "those with packets waiting go first");
-    tap_ok(!csum(last, 20) && !csum(last + 20, PINGER_PACKET_LEN - 20),
+    tap_ok(!csum(last, 20) && !csum(last + 20, LEN - 20),
            "checksums");
     tap_ok(!memcmp(last + 12, "\0\0\0\0", 4)
            && !memcmp(last + 16, "\xcb\0\x71\x0a", 4), "addresses");
@@ -90,7 +134,7 @@ main(void)
     r[20] = ICMP4_ECHO_REQUEST;
     tap_ok(!pinger_is_reply(r, sizeof r, &id), "not a request");
     reply(r);
-    pinger_ask(0x100, true);
+    pinger_ask(0x100, AF_INET, true);
     tap_ok(pinger_is_reply(r, sizeof r, &id) && !id,
            "nor when it is asked again");
     pinger_run();
@@ -105,10 +149,19 @@ main(void)
     reply(r);
     tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x200,
            "a late reply proves as much");
-    pinger_ask(0x200, true);
+    pinger_ask(0x200, AF_INET, true);
     tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x200,
            "also while others are asked for");
     tap_ok(pinger_is_active(0x200) && !pinger_is_active(0x300), "active");
+    tap_ok(!pinger_has_target(AF_INET6), "no target of the other family");
+    pinger_run();
+    n_sent = 0;
+    pinger_ask(0x300, AF_INET6, true);
+    pinger_run();
+    tap_ok(!n_sent, "and nothing to ask");
     pinger_destroy();
+
+    conf.pinger.n_targets = 2;
+    test_ipv6(&conf);
     return tap_done();
 }

@@ -15,7 +15,7 @@
 #include "statelet.h"
 #include "tap.h"
 
-static unsigned int n_changed, n_invalidated, n_gone;
+static unsigned int n_changed, n_moved, n_invalidated, n_gone;
 
 static void
 count_event(const struct bearer *b, enum bearer_event event)
@@ -23,6 +23,8 @@ count_event(const struct bearer *b, enum bearer_event event)
     (void) b;
     if (event == BEARER_CHANGED) {
         n_changed++;
+    } else if (event == BEARER_MOVED) {
+        n_moved++;
     } else if (event == BEARER_INVALIDATED) {
         n_invalidated++;
     } else {
@@ -34,7 +36,7 @@ static void
 start(unsigned int max)
 {
     session_init(max, count_event);
-    n_changed = n_invalidated = n_gone = 0;
+    n_changed = n_moved = n_invalidated = n_gone = 0;
 }
 
 static struct in6_addr
@@ -81,14 +83,14 @@ test_life(void)
        "the same tunnel is the same bearer");
     prove(b, "10.1.0.2", "10.1.0.1", 101, 30);
     tap_ok(b->state == BEARER_ESTABLISHED && b->proved == 30, "a proof");
-    tap_ok(session_bearer_by_uplink(&up) == b
+    tap_ok(session_bearer_by_uplink(&up, AF_INET) == b
        && session_bearer_by_downlink(&down) == b
        && session_bearer_by_id(id) == b, "found by each key");
     session_invalidate(b);
     tap_ok(b->state == BEARER_STALE && n_invalidated == 1
        && b->proved == LLONG_MIN, "invalidated");
     session_forget(b);
-    tap_ok(!session_bearer_by_id(id) && !session_bearer_by_uplink(&up)
+    tap_ok(!session_bearer_by_id(id) && !session_bearer_by_uplink(&up, AF_INET)
        && !session_bearer_by_downlink(&down) && !session_count()
        && n_gone == 1, "forgotten, and its session with it");
     b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 40);
@@ -297,6 +299,157 @@ test_paging(void)
     session_destroy();
 }
 
+#define UE4 "10.45.0.2"
+#define UE6 "2001:db8:1:2::5"
+
+static void
+test_prefix(void)
+{
+    struct in6_addr key = ip("2001:db8:1:2::");
+
+    start(100);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, UE6, 0);
+    tap_ok(IN6_ARE_ADDR_EQUAL(&b->session->ue, &key)
+           && session_find_unambiguous(&key) == b->session,
+           "an IPv6 UE is a /64");
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 0);
+    struct in6_addr other = ip("2001:db8:1:2:a:b:c:d");
+    tap_ok(uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:2:a:b:c:d", 1) == b
+           && b->state == BEARER_ESTABLISHED
+           && IN6_ARE_ADDR_EQUAL(&b->ue_addr, &other),
+           "another interface identifier is the same UE, and noted");
+    uint32_t id = b->id;
+    b = uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:3::5", 2);
+    tap_ok(b->id != id && !session_bearer_by_id(id),
+           "another /64 is another UE");
+    session_destroy();
+}
+
+/* Siblings: IPv4 in 'b[0]', IPv6 in 'b[1]', both proved. */
+static void
+start_dual_stack(struct bearer *b[2])
+{
+    start(100);
+    b[0] = uplink("10.1.0.1", "10.1.0.2", 1, UE4, 0);
+    b[1] = uplink("10.1.0.1", "10.1.0.2", 1, UE6, 0);
+    uplink("10.1.0.1", "10.1.0.2", 1, UE4, 0);
+    prove(b[0], "10.1.0.2", "10.1.0.1", 101, 1);
+    prove(b[1], "10.1.0.2", "10.1.0.1", 101, 1);
+}
+
+static void
+test_dual_stack(void)
+{
+    struct fteid up = { ip("10.1.0.2"), 1 }, down = { ip("10.1.0.1"), 101 };
+    struct bearer *b[2];
+
+    start_dual_stack(b);
+    tap_ok(b[0] != b[1] && b[0]->id != b[1]->id
+           && b[0]->session != b[1]->session,
+           "two families in one tunnel: a bearer and a session each");
+    tap_ok(b[0]->state == BEARER_ESTABLISHED
+           && b[1]->state == BEARER_ESTABLISHED && b[0]->down_known,
+           "both are proved for the same downlink tunnel");
+    tap_ok(session_bearer_by_uplink(&up, AF_INET) == b[0]
+           && session_bearer_by_uplink(&up, AF_INET6) == b[1]
+           && session_sibling(b[0]) == b[1] && session_sibling(b[1]) == b[0],
+           "each is found by its family");
+    session_forget(b[0]);
+    tap_ok(!session_sibling(b[1]) && b[1]->state == BEARER_ESTABLISHED
+           && session_bearer_by_downlink(&down) == b[1],
+           "one of them may go");
+    session_destroy();
+}
+
+static void
+test_twins(void)
+{
+    start(100);
+    struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, UE4, 0);
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 1);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, UE6, 2);
+    tap_ok(session_sibling(a) == b && !session_twin(a) && !session_twin(b),
+           "siblings are no twins: the TEID may have been reused");
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 3);
+    tap_ok(a->state == BEARER_STALE && b->state == BEARER_ESTABLISHED,
+           "so a downlink tunnel belongs to the one proved last");
+    uplink("10.1.0.1", "10.1.0.2", 1, UE4, 4);
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 5);
+    tap_ok(session_twin(a) == b && session_twin(b) == a
+           && a->state == BEARER_ESTABLISHED
+           && b->state == BEARER_ESTABLISHED,
+           "they are when both are heard, and share it");
+    session_forget(b);
+    b = uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:9::1", 6);
+    tap_ok(!session_twin(a) && !session_twin(b), "not with a new sibling");
+
+    struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 2, UE4, 7);
+    uplink("10.1.0.1", "10.1.0.2", 1, UE4, 8);
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 9);
+    prove(c, "10.1.0.2", "10.1.0.1", 101, 9);
+    tap_ok(b->state == BEARER_ESTABLISHED && c->state == BEARER_ESTABLISHED
+           && a->state == BEARER_ESTABLISHED,
+           "another bearer of the twin's UE shares it, too");
+    session_destroy();
+}
+
+static void
+test_dual_stack_ends(void)
+{
+    struct bearer *b[2];
+
+    start_dual_stack(b);
+    uplink("10.1.0.9", "10.1.0.2", 1, UE4, 2);
+    tap_ok(b[0]->state == BEARER_STALE && b[1]->state == BEARER_STALE
+           && IN6_ARE_ADDR_EQUAL(&b[1]->enb, &b[0]->enb) && n_moved == 2,
+           "a new sender is that of both");
+    session_destroy();
+
+    start_dual_stack(b);
+    uint32_t ids[] = { b[0]->id, b[1]->id };
+    uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.3", 2);
+    tap_ok(!session_bearer_by_id(ids[0]) && !session_bearer_by_id(ids[1])
+           && n_gone == 2, "another UE on the uplink TEID: both are gone");
+    session_destroy();
+
+    start_dual_stack(b);
+    struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 2, "10.45.0.3", 2);
+    prove(c, "10.1.0.2", "10.1.0.1", 101, 3);
+    tap_ok(b[0]->state == BEARER_STALE && b[1]->state == BEARER_STALE
+           && !b[0]->down_known && !b[1]->down_known,
+           "the downlink tunnel proved for another uplink: both lose it");
+    session_destroy();
+}
+
+static void
+test_dual_stack_restore(void)
+{
+    struct statelet st[2];
+    struct bearer *b[2];
+    uint32_t ids[2];
+
+    start_dual_stack(b);
+    b[1]->up_dscp = 46;
+    b[1]->down_dscp = 10;
+    for (int i = 0; i < 2; i++) {
+        session_to_statelet(b[i], &st[i]);
+        ids[i] = b[i]->id;
+    }
+    session_destroy();
+
+    start(100);
+    session_restore(&st[0], 5);
+    session_restore(&st[1], 5);
+    struct in6_addr addr = ip(UE6);
+    struct bearer *v6 = session_bearer_by_id(ids[1]);
+    tap_ok(session_bearer_by_id(ids[0]) && v6
+           && session_sibling(v6) == session_bearer_by_id(ids[0])
+           && v6->state == BEARER_ESTABLISHED && v6->up_dscp == 46
+           && v6->down_dscp == 10 && session_twin(v6) && IN6_ARE_ADDR_EQUAL(&v6->ue_addr, &addr),
+           "both are restored");
+    session_destroy();
+}
+
 int
 main(void)
 {
@@ -309,5 +462,10 @@ main(void)
     test_bounds();
     test_restore();
     test_paging();
+    test_prefix();
+    test_dual_stack();
+    test_twins();
+    test_dual_stack_ends();
+    test_dual_stack_restore();
     return tap_done();
 }

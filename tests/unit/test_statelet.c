@@ -54,7 +54,9 @@ equal(const struct statelet *a, const struct statelet *b)
 {
     return (a->op == b->op && a->bearer_id == b->bearer_id
             && a->session_id == b->session_id && a->space == b->space
-            && a->proved == b->proved && a->qfi == b->qfi
+            && a->proved == b->proved && a->beside == b->beside
+            && a->qfi == b->qfi
+            && a->up_dscp == b->up_dscp && a->down_dscp == b->down_dscp
             && a->teid_up == b->teid_up && a->teid_down == b->teid_down
             && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue)
             && IN6_ARE_ADDR_EQUAL(&a->enb, &b->enb)
@@ -74,7 +76,7 @@ test_round_trip(void)
 
     memset(&full, 0xff, sizeof full);
     full.op = STATELET_INVALID;
-    full.proved = true;
+    full.proved = full.beside = true;
     statelet_encode(&example, buf);
     tap_ok(statelet_decode(buf, &s) && equal(&s, &example),
            "example comes back");

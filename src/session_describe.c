@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Bearers and sessions in the words of others: the data plane's, the
+ * journal's, the API's.  Reads what session.h shows, changes nothing. */
+
+#include <config.h>
+
+#include "session.h"
+
+#include <limits.h>
+
+#include "addr.h"
+#include "space.h"
+#include "statelet.h"
+#include "timeval.h"
+#include "util.h"
+
+const char *
+bearer_state_name(enum bearer_state state)
+{
+    switch (state) {
+    case BEARER_EMBRYONIC: return "embryonic";
+    case BEARER_ESTABLISHED: return "established";
+    case BEARER_STALE: return "stale";
+    default: OVS_NOT_REACHED();
+    }
+}
+
+sa_family_t
+bearer_family(const struct bearer *b)
+{
+    return addr_family(&b->session->ue);
+}
+
+struct endpoint_bearer
+bearer_describe(const struct bearer *b)
+{
+    return (struct endpoint_bearer) {
+        .id = b->id,
+        .space = b->session->space->number,
+        .ue = b->session->ue,
+        .ue_addr = b->ue_addr,
+        .up = { .src = b->enb, .dst = b->up.addr, .teid = b->up.teid },
+        .down = { .src = b->down_sgw, .dst = b->down.addr,
+                  .teid = b->down_known ? b->down.teid : 0 },
+        .qfi = b->qfi,
+        .up_dscp = b->up_dscp,
+        .down_dscp = b->down_dscp,
+    };
+}
+
+void
+session_to_statelet(const struct bearer *b, struct statelet *st)
+{
+    *st = (struct statelet) {
+        .op = STATELET_BEARER,
+        .bearer_id = b->id,
+        .session_id = b->session->id,
+        .space = b->session->space->number,
+        .proved = b->state == BEARER_ESTABLISHED,
+        .beside = b->beside,
+        .qfi = b->qfi,
+        .up_dscp = b->up_dscp,
+        .down_dscp = b->down_dscp,
+        .teid_up = b->up.teid,
+        .ue = b->ue_addr,
+        .enb = b->enb,
+        .sgw = b->up.addr,
+        .time_ms = time_wall_msec(),
+    };
+    if (b->proved != LLONG_MIN) {
+        st->time_ms -= MAX(0, time_msec() - b->proved);
+    }
+    if (b->down_known) {
+        st->teid_down = b->down.teid;
+        st->down_enb = b->down.addr;
+        st->down_sgw = b->down_sgw;
+    }
+}
+
+enum bearer_state
+session_state(const struct session *s)
+{
+    enum bearer_state best = BEARER_EMBRYONIC;
+    const struct bearer *b;
+
+    LIST_FOR_EACH (b, session_node, &s->bearers) {
+        if (b->state == BEARER_ESTABLISHED) {
+            return BEARER_ESTABLISHED;
+        } else if (b->state == BEARER_STALE) {
+            best = BEARER_STALE;
+        }
+    }
+    return best;
+}

@@ -81,7 +81,8 @@ struct endpoint_class {
     bool (*service_ready)(const struct in6_addr *service_ip);
 
     /* Sends the IP packet up the bearer's uplink tunnel with its source
-     * address replaced by the UE's. */
+     * address, which is unspecified, replaced by 'ue_addr', and checksums
+     * mended. */
     int (*send_up)(const struct endpoint_bearer *, const void *ip,
                    size_t len);
     /* Delivers the UE's IP packet to the service that it is for, as if the

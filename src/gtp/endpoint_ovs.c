@@ -43,11 +43,10 @@
 #include "ovs/classifier.h"
 #include "ovs/ofctl.h"
 #include "ovs/ovsdb.h"
-#include "ovs/sff.h"
 #include "ovs_ports.h"
+#include "ovs_services.h"
 #include "packets.h"
 #include "path.h"
-#include "service.h"
 #include "settle.h"
 #include "status.h"
 #include "timeval.h"
@@ -55,8 +54,8 @@
 
 VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
 
-/* Cookies: which flows belong together.  A bearer's is its id. */
-#define COOKIE_SERVICE (UINT64_C(1) << 32)      /* + IPv4 address. */
+/* Cookies: which flows belong together.  A bearer's is its id; services and
+ * paths have theirs, too (1 and 2). */
 #define COOKIE_STATIC (UINT64_C(3) << 32)
 #define COOKIE_HEARTBEAT (UINT64_C(4) << 32)
 #define COOKIE_KIND_MASK (UINT64_MAX << 32)     /* Zero: a bearer's. */
@@ -72,15 +71,7 @@ struct ovs_bearer {
     bool adopted;
 };
 
-struct ovs_service {
-    struct hmap_node node;              /* In services, by service IP. */
-    struct service_spec spec;
-    uint64_t seqno;
-    long long int settled;
-    bool compiled;                      /* All ports are known. */
-};
-
-static struct hmap bearers, services;
+static struct hmap bearers;
 static struct ovs_list waiting;         /* Of ovs_bearer, oldest first. */
 static struct ofctl *gtp, *tof;
 static struct endpoint_events events;
@@ -105,20 +96,6 @@ find_bearer(uint32_t id)
     return NULL;
 }
 
-static struct ovs_service *
-find_service(const struct in6_addr *ip)
-{
-    struct ovs_service *os;
-    uint32_t hash = hash_bytes(ip, sizeof *ip, 0);
-
-    HMAP_FOR_EACH_WITH_HASH (os, node, hash, &services) {
-        if (IN6_ARE_ADDR_EQUAL(&os->spec.service_ip, ip)) {
-            return os;
-        }
-    }
-    return NULL;
-}
-
 static bool
 ports_known(void)
 {
@@ -127,10 +104,34 @@ ports_known(void)
 
 /* Start and end. */
 
+/* To whom an IP packet goes; false if it is none. */
+static bool
+get_destination(const struct eth_header *eth, size_t len,
+                struct in6_addr *dst)
+{
+    const void *l3 = eth + 1;
+
+    len -= ETH_HEADER_LEN;
+    if (eth->eth_type == htons(ETH_TYPE_IP) && len >= IP_HEADER_LEN) {
+        const struct ip_header *ip = l3;
+
+        in6_addr_set_mapped_ipv4(dst, get_16aligned_be32(&ip->ip_dst));
+        return true;
+    } else if (eth->eth_type == htons(ETH_TYPE_IPV6)
+               && len >= IPV6_HEADER_LEN) {
+        const struct ovs_16aligned_ip6_hdr *ip = l3;
+
+        memcpy(dst, &ip->ip6_dst, sizeof *dst);
+        return true;
+    }
+    return false;
+}
+
 static void
 packet_in(const struct ofctl_packet_in *pi, void *aux OVS_UNUSED)
 {
     const struct eth_header *eth = (const void *) pi->frame;
+    struct in6_addr ue;
     uint32_t id;
 
     if (pi->len < ETH_HEADER_LEN) {
@@ -140,12 +141,7 @@ packet_in(const struct ofctl_packet_in *pi, void *aux OVS_UNUSED)
     id = ntohl(id);
     if (id) {
         events.held_down(id, pi->frame, pi->len);
-    } else if (eth->eth_type == htons(ETH_TYPE_IP)
-               && pi->len >= ETH_HEADER_LEN + IP_HEADER_LEN) {
-        const struct ip_header *ip = (const void *) (eth + 1);
-        struct in6_addr ue;
-
-        in6_addr_set_mapped_ipv4(&ue, get_16aligned_be32(&ip->ip_dst));
+    } else if (get_destination(eth, pi->len, &ue)) {
         events.unclaimed(&ue, pi->frame, pi->len);
     }
 }
@@ -159,12 +155,12 @@ flow_stats(const struct ofctl_flow_stats *fs, void *aux OVS_UNUSED)
 
     if (!(fs->cookie & COOKIE_KIND_MASK)) {
         events.counters(fs->cookie, direction, fs->packets, fs->bytes);
-    } else if ((fs->cookie & COOKIE_KIND_MASK) == COOKIE_SERVICE
-               && fs->table_id != TABLE_INPUT) {
-        struct in6_addr ip;
+    } else if (fs->table_id != TABLE_INPUT) {
+        const struct in6_addr *ip = ovs_services_by_cookie(fs->cookie);
 
-        in6_addr_set_mapped_ipv4(&ip, htonl(fs->cookie));
-        events.service_counters(&ip, direction, fs->packets, fs->bytes);
+        if (ip) {
+            events.service_counters(ip, direction, fs->packets, fs->bytes);
+        }
     }
 }
 
@@ -176,7 +172,6 @@ ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
     conf = conf_;
     events = *events_;
     hmap_init(&bearers);
-    hmap_init(&services);
     settle_init();
     ovs_list_init(&waiting);
 
@@ -192,23 +187,20 @@ ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
     tof = ofctl_create(BR_TOF, target, UINT64_C(1) << TABLE_LEASE, &cbs);
     free(target);
     path_init(gtp);
+    ovs_services_init(conf, tof);
 }
 
 static void
 ovs_close(void)
 {
     struct ovs_bearer *ob;
-    struct ovs_service *os;
 
     HMAP_FOR_EACH_POP (ob, node, &bearers) {
         free(ob);
     }
-    HMAP_FOR_EACH_POP (os, node, &services) {
-        free(os);
-    }
     settle_destroy();
     hmap_destroy(&bearers);
-    hmap_destroy(&services);
+    ovs_services_destroy();
     path_destroy();
     ofctl_destroy(gtp);
     ofctl_destroy(tof);
@@ -235,8 +227,11 @@ compile_static(void)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    ds_put_format(&ds, "table=0,priority=100,in_port=%"PRIu32
-                  ",actions=LOCAL\n", enb_port);
+    /* A tunnel ends only without its VLAN tag. */
+    ds_put_format(&ds, "table=0,priority=110,in_port=%"PRIu32
+                  ",vlan_tci=0x1000/0x1000,actions=pop_vlan,LOCAL\n"
+                  "table=0,priority=100,in_port=%"PRIu32",actions=LOCAL\n",
+                  enb_port, enb_port);
     set_flows(gtp, COOKIE_STATIC, &ds);
 
     ds_init(&ds);
@@ -280,40 +275,12 @@ compile_bearer(struct ovs_bearer *ob, bool new_proof)
     ob->gtp_seqno = ofctl_seqno(gtp);
 }
 
-static void
-compile_service(struct ovs_service *os)
-{
-    bool was_compiled = os->compiled;
-    struct sff_hop hops[SERVICE_CHAIN_MAX];
-    struct ds ds = DS_EMPTY_INITIALIZER;
-    size_t n = os->spec.n_chain;
-
-    os->compiled = true;
-    for (size_t i = 0; i < n; i++) {
-        const struct conf_function *f =
-            ovs_ports_function(conf, os->spec.chain[i]);
-        hops[i].in = f ? vswitch_ofport(f->in, NULL) : 0;
-        hops[i].out = f ? vswitch_ofport(f->out, NULL) : 0;
-        os->compiled = os->compiled && hops[i].in && hops[i].out;
-    }
-    if (os->compiled) {
-        classifier_service(&os->spec, n ? hops[0].in : ports.nat, &ds);
-        sff_service(&os->spec, hops, n, ports.nat, &ds);
-    } else if (was_compiled) {
-        settle_note(&os->spec.service_ip, 0);
-    }
-    set_flows(tof, COOKIE_SERVICE
-              + ntohl(in6_addr_get_mapped_ipv4(&os->spec.service_ip)), &ds);
-    os->seqno = ofctl_seqno(tof);
-}
-
 /* Port numbers have become known or have changed: everything is compiled
  * anew.  ofctl sends only what differs. */
 static void
 compile_all(void)
 {
     struct ovs_bearer *ob;
-    struct ovs_service *os;
 
     ports.gtp = vswitch_ofport(GTP_PORT, NULL);
     ports.nat = vswitch_ofport(UE_PORT, NULL);
@@ -321,14 +288,12 @@ compile_all(void)
     hb_recv_port = vswitch_ofport(HB_RECV_PORT, NULL);
     sgw_port = vswitch_ofport(SGW_PORT, NULL);
     path_ports(enb_port, sgw_port);
+    ovs_services_ports(ports_known() ? ports.nat : 0);
     if (!ports_known()) {
         return;
     }
     compile_static();
     compile_heartbeat();
-    HMAP_FOR_EACH (os, node, &services) {
-        compile_service(os);
-    }
     HMAP_FOR_EACH (ob, node, &bearers) {
         compile_bearer(ob, false);
     }
@@ -449,7 +414,6 @@ ovs_run(void)
 static void
 ovs_wait(void)
 {
-    const struct ovs_service *os;
     const struct ovs_bearer *ob;
 
     vswitch_wait();
@@ -463,14 +427,10 @@ ovs_wait(void)
             break;
         }
     }
-    HMAP_FOR_EACH (os, node, &services) {
-        if (time_msec() < os->settled) {
-            poll_timer_wait_until(os->settled);
-        }
-    }
+    ovs_services_wait();
 }
 
-/* Bearers and services. */
+/* Bearers. */
 
 static bool
 same_tunnels(const struct endpoint_bearer *a, const struct endpoint_bearer *b)
@@ -525,70 +485,17 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
     }
 }
 
-static int
-ovs_service_set(const struct service_spec *spec)
-{
-    struct ovs_service *os = find_service(&spec->service_ip);
-
-    if (!IN6_IS_ADDR_V4MAPPED(&spec->service_ip)) {
-        return EAFNOSUPPORT;
-    }
-    for (size_t i = 0; i < spec->n_chain; i++) {
-        if (!ovs_ports_function(conf, spec->chain[i])) {
-            return ENOENT;
-        }
-    }
-    if (!os) {
-        os = xzalloc(sizeof *os);
-        hmap_insert(&services, &os->node,
-                    hash_bytes(&spec->service_ip, sizeof spec->service_ip,
-                               0));
-    }
-    os->spec = *spec;
-    os->compiled = false;
-    os->settled = settle_time(&spec->service_ip, 0);
-    if (ports_known()) {
-        compile_service(os);
-    }
-    return 0;
-}
-
-static void
-ovs_service_clear(const struct service_spec *spec)
-{
-    struct ovs_service *os = find_service(&spec->service_ip);
-
-    if (os) {
-        ofctl_set(tof, COOKIE_SERVICE
-                  + ntohl(in6_addr_get_mapped_ipv4(&spec->service_ip)), "");
-        settle_note(&spec->service_ip, 0);
-        hmap_remove(&services, &os->node);
-        free(os);
-    }
-}
-
-static bool
-ovs_service_possible(const struct service_spec *spec, const char **why)
-{
-    *why = NULL;
-    for (size_t i = 0; ports_known() && !*why && i < spec->n_chain; i++) {
-        const struct conf_function *f =
-            ovs_ports_function(conf, spec->chain[i]);
-        *why = f ? ovs_ports_missing(f) : NULL;
-    }
-    return !*why;
-}
-
-static bool
-ovs_service_ready(const struct in6_addr *ip)
-{
-    const struct ovs_service *os = find_service(ip);
-
-    return (os && os->compiled && ofctl_acked(tof, os->seqno)
-            && time_msec() >= os->settled);
-}
-
 /* The agent's own packets. */
+
+/* The Ethernet type of an IP packet. */
+static void
+put_eth_type(uint8_t *frame, const void *ip)
+{
+    const uint8_t *version = ip;
+    ovs_be16 type = htons(*version >> 4 == 6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+
+    memcpy(frame + 2 * ETH_ADDR_LEN, &type, sizeof type);
+}
 
 static int
 packet_out(const void *frame, size_t len, struct ds *actions)
@@ -602,7 +509,7 @@ packet_out(const void *frame, size_t len, struct ds *actions)
 static int
 ovs_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
 {
-    uint8_t frame[ETH_HEADER_LEN + 256] = { [12] = 0x08, [13] = 0x00 };
+    uint8_t frame[ETH_HEADER_LEN + 256] = { 0 };
     struct ds actions = DS_EMPTY_INITIALIZER;
 
     if (len > sizeof frame - ETH_HEADER_LEN) {
@@ -610,6 +517,7 @@ ovs_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
     } else if (!ports_known() || !ofctl_is_synced(gtp)) {
         return ENOTCONN;
     }
+    put_eth_type(frame, ip);
     memcpy(frame + ETH_HEADER_LEN, ip, len);
     path_use(SIDE_ENB, &b->up.src, &b->up.dst);
     classifier_send_up(&ports, b, &actions);
@@ -625,8 +533,7 @@ ovs_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
     int error;
 
     classifier_macs(b, frame);
-    frame[12] = 0x08;
-    frame[13] = 0x00;
+    put_eth_type(frame, ip);
     memcpy(frame + ETH_HEADER_LEN, ip, len);
     classifier_send_app(&actions);
     error = packet_out(frame, ETH_HEADER_LEN + len, &actions);
@@ -679,10 +586,10 @@ const struct endpoint_class endpoint_ovs = {
     .ready = ovs_ready,
     .bearer_set = ovs_bearer_set,
     .bearer_clear = ovs_bearer_clear,
-    .service_set = ovs_service_set,
-    .service_clear = ovs_service_clear,
-    .service_possible = ovs_service_possible,
-    .service_ready = ovs_service_ready,
+    .service_set = ovs_services_set,
+    .service_clear = ovs_services_clear,
+    .service_possible = ovs_services_possible,
+    .service_ready = ovs_services_ready,
     .send_up = ovs_send_up,
     .send_app = ovs_send_app,
     .send_down = ovs_send_down,

@@ -14,6 +14,7 @@
 #include "l2.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
+#include "ovs/flow_text.h"
 #include "ovs/ofctl.h"
 #include "packets.h"
 #include "util.h"
@@ -94,11 +95,11 @@ compile(const struct path *p)
     if (!out_ports[p->from]) {
         return;
     }
-    ds_put_cstr(&ds, "table=0,priority=100,in_port=LOCAL,ip,nw_src=");
-    ipv6_format_mapped(&p->src, &ds);
-    ds_put_cstr(&ds, ",nw_dst=");
-    ipv6_format_mapped(&p->dst, &ds);
-    ds_put_format(&ds, ",actions=set_field:"ETH_ADDR_FMT"->eth_dst,"
+    ds_put_cstr(&ds, "table=0,priority=100,in_port=LOCAL,");
+    flow_match_pair(&ds, &p->src, &p->dst);
+    ds_put_cstr(&ds, ",actions=");
+    flow_dscp_from_mark(&ds);
+    ds_put_format(&ds, ",set_field:"ETH_ADDR_FMT"->eth_dst,"
                   "set_field:"ETH_ADDR_FMT"->eth_src,",
                   l2[0], l2[1], l2[2], l2[3], l2[4], l2[5],
                   l2[6], l2[7], l2[8], l2[9], l2[10], l2[11]);

@@ -4,7 +4,8 @@
 
 /* Paths: pairs of outer addresses between which built packets travel.  Each
  * has one flow in br-gtp that writes the Ethernet header which the packets of
- * that pair carry on the wire, and outputs to the right side. */
+ * that pair carry on the wire, VLAN tag included, and the DSCP that the packet
+ * mark brings, and outputs to the right side. */
 
 #include <netinet/in.h>
 #include <stdint.h>

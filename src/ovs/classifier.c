@@ -8,17 +8,12 @@
 
 #include <string.h>
 
+#include "flow_text.h"
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "service.h"
 #include "tunnel.h"
-
-static void
-format_addr(struct ds *ds, const struct in6_addr *addr)
-{
-    ipv6_format_mapped(addr, ds);
-}
 
 static void
 format_id_mac(struct ds *ds, uint32_t id)
@@ -57,14 +52,8 @@ static void
 format_downlink(struct ds *ds, const struct classifier_ports *ports,
                 const struct endpoint_bearer *b)
 {
-    ds_put_format(ds, "load:%#"PRIx32"->NXM_NX_TUN_ID[0..31],"
-                  "load:%#"PRIx32"->NXM_NX_TUN_IPV4_SRC[],"
-                  "load:%#"PRIx32"->NXM_NX_TUN_IPV4_DST[],"
-                  "load:%#"PRIx32"->NXM_NX_REG0[]",
-                  b->down.teid,
-                  ntohl(in6_addr_get_mapped_ipv4(&b->down.src)),
-                  ntohl(in6_addr_get_mapped_ipv4(&b->down.dst)),
-                  ports->gtp);
+    flow_load_tunnel(ds, &b->down, b->down_dscp);
+    ds_put_format(ds, ",load:%#"PRIx32"->NXM_NX_REG0[]", ports->gtp);
 }
 
 void
@@ -72,14 +61,11 @@ classifier_bearer(const struct classifier_ports *ports,
                   const struct endpoint_bearer *b,
                   unsigned int evidence_seconds, struct ds *ds)
 {
-    ds_put_format(ds, "table=%d,priority=100,in_port=%"PRIu32
-                  ",tun_id=%#"PRIx32",tun_src=",
-                  TABLE_INPUT, ports->gtp, b->up.teid);
-    format_addr(ds, &b->up.src);
-    ds_put_cstr(ds, ",tun_dst=");
-    format_addr(ds, &b->up.dst);
-    ds_put_cstr(ds, ",ip,nw_src=");
-    format_addr(ds, &b->ue);
+    ds_put_format(ds, "table=%d,priority=100,in_port=%"PRIu32",",
+                  TABLE_INPUT, ports->gtp);
+    flow_match_tunnel(ds, &b->up);
+    ds_put_char(ds, ',');
+    flow_match_from_ue(ds, &b->ue);
     ds_put_cstr(ds, ",actions=set_field:");
     format_id_mac(ds, b->id);
     ds_put_format(ds, "->eth_src,set_field:02:00:00:00:%02x:%02x->eth_dst,",
@@ -114,8 +100,8 @@ void
 classifier_service(const struct service_spec *spec, ofp_port_t first,
                    struct ds *ds)
 {
-    ds_put_format(ds, "table=%d,priority=100,ip,nw_dst=", TABLE_CLASSIFIER);
-    format_addr(ds, &spec->service_ip);
+    ds_put_format(ds, "table=%d,priority=100,", TABLE_CLASSIFIER);
+    flow_match_ip(ds, FLOW_DST, &spec->service_ip);
     ds_put_format(ds, ",actions=output:%"PRIu32"\n", first);
 }
 
@@ -140,24 +126,20 @@ void
 classifier_send_up(const struct classifier_ports *ports,
                    const struct endpoint_bearer *b, struct ds *ds)
 {
+    const char *field = IN6_IS_ADDR_V4MAPPED(&b->ue_addr) ? "ip_src"
+                        : "ipv6_src";
+
     ds_put_cstr(ds, "set_field:");
-    format_addr(ds, &b->ue);
-    ds_put_format(ds, "->ip_src,set_field:%#"PRIx32"->tun_id,set_field:",
-                  b->up.teid);
-    format_addr(ds, &b->up.src);
-    ds_put_cstr(ds, "->tun_src,set_field:");
-    format_addr(ds, &b->up.dst);
-    ds_put_format(ds, "->tun_dst,output:%"PRIu32, ports->gtp);
+    ipv6_format_mapped(&b->ue_addr, ds);
+    ds_put_format(ds, "->%s,", field);
+    flow_set_tunnel(ds, &b->up, b->up_dscp);
+    ds_put_format(ds, ",output:%"PRIu32, ports->gtp);
 }
 
 void
 classifier_send_down(const struct classifier_ports *ports,
                      const struct endpoint_bearer *b, struct ds *ds)
 {
-    ds_put_format(ds, "set_field:%#"PRIx32"->tun_id,set_field:",
-                  b->down.teid);
-    format_addr(ds, &b->down.src);
-    ds_put_cstr(ds, "->tun_src,set_field:");
-    format_addr(ds, &b->down.dst);
-    ds_put_format(ds, "->tun_dst,output:%"PRIu32, ports->gtp);
+    flow_set_tunnel(ds, &b->down, b->down_dscp);
+    ds_put_format(ds, ",output:%"PRIu32, ports->gtp);
 }

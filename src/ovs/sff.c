@@ -6,17 +6,19 @@
 
 #include "sff.h"
 
+#include <inttypes.h>
+
 #include "classifier.h"
+#include "flow_text.h"
 #include "openvswitch/dynamic-string.h"
-#include "packets.h"
 #include "service.h"
 
 static void
-start_flow(struct ds *ds, int table, const char *field,
+start_flow(struct ds *ds, int table, enum flow_end end,
            const struct service_spec *spec)
 {
-    ds_put_format(ds, "table=%d,priority=100,ip,%s=", table, field);
-    ipv6_format_mapped(&spec->service_ip, ds);
+    ds_put_format(ds, "table=%d,priority=100,", table);
+    flow_match_ip(ds, end, &spec->service_ip);
 }
 
 void
@@ -25,12 +27,12 @@ sff_service(const struct service_spec *spec, const struct sff_hop hops[],
 {
     for (size_t i = 0; i < n; i++) {
         /* Towards the app. */
-        start_flow(ds, TABLE_INPUT, "nw_dst", spec);
+        start_flow(ds, TABLE_INPUT, FLOW_DST, spec);
         ds_put_format(ds, ",in_port=%"PRIu32",actions=output:%"PRIu32"\n",
                       hops[i].out, i + 1 < n ? hops[i + 1].in : nat);
 
         /* Towards the UE. */
-        start_flow(ds, TABLE_INPUT, "nw_src", spec);
+        start_flow(ds, TABLE_INPUT, FLOW_SRC, spec);
         ds_put_format(ds, ",in_port=%"PRIu32",actions=", hops[i].in);
         if (i > 0) {
             ds_put_format(ds, "output:%"PRIu32"\n", hops[i - 1].out);
@@ -39,7 +41,7 @@ sff_service(const struct service_spec *spec, const struct sff_hop hops[],
         }
     }
     /* Without a chain too, so that answers are counted by service. */
-    start_flow(ds, TABLE_ANSWER, "nw_src", spec);
+    start_flow(ds, TABLE_ANSWER, FLOW_SRC, spec);
     if (n) {
         ds_put_format(ds, ",actions=output:%"PRIu32"\n", hops[n - 1].out);
     } else {

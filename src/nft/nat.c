@@ -94,6 +94,9 @@ open_all(struct setup *s)
         error = nft_open(nat.netns, &nat.nft);
     }
     if (!error) {
+        error = nft_open(nat.netns, &nat.reader);
+    }
+    if (!error) {
         error = conntrack_open(nat.netns, &nat.ct);
     }
     return failed(s, error, "apps.namespace %s: %s",
@@ -409,6 +412,7 @@ nat_close(void)
 {
     if (nat.open) {
         conntrack_close(nat.ct);
+        nft_close(nat.reader);
         nft_close(nat.nft);
         close(nat.netns);
         nat = (struct nat) { .open = false };

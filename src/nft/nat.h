@@ -12,6 +12,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct conf;
@@ -40,6 +41,26 @@ int nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
  * their answers when an identifier is used again.  Walks the whole table
  * once. */
 int nat_flush_bearers(bool (*gone)(uint32_t bearer_id));
+
+/* Packets and bytes (IP) between a bearer and a service, counted from when
+ * the bearer first touched it, by whatever tofd.  'down': to the UE. */
+struct nat_usage {
+    uint32_t bearer;
+    struct in6_addr service_ip;
+    bool down;
+    uint64_t packets, bytes;
+};
+typedef void nat_usage_cb(const struct nat_usage *, void *aux);
+
+/* Reads all of them: begins, then calls 'cb' for some in each call, which
+ * returns EINPROGRESS while there are more, and 0 with the last of them.
+ * EAGAIN: a change of rules has come in between, some may be missing. */
+int nat_usage_begin(void);
+int nat_usage_next(nat_usage_cb *cb, void *aux);
+
+/* Takes out the counts of 'n' pairs and directions.  Not while a reading is
+ * under way, which it would tear. */
+int nat_usage_forget(const struct nat_usage *, size_t n);
 
 void nat_close(void);
 

@@ -2,8 +2,8 @@
 #ifndef TOF_NAT_PRIVATE_H
 #define TOF_NAT_PRIVATE_H 1
 
-/* What nat.c (the namespace), nat_service.c (what is translated) and
- * nat_rules.c (the rules) share. */
+/* What nat.c (the namespace), nat_service.c (what is translated),
+ * nat_usage.c (what is counted) and nat_rules.c (the rules) share. */
 
 #include <stdbool.h>
 
@@ -16,6 +16,7 @@ struct nat {
     bool open;
     int netns;                  /* File descriptor. */
     struct nft *nft;
+    struct nft *reader;         /* For what is read part by part. */
     struct conntrack *ct;
 };
 extern struct nat nat;
@@ -30,6 +31,11 @@ extern const struct nft_table nat_inet, nat_netdev;
  * that its own connections seem to come from.  By family: [0] IPv4, [1]
  * IPv6. */
 extern const struct nft_set nat_services[2], nat_apps[2];
+
+/* Sets of nat_inet whose elements count: bearer id and service.  By family
+ * and direction, which are bits of the index. */
+enum { NAT_COUNT_DOWN = 1, NAT_COUNT_IPV6 = 2, NAT_N_COUNTS = 4 };
+extern const struct nft_set nat_counts[NAT_N_COUNTS];
 
 /* Puts all into the batch: tables, maps, chains, rules.  What is there stays,
  * the maps with what is in them, except for the rules, which are replaced. */

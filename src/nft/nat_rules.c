@@ -8,7 +8,8 @@
  *
  *   ingress    it is for us, whatever its destination MAC says
  *   spaces     the address space is the conntrack zone of its direction
- *   from_ue    the bearer id is its mark and its flow's; only services pass
+ *   from_ue    the bearer id is its mark and its flow's; only services pass,
+ *              and are counted
  *   to_app     service -> application
  *   forward    TCP MSS
  *
@@ -17,6 +18,7 @@
  *   forward    TCP MSS
  *   to_ue      the flow's mark becomes its own
  *   as_service (a connection of the application's own: application -> service)
+ *   count      what goes to a UE is counted
  *   egress     its mark goes into destination MAC 02:00:<bearer id>
  *
  * Marks hold the bearer id in host byte order, so that `conntrack -L` shows it
@@ -56,7 +58,11 @@
 #define REG NFT_REG32_00
 
 /* Numbers that the nft command gives to its data types. */
-enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8 };
+enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_MARK = 19 };
+#define MARK_AND(TYPE) (TYPE_MARK << 6 | (TYPE))
+
+/* Most pairs of bearer and service; those beyond are not counted. */
+#define MAX_COUNTS 2000000
 
 const struct nft_table nat_inet = { NFPROTO_INET, "tof_nat" };
 const struct nft_table nat_netdev = { NFPROTO_NETDEV, "tof_nat" };
@@ -72,6 +78,16 @@ const struct nft_set nat_apps[2] = {
       .data_len = 4, .data_type = TYPE_IPADDR },
     { .name = "apps6", .key_len = 16, .key_type = TYPE_IP6ADDR,
       .data_len = 16, .data_type = TYPE_IP6ADDR },
+};
+
+#define COUNTS(NAME, LEN, TYPE)                                         \
+    { .name = NAME, .key_len = 4 + (LEN), .key_type = MARK_AND(TYPE),   \
+      .dynamic = true, .size = MAX_COUNTS }
+const struct nft_set nat_counts[NAT_N_COUNTS] = {
+    [0] = COUNTS("up4", 4, TYPE_IPADDR),
+    [NAT_COUNT_DOWN] = COUNTS("down4", 4, TYPE_IPADDR),
+    [NAT_COUNT_IPV6] = COUNTS("up6", 16, TYPE_IP6ADDR),
+    [NAT_COUNT_IPV6 | NAT_COUNT_DOWN] = COUNTS("down6", 16, TYPE_IP6ADDR),
 };
 
 /* What differs between the families. */
@@ -93,6 +109,7 @@ static const struct nft_chain inet_chains[] = {
     { "output", "filter", NF_INET_LOCAL_OUT, -150, NULL },
     { "to_ue", "filter", NF_INET_POST_ROUTING, -150, NULL },
     { "as_service", "nat", NF_INET_POST_ROUTING, 100, NULL },
+    { "count", "filter", NF_INET_POST_ROUTING, 150, NULL },
 };
 static const struct nft_chain netdev_chains[] = {
     { "ingress", "filter", NF_NETDEV_INGRESS, 0, NAT_UE },
@@ -195,6 +212,29 @@ space_rules(struct nft_batch *b)
     nft_rule_add(b, r);
 }
 
+/* Counts packets between a bearer and a service.  A rule of its own, without
+ * verdict: what is not counted since the set is full passes all the same. */
+static void
+count_rule(struct nft_batch *b, const char *chain, int family, bool down)
+{
+    const struct family *f = &families[family];
+    const struct nft_set *set = &nat_counts[(down ? NAT_COUNT_DOWN : 0)
+                                            + (family ? NAT_COUNT_IPV6 : 0)];
+    struct nftnl_rule *r = nft_rule(&nat_inet, chain);
+
+    if (down) {
+        match_ue(r, NFT_META_OIFNAME);
+    }
+    match_family(r, f);
+    nft_x_meta(r, NFT_META_MARK, REG);
+    match_u32(r, NFT_CMP_NEQ, 0);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
+                  down ? f->src_offset : f->dst_offset, f->len, REG + 1);
+    nft_x_lookup(r, nat_services[family].name, REG + 1, false);
+    nft_x_count_in(r, set->name, REG);
+    nft_rule_add(b, r);
+}
+
 static void
 from_ue_rules(struct nft_batch *b)
 {
@@ -222,6 +262,9 @@ from_ue_rules(struct nft_batch *b)
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
     drop(b, r, "invalid from a UE");
+
+    count_rule(b, "from_ue", 0, false);
+    count_rule(b, "from_ue", 1, false);
 
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_direction(r, IP_CT_DIR_REPLY);
@@ -368,6 +411,9 @@ nat_rules(struct nft_batch *b, bool may_connect)
         nft_set_add(b, &nat_inet, &nat_services[i]);
         nft_set_add(b, &nat_inet, &nat_apps[i]);
     }
+    for (int i = 0; i < NAT_N_COUNTS; i++) {
+        nft_set_add(b, &nat_inet, &nat_counts[i]);
+    }
     add_chains(b, &nat_inet, inet_chains,
                sizeof inet_chains / sizeof *inet_chains);
     add_chains(b, &nat_netdev, netdev_chains,
@@ -386,5 +432,7 @@ nat_rules(struct nft_batch *b, bool may_connect)
                             &families[i]);
         }
     }
+    count_rule(b, "count", 0, true);
+    count_rule(b, "count", 1, true);
     netdev_rules(b, may_connect);
 }

@@ -429,16 +429,16 @@ nft_request(struct nft *nft, char *buf, int type, int family, uint16_t flags)
 /* Handles one message of an answer.  Returns -1 to go on, else 0 or a positive
  * errno value that ends the answer. */
 static int
-take_reply(const struct nlmsghdr *nlh, bool *torn, int *cb_error,
+take_reply(const struct nlmsghdr *nlh, struct nft_answer *answer,
            int (*cb)(const struct nlmsghdr *, void *aux), void *aux)
 {
     if (nlh->nlmsg_flags & NLM_F_DUMP_INTR) {
-        *torn = true;
+        answer->torn = true;
     }
     if (nlh->nlmsg_type == NLMSG_ERROR) {
         const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
 
-        return err->error ? -err->error : *cb_error;
+        return err->error ? -err->error : answer->cb_error;
     }
     if (nlh->nlmsg_type == NLMSG_DONE) {
         const int *status = mnl_nlmsg_get_payload(nlh);
@@ -446,52 +446,73 @@ take_reply(const struct nlmsghdr *nlh, bool *torn, int *cb_error,
         if (mnl_nlmsg_get_payload_len(nlh) >= sizeof *status && *status < 0) {
             return -*status;
         }
-        return *cb_error ? *cb_error : *torn ? EAGAIN : 0;
+        return (answer->cb_error ? answer->cb_error
+                : answer->torn ? EAGAIN : 0);
     }
-    if (!*cb_error) {
-        *cb_error = cb(nlh, aux);
+    if (!answer->cb_error) {
+        answer->cb_error = cb(nlh, aux);
     }
     return -1;
 }
 
 int
-nft_ask(struct nft *nft, struct nlmsghdr *request,
-        int (*cb)(const struct nlmsghdr *, void *aux), void *aux)
+nft_send_request(struct nft *nft, struct nlmsghdr *request,
+                 struct nft_answer *answer)
 {
-    char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
-    int fd = mnl_socket_get_fd(nft->nl);
-    bool torn = false;
-    int cb_error = 0;
-
-    drain(fd);
+    *answer = (struct nft_answer) { .seq = request->nlmsg_seq };
+    drain(mnl_socket_get_fd(nft->nl));
     request->nlmsg_flags |= NLM_F_ACK;
     while (mnl_socket_sendto(nft->nl, request, request->nlmsg_len) < 0) {
         if (errno != EINTR) {
             return errno;
         }
     }
-    for (;;) {
+    return 0;
+}
+
+int
+nft_read_answer(struct nft *nft, struct nft_answer *answer,
+                int (*cb)(const struct nlmsghdr *, void *aux), void *aux)
+{
+    char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+    const struct nlmsghdr *nlh = (const void *) buf;
+    ssize_t n;
+    int left;
+
+    do {
         /* The answer, or its first part, is there already; the kernel puts
          * the next part in when one is read. */
-        ssize_t n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
-        const struct nlmsghdr *nlh = (const void *) buf;
-        int left = n;
+        n = recv(mnl_socket_get_fd(nft->nl), buf, sizeof buf, MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return errno == EAGAIN ? EIO : errno;
+    }
+    left = n;
+    for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+        if (nlh->nlmsg_seq == answer->seq) {
+            int error = take_reply(nlh, answer, cb, aux);
 
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return errno == EAGAIN ? EIO : errno;
-        }
-        for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-            int error;
-
-            if (nlh->nlmsg_seq == request->nlmsg_seq) {
-                error = take_reply(nlh, &torn, &cb_error, cb, aux);
-                if (error >= 0) {
-                    return error;
-                }
+            if (error >= 0) {
+                return error;
             }
         }
     }
+    return EINPROGRESS;
+}
+
+int
+nft_ask(struct nft *nft, struct nlmsghdr *request,
+        int (*cb)(const struct nlmsghdr *, void *aux), void *aux)
+{
+    struct nft_answer answer;
+    int error = nft_send_request(nft, request, &answer);
+
+    while (!error) {
+        error = nft_read_answer(nft, &answer, cb, aux);
+        if (error != EINPROGRESS) {
+            return error;
+        }
+        error = 0;
+    }
+    return error;
 }

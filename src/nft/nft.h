@@ -117,6 +117,22 @@ int nft_elem_dump(struct nft *, const struct nft_table *,
                   void (*cb)(const void *key, const void *data,
                              uint64_t expires_ms, void *aux), void *aux);
 
+/* All elements of a set whose elements have counters, part by part: begins,
+ * then hands out one part a call.  While there is more nft_count_next()
+ * returns EINPROGRESS; 0 with the last part; EAGAIN if a change has torn it
+ * (every count that was told is true, but some may be missing).  The socket
+ * may not be used for anything else meanwhile. */
+struct nft_counting {
+    const struct nft_set *set;
+    uint32_t seq;               /* Of the request. */
+    bool torn;
+    void (*cb)(const void *key, uint64_t packets, uint64_t bytes, void *aux);
+    void *aux;
+};
+int nft_count_begin(struct nft *, const struct nft_table *,
+                    struct nft_counting *);
+int nft_count_next(struct nft *, struct nft_counting *);
+
 /* Rules.  nft_rule() starts one; the nft_x_* calls append expressions, in
  * the order in which they are evaluated; nft_rule_add() puts it at the end of
  * its chain and frees it.  'reg' is one of NFT_REG32_00 ... NFT_REG32_15; a
@@ -148,6 +164,10 @@ void nft_x_vmap(struct nftnl_rule *, const char *set, uint32_t reg);
 void nft_x_dynset(struct nftnl_rule *, const char *set,
                   enum nft_dynset_ops, uint32_t key_reg, uint32_t data_reg,
                   uint64_t timeout_ms);
+/* update @set { key counter }: counts packet and bytes at the key's element,
+ * which it makes if there is none.  A full set does not count; the rule ends
+ * there. */
+void nft_x_count_in(struct nftnl_rule *, const char *set, uint32_t key_reg);
 void nft_x_counter(struct nftnl_rule *);
 void nft_x_limit(struct nftnl_rule *, uint64_t per_second, uint32_t burst);
 /* These two use up NFT_REG32_15. */

@@ -302,6 +302,31 @@ nft_x_dynset(struct nftnl_rule *rule, const char *set, enum nft_dynset_ops op,
 }
 
 void
+nft_x_count_in(struct nftnl_rule *rule, const char *set, uint32_t key_reg)
+{
+    struct nftnl_expr *counter = nftnl_expr_alloc("counter");
+    struct nftnl_expr *e = nftnl_expr_alloc("dynset");
+
+    if (!rule || !counter || !e
+        || nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, set)) {
+        spoil(rule);
+        if (counter) {
+            nftnl_expr_free(counter);
+        }
+        if (e) {
+            nftnl_expr_free(e);
+        }
+        return;
+    }
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, key_reg);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+    nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_PACKETS, 0);
+    nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_BYTES, 0);
+    nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, counter, 0);
+    nftnl_rule_add_expr(rule, e);
+}
+
+void
 nft_x_counter(struct nftnl_rule *rule)
 {
     ADD_EXPR(rule, "counter",

@@ -64,6 +64,18 @@ struct nlmsghdr *nft_request(struct nft *, char *buf, int type, int family,
 int nft_ask(struct nft *, struct nlmsghdr *,
             int (*cb)(const struct nlmsghdr *, void *aux), void *aux);
 
+/* The same in parts: the request, then one part of the answer a call, which
+ * returns EINPROGRESS while there is more.  Nothing else may use the socket
+ * meanwhile. */
+struct nft_answer {
+    uint32_t seq;
+    bool torn;
+    int cb_error;
+};
+int nft_send_request(struct nft *, struct nlmsghdr *, struct nft_answer *);
+int nft_read_answer(struct nft *, struct nft_answer *,
+                    int (*cb)(const struct nlmsghdr *, void *aux), void *aux);
+
 /* Appends { 'type': { NFTA_DATA_VALUE: 'data' } }. */
 void nft_put_data(struct nlmsghdr *, uint16_t type, const void *data,
                   size_t len);

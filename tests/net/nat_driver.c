@@ -8,6 +8,7 @@
  * each with "ok" or "error: ...", a dump's lines before it:
  *
  *     set SERVICE APPLICATION | clear SERVICE | dump | flush ID
+ *     usage | forget ID SERVICE up|down
  *
  * A route is an ADDRESS/LEN with "route:" before it. */
 
@@ -58,6 +59,43 @@ is_flushed(uint32_t bearer_id)
     return bearer_id == flushed;
 }
 
+static void
+usage_cb(const struct nat_usage *u, void *aux)
+{
+    char s[INET6_ADDRSTRLEN];
+
+    fprintf(aux, "%#x %s %s %llu %llu\n", u->bearer,
+            addr_text(&u->service_ip, s), u->down ? "down" : "up",
+            (unsigned long long) u->packets, (unsigned long long) u->bytes);
+}
+
+static int
+usage(void)
+{
+    int error = nat_usage_begin();
+
+    while (!error) {
+        error = nat_usage_next(usage_cb, stdout);
+        if (error != EINPROGRESS) {
+            return error;
+        }
+        error = 0;
+    }
+    return error;
+}
+
+static int
+forget(const char *id, const char *service, const char *direction)
+{
+    struct nat_usage u = { .bearer = strtoul(id, NULL, 0) };
+
+    if (!service || !direction || !parse_addr(service, &u.service_ip)) {
+        return EINVAL;
+    }
+    u.down = !strcmp(direction, "down");
+    return nat_usage_forget(&u, 1);
+}
+
 static int
 command(char *line)
 {
@@ -68,11 +106,15 @@ command(char *line)
 
     if (verb && !strcmp(verb, "dump")) {
         return nat_service_dump(dump_cb, stdout);
+    } else if (verb && !strcmp(verb, "usage")) {
+        return usage();
     } else if (!verb || !arg) {
         return EINVAL;
     } else if (!strcmp(verb, "flush")) {
         flushed = strtoul(arg, NULL, 0);
         return nat_flush_bearers(is_flushed);
+    } else if (!strcmp(verb, "forget")) {
+        return forget(arg, arg2, strtok(NULL, " \n"));
     } else if (!parse_addr(arg, &a)) {
         return EINVAL;
     } else if (!strcmp(verb, "clear")) {

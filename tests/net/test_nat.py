@@ -23,9 +23,9 @@ from tofnet.wait import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = ["nft/nat.c", "nft/nat_rules.c", "nft/nat_service.c",
-           "nft/conntrack.c", "nft/nft.c", "nft/nft_object.c",
-           "nft/nft_expr.c", "nft/nft_query.c", "net/netns.c", "net/rtnl.c",
-           "net/ethtool.c"]
+           "nft/nat_usage.c", "nft/conntrack.c", "nft/nft.c",
+           "nft/nft_count.c", "nft/nft_object.c", "nft/nft_expr.c",
+           "nft/nft_query.c", "net/netns.c", "net/rtnl.c", "net/ethtool.c"]
 
 RUN = f"nt{os.getpid() % 100000}"
 TOF, NAT, APP = f"{RUN}-tof", f"{RUN}-nat", f"{RUN}-app"
@@ -204,6 +204,77 @@ def test_udp_there_and_back(nat, port, ue, svc, app):
     # The mark is the id, as a number.
     assert f"mark={0x12345678}" in flows()
     assert "zone-orig=1" in flows()
+
+
+def usage(nat):
+    """(bearer, service, direction) -> (packets, bytes)"""
+    return {(int(w[0], 0), w[1], w[2]): (int(w[3]), int(w[4]))
+            for w in map(str.split, nat.do("usage"))}
+
+
+def exchange(port, server, bearer, ue, svc, up, down):
+    port.send(frame_up(bearer, ip_udp(ue, svc, up, 4000, 7)))
+    _, peer = server.receive()
+    server.sock.sendto(down, peer)
+    packet_to(port, bearer, src=svc, dst=ue, payload=down)
+
+
+@pytest.mark.parametrize("ue,svc,app,header", [(UE4, SVC4, APP4, 28),
+                                               (UE6, SVC6, APP6, 48)])
+def test_traffic_is_counted_by_bearer_and_service(nat, port, ue, svc, app,
+                                                  header):
+    nat.do("set", svc, app)
+    with Udp(app) as server:
+        for i in range(3):
+            exchange(port, server, 0xc001, ue, svc, b"up%d" % i,
+                     b"down-%d" % i)
+        exchange(port, server, 0xc002, ue, svc, b"x", b"yz")
+    counts = usage(nat)
+    assert counts[0xc001, svc, "up"] == (3, 3 * (header + 3))
+    assert counts[0xc001, svc, "down"] == (3, 3 * (header + 6))
+    assert counts[0xc002, svc, "up"] == (1, header + 1)
+    assert counts[0xc002, svc, "down"] == (1, header + 2)
+
+
+def test_counts_outlive_flows_and_process_until_forgotten(
+        nat, port, driver_path):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        exchange(port, server, 0xc003, UE4, SVC4, b"a", b"b")
+    nat.do("flush", 0xc003)
+    nat.do("clear", SVC4)
+    assert usage(nat)[0xc003, SVC4, "up"] == (1, 29)
+    with Driver(driver_path) as d:
+        assert d.started == "ok"
+        assert usage(d)[0xc003, SVC4, "down"] == (1, 29)
+        d.do("forget", 0xc003, SVC4, "up")
+        d.do("forget", 0xc003, SVC4, "up")      # Not there: no error.
+        assert (0xc003, SVC4, "up") not in usage(d)
+        assert (0xc003, SVC4, "down") in usage(d)
+
+
+def test_counts_of_many_bearers_are_read_whole(nat, port):
+    """More than one part of an answer holds."""
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        for i in range(1500):
+            port.send(frame_up(0xd0000000 + i,
+                               ip_udp(UE4, SVC4, b"%04d" % i, 4000, 7)))
+            server.receive()
+    counts = usage(nat)
+    assert all(counts[0xd0000000 + i, SVC4, "up"] == (1, 32)
+               for i in range(1500))
+
+
+def test_what_does_not_pass_is_not_counted(nat, port):
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        port.send(frame_up(0xc004, ip_udp(UE4, SVC4_B, b"no", 4000, 7)))
+        exchange(port, server, 0xc005, UE4, SVC4, b"a", b"b")
+        server.sock.sendto(b"push", (UE4, 6000))        # Its own: id 0.
+        packet_to(port, 0, payload=b"push")
+    counts = usage(nat)
+    assert not [k for k in counts if k[0] in (0, 0xc004)]
 
 
 def test_answer_follows_the_latest_bearer_of_the_flow(nat, port):

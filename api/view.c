@@ -26,6 +26,7 @@
 #include "session.h"
 #include "status.h"
 #include "unicode.h"
+#include "usage.h"
 #include "util.h"
 
 /* Bytes of 'text' that are not ASCII become '?' if it is not UTF-8. */
@@ -108,6 +109,28 @@ put_bearers(struct ds *s, const struct session *session,
     return seen;
 }
 
+static void
+put_counters(struct ds *s, const struct bearer_counters *c)
+{
+    ds_put_format(s, "\"packetsUp\":%"PRIu64",\"bytesUp\":%"PRIu64
+                  ",\"packetsDown\":%"PRIu64",\"bytesDown\":%"PRIu64"}",
+                  c->packets_up, c->bytes_up, c->packets_down,
+                  c->bytes_down);
+}
+
+static void
+put_usage(const char *name, const struct in6_addr *service_ip,
+          const struct bearer_counters *counters, void *s)
+{
+    ds_put_cstr(s, "{\"name\":");
+    put_text(s, name);
+    ds_put_char(s, ',');
+    put_address(s, "serviceIP", service_ip);
+    ds_put_char(s, ',');
+    put_counters(s, counters);
+    ds_put_char(s, ',');
+}
+
 void
 view_session(struct ds *s, const struct session *session, long long int now)
 {
@@ -127,10 +150,12 @@ view_session(struct ds *s, const struct session *session, long long int now)
         ds_put_format(s, ",\"evidenceAge\":%.3f",
                       MAX(now - seen, 0) / 1000.0);
     }
-    ds_put_format(s, ",\"counters\":{\"packetsUp\":%"PRIu64","
-                  "\"bytesUp\":%"PRIu64",\"packetsDown\":%"PRIu64","
-                  "\"bytesDown\":%"PRIu64"}}", sum.packets_up, sum.bytes_up,
-                  sum.packets_down, sum.bytes_down);
+    ds_put_cstr(s, ",\"counters\":{");
+    put_counters(s, &sum);
+    ds_put_cstr(s, ",\"services\":[");
+    usage_of_session(session->id, put_usage, s);
+    ds_chomp(s, ',');
+    ds_put_cstr(s, "]}");
 }
 
 void

@@ -50,6 +50,7 @@
 #include "signalling.h"
 #include "status.h"
 #include "timeval.h"
+#include "usage.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(agent);
@@ -75,6 +76,7 @@ static bool endpoint_started;
 static long long int evidence_ms;
 static long long int counters_due;
 static bool conntrack_due;              /* Diverted bearers have gone. */
+static const char *gone_reason = "reused";      /* Why bearers go just now. */
 
 /* Its UE has been in the tunnel lately, so whoever else shows up there makes
  * addresses up. */
@@ -98,6 +100,7 @@ divert(struct bearer *b, long long int now)
         b->unready = now;
     }
     b->asked = now;
+    usage_bearer(b);
     endpoint->bearer_set(&eb, false);
 }
 
@@ -471,6 +474,7 @@ bearer_event(const struct bearer *b, enum bearer_event event)
         remember_bearer(b, STATELET_INVALID);
         break;
     case BEARER_GONE:
+        usage_bearer_gone(b, gone_reason);
         pinger_stop(b->id);
         if (b->diverted) {
             endpoint->bearer_clear(&eb);
@@ -488,10 +492,12 @@ agent_session_purge(struct session *s)
     uint32_t id = s->id;
     struct session *alive;
 
+    gone_reason = "deleted";
     while ((alive = session_by_id(id))) {
         session_forget(CONTAINER_OF(ovs_list_front(&alive->bearers),
                                     struct bearer, session_node));
     }
+    gone_reason = "reused";
 }
 
 /* Start, end, loop. */
@@ -499,6 +505,7 @@ agent_session_purge(struct session *s)
 static void
 dataplane_came_up(void)
 {
+    usage_adopt();
     adopt_bearers(endpoint);
     conntrack_due = true;
     if (service_is_synced()) {
@@ -562,6 +569,7 @@ agent_init(const struct conf *conf_, char **what)
     }
     prove_init(conf, endpoint);
     register_init(conf, endpoint);
+    usage_init(conf);
 
     remotes = (conf->n_registry
                ? xasprintf("%s", conf->registry[0])
@@ -588,8 +596,15 @@ agent_destroy(void)
     hold_destroy();
     l2_destroy();
     ending = true;
+    usage_destroy();
     session_destroy();
     remember_close();
+}
+
+void
+agent_reopen(void)
+{
+    usage_reopen();
 }
 
 static void
@@ -619,10 +634,12 @@ expire_sessions(void)
 {
     const long long int idle_ms = conf->sessions.idle_seconds * 1000ll;
 
+    gone_reason = "idle";
     if (session_expire(time_msec(), EMBRYONIC_MS + idle_ms / 5, idle_ms,
                        EXPIRE_BUDGET)) {
         poll_immediate_wake();
     }
+    gone_reason = "reused";
 }
 
 static void
@@ -655,6 +672,7 @@ agent_run(void)
     }
     expire_sessions();
     run_slowly();
+    usage_run(dataplane_is_up(), !conntrack_due);
     remember_run();
     report_status();
 }
@@ -668,6 +686,7 @@ agent_wait(void)
         pinger_wait();
         hold_wait();
     }
+    usage_wait(dataplane_is_up());
     remember_wait();
     poll_timer_wait_until(counters_due);
 }

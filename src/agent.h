@@ -18,6 +18,9 @@ void agent_destroy(void);       /* The data plane goes on. */
 void agent_run(void);
 void agent_wait(void);
 
+/* Files that somebody has renamed are opened anew. */
+void agent_reopen(void);
+
 /* Withdraws every bearer of the session from the data plane and forgets it. */
 void agent_session_purge(struct session *);
 

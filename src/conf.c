@@ -67,6 +67,8 @@ static const struct {
     { ROW("api.tls_cert", api.tls_cert, api.tls_cert),
       conf_check_path, NULL },
     { ROW("api.tls_key", api.tls_key, api.tls_key), conf_check_path, NULL },
+    { ROW("usage.file", usage.file, usage.file),
+      conf_check_path_or_none, NULL },
     { ROW("run_dir", run_dir, run_dir), conf_check_run_dir, "/run/tof" },
     { ROW("state_dir", state_dir, state_dir),
       conf_check_path, "/var/lib/tof" },
@@ -87,6 +89,8 @@ static const struct {
           sessions.idle_seconds), 1, 86400, 300 },
     { ROW("sessions.evidence_seconds", sessions.evidence_seconds,
           sessions.evidence_seconds), 1, 3600, 10 },
+    { ROW("usage.interval_seconds", usage.interval_seconds,
+          usage.interval_seconds), 1, 86400, 300 },
 };
 
 static const struct {
@@ -426,6 +430,25 @@ check_api(struct converter *c)
     return true;
 }
 
+/* The default is a file in the directory of state; an empty name means
+ * none. */
+static void
+convert_usage(struct converter *c)
+{
+    static const char name[] = "/usage.jsonl";
+    struct conf *conf = c->conf;
+    size_t len = strlen(conf->state_dir);
+
+    if (!conf->usage.file) {
+        conf->usage.file = check_alloc(malloc(len + sizeof name));
+        memcpy(conf->usage.file, conf->state_dir, len);
+        memcpy(conf->usage.file + len, name, sizeof name);
+    } else if (!*conf->usage.file) {
+        free(conf->usage.file);
+        conf->usage.file = NULL;
+    }
+}
+
 static bool
 convert(struct converter *c)
 {
@@ -435,7 +458,11 @@ convert(struct converter *c)
     c->conf->datapath = raw->datapath;
     c->conf->learn = raw->learn;
     c->conf->pinger.pairing = raw->pinger.pairing;
-    return (convert_strings(c) && convert_numbers(c)
+    if (!convert_strings(c)) {
+        return false;
+    }
+    convert_usage(c);
+    return (convert_numbers(c)
             && convert_prefix_lists(c) && convert_targets(c)
             && convert_registry(c) && convert_functions(c)
             && (c->conf->apps.address.n

@@ -69,6 +69,10 @@ struct conf {
         char *token_file;
         char *tls_cert, *tls_key;
     } api;
+    struct {
+        char *file;             /* Records go there; NULL: none are made. */
+        unsigned int interval_seconds;
+    } usage;
     char **registry;
     size_t n_registry;
     char *run_dir;

@@ -161,6 +161,9 @@ conf_print(const struct conf *conf, FILE *stream)
     print_uint(stream, "sessions.evidence_seconds",
                conf->sessions.evidence_seconds);
     print_api(stream, conf);
+    print_string(stream, "usage.file", conf->usage.file);
+    print_uint(stream, "usage.interval_seconds",
+               conf->usage.interval_seconds);
     print_registry(stream, conf);
     print_string(stream, "run_dir", conf->run_dir);
     print_string(stream, "state_dir", conf->state_dir);

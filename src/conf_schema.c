@@ -129,6 +129,15 @@ static const cyaml_schema_field_t api_fields[] = {
     CYAML_FIELD_END
 };
 
+static const cyaml_schema_field_t usage_fields[] = {
+    /* It may be empty. */
+    CYAML_FIELD_STRING_PTR("file", OPTIONAL_POINTER, struct conf_raw_usage,
+                           file, 0, CYAML_UNLIMITED),
+    STRING("interval_seconds", OPTIONAL_POINTER, conf_raw_usage,
+           interval_seconds),
+    CYAML_FIELD_END
+};
+
 static const cyaml_schema_field_t top_fields[] = {
     MAPPING("s1u", CYAML_FLAG_DEFAULT, s1u, s1u_fields),
     MAPPING("apps", CYAML_FLAG_DEFAULT, apps, apps_fields),
@@ -140,6 +149,7 @@ static const cyaml_schema_field_t top_fields[] = {
     MAPPING("pinger", OPTIONAL_STRUCT, pinger, pinger_fields),
     MAPPING("sessions", OPTIONAL_STRUCT, sessions, sessions_fields),
     MAPPING("api", OPTIONAL_STRUCT, api, api_fields),
+    MAPPING("usage", OPTIONAL_STRUCT, usage, usage_fields),
     LIST("registry", conf_raw, registry),
     STRING("run_dir", OPTIONAL_POINTER, conf_raw, run_dir),
     STRING("state_dir", OPTIONAL_POINTER, conf_raw, state_dir),
@@ -229,6 +239,15 @@ check_kind(struct conf_node *node, enum conf_node_kind kind,
     return true;
 }
 
+/* Is it "", where the schema allows that? */
+static bool
+is_allowed_empty(const struct conf_node *node,
+                 const cyaml_schema_value_t *schema)
+{
+    return (node->kind == CONF_SCALAR && !node->null && !*node->value
+            && schema->type == CYAML_STRING && !schema->string.min);
+}
+
 static bool
 check_value(struct conf_node *node, const cyaml_schema_value_t *schema,
             struct conf_errors *errors)
@@ -254,7 +273,8 @@ check_value(struct conf_node *node, const cyaml_schema_value_t *schema,
                 && check_enum(node, schema, errors));
 
     default:
-        return check_kind(node, CONF_SCALAR, errors);
+        return (is_allowed_empty(node, schema)
+                || check_kind(node, CONF_SCALAR, errors));
     }
 }
 

@@ -50,6 +50,9 @@ struct conf_raw {
         char *listen, *interface, *unix_path;
         char *token_file, *tls_cert, *tls_key;
     } api;
+    struct conf_raw_usage {
+        char *file, *interval_seconds;
+    } usage;
     struct conf_raw_list registry;
     char *run_dir, *state_dir;
 };

@@ -55,6 +55,12 @@ conf_check_path(const char *value)
 }
 
 const char *
+conf_check_path_or_none(const char *value)
+{
+    return *value ? conf_check_path(value) : NULL;
+}
+
+const char *
 conf_check_run_dir(const char *value)
 {
     return (strlen(value) > RUN_DIR_MAX_LEN

@@ -15,6 +15,7 @@ typedef const char *conf_check(const char *value);
 conf_check conf_check_ifname;
 conf_check conf_check_name;             /* A function or a namespace. */
 conf_check conf_check_path;
+conf_check conf_check_path_or_none;     /* "" included. */
 conf_check conf_check_run_dir;
 conf_check conf_check_unix_path;
 conf_check conf_check_listen;           /* "none" included. */

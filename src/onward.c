@@ -10,8 +10,10 @@
 #include "gtp/gtpu.h"
 #include "gtp/l2.h"
 #include "metrics.h"
+#include "packets.h"
 #include "session.h"
 #include "timeval.h"
+#include "usage.h"
 #include "util.h"
 
 METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
@@ -62,6 +64,27 @@ onward_give_up(uint32_t id, enum hold_direction direction, const void *data,
     }
 }
 
+/* The kernel has counted what it sends to a bearer.  What an app sends to a
+ * UE of its own accord has got its bearer here: id 0 until now. */
+static void
+count_unclaimed(const struct bearer *b, const uint8_t *frame, size_t len)
+{
+    static const uint8_t no_id[4];
+    struct in6_addr src = { .s6_addr = { [10] = 0xff, 0xff } };
+
+    if (len < ETH_HEADER_LEN + IP_HEADER_LEN
+        || memcmp(frame + 2, no_id, sizeof no_id)) {
+        return;
+    }
+    const uint8_t *ip = frame + ETH_HEADER_LEN;
+    if (ip[0] >> 4 == 4) {
+        memcpy(src.s6_addr + 12, ip + 12, 4);
+    } else if (len >= ETH_HEADER_LEN + IPV6_HEADER_LEN) {
+        memcpy(&src, ip + 8, sizeof src);
+    }
+    usage_sent_down(b, &src, len - ETH_HEADER_LEN);
+}
+
 void
 onward_send(uint32_t id, enum hold_direction direction, const void *data,
             size_t len)
@@ -90,5 +113,6 @@ onward_send(uint32_t id, enum hold_direction direction, const void *data,
         }
         b->counters.packets_down++;
         b->counters.bytes_down += len;
+        count_unclaimed(b, data, len);
     }
 }

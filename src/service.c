@@ -135,6 +135,14 @@ find_by_ip(const struct in6_addr *ip)
     return NULL;
 }
 
+const char *
+service_name_of(const struct in6_addr *service_ip)
+{
+    const struct entry *e = find_by_ip(service_ip);
+
+    return e ? e->spec.name : NULL;
+}
+
 bool
 service_ip_exists(const struct in6_addr *ip)
 {

@@ -60,6 +60,9 @@ void service_delete(const char *key, service_done_cb *, void *aux);
 void service_count(const struct in6_addr *service_ip, bool down,
                    uint64_t packets, uint64_t bytes);
 
+/* The name of the service that has 'service_ip'; NULL if none has. */
+const char *service_name_of(const struct in6_addr *service_ip);
+
 /* Calls 'cb' for each service in effect, ordered by name. */
 struct service_counters {
     uint64_t packets_up, bytes_up, packets_down, bytes_down;

@@ -43,6 +43,7 @@ static struct {
     [STATUS_REGISTRY] = { .name = "registry", .vital = true },
     [STATUS_PINGER] = { .name = "pinger" },
     [STATUS_JOURNAL] = { .name = "journal" },
+    [STATUS_USAGE] = { .name = "usage" },
 };
 
 static struct smap facts = SMAP_INITIALIZER(&facts);

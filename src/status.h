@@ -17,6 +17,7 @@ enum status_part {
     STATUS_REGISTRY,            /* Services' database. */
     STATUS_PINGER,
     STATUS_JOURNAL,
+    STATUS_USAGE,               /* Usage records. */
     STATUS_N_PARTS
 };
 
@@ -28,8 +29,8 @@ const char *status_name(enum status_part part);
 bool status_ready(enum status_part part);
 const char *status_detail(enum status_part part);
 
-/* True if every part that diverting depends on (all but the Pinger and the
- * journal) is ready. */
+/* True if every part that diverting depends on (all but the Pinger, the
+ * journal and usage records) is ready. */
 bool status_all_ready(void);
 
 /* The first part that status_all_ready() misses; STATUS_N_PARTS if none. */

@@ -184,7 +184,7 @@ start(const struct conf *conf)
     }
 }
 
-/* SIGTERM and SIGINT become readable on the descriptor returned. */
+/* SIGHUP, SIGTERM and SIGINT become readable on the descriptor returned. */
 static int
 block_signals(void)
 {
@@ -192,6 +192,7 @@ block_signals(void)
     int fd;
 
     sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
@@ -202,14 +203,28 @@ block_signals(void)
     return fd;
 }
 
+/* Whether a signal asks to end. */
+static bool
+is_asked_to_end(int fd)
+{
+    struct signalfd_siginfo info;
+
+    while (read(fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo != SIGHUP) {
+            return true;
+        }
+        agent_reopen();
+    }
+    return false;
+}
+
 static void
 loop(void)
 {
-    struct signalfd_siginfo info;
     int fd = block_signals();
 
     sd_notify(0, "READY=1");
-    while (read(fd, &info, sizeof info) < 0) {
+    while (!is_asked_to_end(fd)) {
         agent_run();
         rest_run();
 

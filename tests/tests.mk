@@ -69,6 +69,11 @@ fuzz_statelet: tests/fuzz/fuzz_statelet.c src/statelet.c
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
 CLEANFILES += $(FUZZ_TARGETS)
 
+check_PROGRAMS += test_usage
+test_usage_SOURCES = tests/unit/test_usage.c tests/unit/tap.h
+test_usage_CPPFLAGS = $(TEST_CPPFLAGS)
+test_usage_LDADD = $(TOF_LIBS)
+
 check_PROGRAMS += test_ofctl_flows
 test_ofctl_flows_SOURCES = tests/unit/test_ofctl_flows.c tests/unit/tap.h
 test_ofctl_flows_CPPFLAGS = $(TEST_CPPFLAGS)

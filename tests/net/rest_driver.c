@@ -38,6 +38,7 @@
 #include "session.h"
 #include "status.h"
 #include "timeval.h"
+#include "usage.h"
 #include "util.h"
 
 #define SLOW_MS 300
@@ -185,6 +186,22 @@ service_for_each(void (*cb)(const struct service_spec *,
 
     for (size_t i = 0; i < n_services; i++) {
         cb(&services[i], &counters, aux);
+    }
+}
+
+void
+usage_of_session(uint32_t session_id,
+                 void (*cb)(const char *name,
+                            const struct in6_addr *service_ip,
+                            const struct bearer_counters *, void *aux),
+                 void *aux)
+{
+    const struct bearer_counters counters = { session_id, 2, 3, 4 };
+    const struct session *s = session_by_id(session_id);
+
+    if (session_state(s) != BEARER_EMBRYONIC) {
+        cb("edge", &s->ue, &counters, aux);
+        cb("a \"quoted\" name", &s->ue, &counters, aux);
     }
 }
 

@@ -140,6 +140,11 @@ static const struct {
       "ssl:ADDRESS:PORT or unix:PATH" },
     { "run_dir: tof\n", "f:3: run_dir: 'tof' is not an absolute path" },
     { "state_dir: ~\n", "f:3: state_dir: has no value" },
+    { "usage: {file: }\n", "f:3: usage.file: has no value" },
+    { "usage: {file: usage.jsonl}\n",
+      "f:3: usage.file: 'usage.jsonl' is not an absolute path" },
+    { "usage: {interval_seconds: 0}\n",
+      "f:3: usage.interval_seconds: '0' is out of range (1 to 86400)" },
     { "state_dir: /a\nrun_dir: \"/\\x07\"\n",
       "f:4: run_dir: has characters that are not printable ASCII" },
 };
@@ -313,7 +318,8 @@ static const struct {
       "sessions_max='1000000'\nsessions_idle_seconds='300'\n"
       "sessions_evidence_seconds='10'\napi_listen='127.0.0.1:8080'\n"
       "api_interface=''\napi_unix=''\napi_token_file=''\napi_tls_cert=''\n"
-      "api_tls_key=''\nregistry=''\nrun_dir='/run/tof'\n"
+      "api_tls_key=''\nusage_file='/var/lib/tof/usage.jsonl'\n"
+      "usage_interval_seconds='300'\nregistry=''\nrun_dir='/run/tof'\n"
       "state_dir='/var/lib/tof'\n" },
     { "every key",
       "s1u:\n  interface: s1u0\n  enodebs: [10.1.0.5/28, 'fd01::/64']\n"
@@ -328,6 +334,7 @@ static const struct {
       "sessions: {max: 16000000, idle_seconds: 1, evidence_seconds: 3600}\n"
       "api: {listen: '[::1]:80', interface: mgmt0, unix: /run/a.sock,\n"
       "  token_file: \"/etc/it's\", tls_cert: /c, tls_key: /k}\n"
+      "usage: {file: /u/r, interval_seconds: 86400}\n"
       "registry: ['ssl:192.0.2.1:6641', 'unix:/x']\n"
       "run_dir: /run/$(x)\nstate_dir: /s\n",
       "s1u_enb=''\ns1u_sgw=''\ns1u_interface='s1u0'\n"
@@ -347,9 +354,36 @@ static const struct {
       "sessions_evidence_seconds='3600'\napi_listen='[::1]:80'\n"
       "api_interface='mgmt0'\napi_unix='/run/a.sock'\n"
       "api_token_file='/etc/it'\\''s'\napi_tls_cert='/c'\n"
-      "api_tls_key='/k'\nregistry='ssl:192.0.2.1:6641 unix:/x'\n"
+      "api_tls_key='/k'\nusage_file='/u/r'\n"
+      "usage_interval_seconds='86400'\nregistry='ssl:192.0.2.1:6641 unix:/x'\n"
       "run_dir='/run/$(x)'\nstate_dir='/s'\n" },
 };
+
+static void
+test_usage_file(void)
+{
+    static const struct {
+        const char *yaml, *file;
+    } cases[] = {
+        { MINIMAL "usage: {file: \"\"}\n", NULL },
+        { MINIMAL "usage: {interval_seconds: 60}\nstate_dir: /s\n",
+          "/s/usage.jsonl" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *error;
+        struct conf *conf = conf_parse(cases[i].yaml, strlen(cases[i].yaml),
+                                       "f", &error);
+
+        tap_ok(conf && (cases[i].file && conf->usage.file
+                        ? !strcmp(conf->usage.file, cases[i].file)
+                        : !cases[i].file && !conf->usage.file),
+               "file of usage records: %s",
+               cases[i].file ? cases[i].file : "none");
+        conf_free(conf);
+        free(error);
+    }
+}
 
 static char *
 print_conf(const char *yaml)
@@ -483,6 +517,7 @@ main(void)
     test_files();
     test_many_keys();
     test_print();
+    test_usage_file();
     test_same();
     test_listen_none();
     test_prefixes();

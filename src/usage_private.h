@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_USAGE_PRIVATE_H
+#define TOF_USAGE_PRIVATE_H 1
+
+/* What usage.c (the sums), usage_record.c (records as text), usage_log.c (the
+ * file of records) and usage_state.c (the sums over a restart) share. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "session.h"
+
+struct ds;
+
+/* A session's exchange with one service.  A service that has been given
+ * another name is another one. */
+struct usage_service {
+    struct ovs_list node;       /* In account->services. */
+    struct in6_addr ip;
+    char *name;                 /* "" if it was never known. */
+    struct bearer_counters counters;
+};
+
+/* What the kernel has last said of a bearer and a service. */
+struct usage_pair {
+    struct ovs_list node;       /* In bearer->pairs. */
+    struct in6_addr service_ip;
+    struct bearer_counters last;
+    bool up, down;              /* Does it count this direction? */
+};
+
+/* A bearer that is or was diverted; kept as long as its session's account. */
+struct usage_bearer {
+    struct hmap_node node;      /* By 'id'. */
+    struct ovs_list account_node;       /* In account->bearers. */
+    struct usage_account *account;
+    uint32_t id;
+    struct fteid up;
+    struct ovs_list pairs;
+};
+
+struct usage_account {
+    struct hmap_node session_node;      /* By 'session', until it ends. */
+    struct ovs_list node;       /* Among those that live, or have ended. */
+    uint32_t session;
+    struct in6_addr ue;
+    long long int since;        /* Wall clock, ms. */
+    struct ovs_list bearers, services;
+    bool changed;               /* Since the last record. */
+
+    const char *reason;         /* Why it has ended; NULL: it has not. */
+    unsigned int ended_in;      /* Number of the reading at that time. */
+    unsigned int still;         /* Readings since, in which nothing moved. */
+
+    bool stale;                 /* Restored, and its last record may have been
+                                 * made since. */
+    bool seen;                  /* The kernel counts for it. */
+};
+
+/* Sums. */
+struct usage_account *usage_account_create(uint32_t session,
+                                           const struct in6_addr *ue,
+                                           long long int since);
+struct usage_bearer *usage_bearer_create(struct usage_account *, uint32_t id,
+                                         const struct fteid *up);
+struct usage_pair *usage_pair_get(struct usage_bearer *,
+                                  const struct in6_addr *service_ip);
+struct usage_service *usage_service_get(struct usage_account *,
+                                        const struct in6_addr *ip,
+                                        const char *name);
+
+/* A record, one line of JSON without its end, appended to 's'.  'reason' NULL
+ * makes it an interim one.  Pure. */
+void usage_record(struct ds *s, const struct usage_account *, uint64_t seq,
+                  long long int now, const char *reason);
+
+/* The file of records; 'file' NULL: there is none, and lines go nowhere.
+ * Lines wait in memory, bounded, until they can be written. */
+void usage_log_init(const char *file);
+void usage_log_add(const struct ds *line);
+void usage_log_reopen(void);
+void usage_log_run(void);
+void usage_log_wait(void);
+void usage_log_destroy(void);
+/* The sequence number of the last record in the file; 0 if there is none. */
+uint64_t usage_log_last_seq(void);
+
+/* Sums in the directory of state: begun, account by account, ended; the file
+ * is the old one until then.  'final': nothing has come after it. */
+void usage_state_begin(const char *dir);
+void usage_state_put(const struct usage_account *);
+void usage_state_end(uint64_t seq, bool final);
+/* Puts all back, by the functions above. */
+void usage_state_restore(const char *dir, uint64_t *seq, bool *final);
+
+#endif /* usage_private.h */

@@ -402,6 +402,28 @@ show_sessions(char *args[])
 }
 
 static void
+print_usage(const json_t *session)
+{
+    json_t *services = json_object_get(session, "services");
+    const json_t *service;
+    size_t i;
+
+    if (!json_array_size(services)) {
+        return;
+    }
+    putchar('\n');
+    table_row("SERVICE", "IP", "PACKETS UP", "BYTES UP", "PACKETS DOWN",
+              "BYTES DOWN", NULL);
+    json_array_foreach (services, i, service) {
+        table_row(text_of(service, "name"), text_of(service, "serviceIP"),
+                  text_of(service, "packetsUp"), text_of(service, "bytesUp"),
+                  text_of(service, "packetsDown"),
+                  text_of(service, "bytesDown"), NULL);
+    }
+    table_print();
+}
+
+static void
 show_session(char *args[])
 {
     char *path = make_path("/session/", args[0]);
@@ -417,6 +439,7 @@ show_session(char *args[])
                text_of(counters, "packetsUp"), text_of(counters, "bytesUp"),
                text_of(counters, "packetsDown"),
                text_of(counters, "bytesDown"));
+        print_usage(session);
     }
     json_decref(session);
     free(path);

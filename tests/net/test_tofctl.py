@@ -64,7 +64,10 @@ def test_sessions(tofctl):
     assert len(tofctl("sessions").splitlines()) == SESSIONS + 1
     assert len(json.loads(tofctl("-j", "sessions"))) == SESSIONS
     session, = json.loads(tofctl("-j", "sessions", "10.45.0.2"))
-    assert session["id"] in tofctl("session", session["id"])
+    shown = tofctl("session", session["id"])
+    assert session["id"] in shown
+    assert ["edge", "10.45.0.2", str(int(session["id"], 16)), "2", "3",
+            "4"] in [line.split() for line in shown.splitlines()]
     tofctl("purge", session["id"])
     tofctl("session", session["id"], expect=1)
 

@@ -349,7 +349,8 @@ packet_seen(const struct nfq_packet *np)
         }
         return;
     }
-    l2_seen(from_enb ? SIDE_ENB : SIDE_SGW, &p.src, &p.dst, np->src_mac);
+    l2_seen(from_enb ? SIDE_ENB : SIDE_SGW, &p.src, &p.dst, np->src_mac,
+            np->tag);
     if (is_nested(&p)) {
         metric_inc(&n_nested);
         if (held) {

@@ -127,7 +127,7 @@ bring_up(void)
         || step(STATUS_NAT, nat_init(conf, UE_PORT, mtu, &what), &what)
         || step(STATUS_FILTER, queues_init(mtu, events.packet, &what), &what)
         || step(STATUS_FILTER, filter_init(conf, endpoint->fed_by_links,
-                                           &what), &what)
+                                           queues_take_tagged(), &what), &what)
         || step(STATUS_INTERCEPTION, wire_init(conf, &what), &what)) {
         return EIO;
     }

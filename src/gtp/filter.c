@@ -119,18 +119,32 @@ ifindex_of(struct rtnl *rtnl, const char *name, int *ifindex, char **what)
 }
 
 static int
+find_adapter(struct rtnl *rtnl, struct filter_rules *r, const char *name,
+             int *ifindex, char **what)
+{
+    struct rtnl_link link;
+    int error = ifindex_of(rtnl, name, ifindex, what);
+
+    if (!error && !rtnl_link_get(rtnl, name, &link)) {
+        r->mtu = MAX(r->mtu, link.mtu);
+    }
+    return error;
+}
+
+static int
 find_links(struct filter_rules *r, char **what)
 {
     struct rtnl *rtnl;
     int error = rtnl_open(-1, &rtnl);
 
+    r->mtu = 0;
     if (error) {
         *what = xstrdup("rtnetlink socket");
         return error;
     }
-    error = ifindex_of(rtnl, r->enb, &r->enb_ifindex, what);
+    error = find_adapter(rtnl, r, r->enb, &r->enb_ifindex, what);
     if (!error) {
-        error = ifindex_of(rtnl, r->sgw, &r->sgw_ifindex, what);
+        error = find_adapter(rtnl, r, r->sgw, &r->sgw_ifindex, what);
     }
     if (!error && r->links) {
         error = ifindex_of(rtnl, FILTER_ENB_LINK, &r->enb_link_ifindex, what);
@@ -163,10 +177,11 @@ compile_pingers(const struct conf *conf, struct nft_batch *b)
 }
 
 int
-filter_init(const struct conf *conf, bool links, char **what)
+filter_init(const struct conf *conf, bool links, bool tagged, char **what)
 {
     rules = (struct filter_rules) {
         .links = links,
+        .tagged = tagged,
         .enb = conf->s1u.enb,
         .sgw = conf->s1u.sgw,
         .learn_all = conf->learn == LEARN_ALL,

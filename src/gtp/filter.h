@@ -57,9 +57,10 @@ struct l2_header {
 /* Puts the tables in force, or adopts those that an earlier tofd left.  All
  * links must exist.  'links': the endpoint is fed by FILTER_ENB_LINK and shows
  * by heartbeats that it lives; without, no packet is diverted by the filter,
- * and held ones depend on the lease alone.  Returns 0 or a positive errno
- * value with '*what' (malloc'd). */
-int filter_init(const struct conf *, bool links, char **what);
+ * and held ones depend on the lease alone.  'tagged': VLAN-tagged packets can
+ * be copied and held.  Returns 0 or a positive errno value with '*what'
+ * (malloc'd). */
+int filter_init(const struct conf *, bool links, bool tagged, char **what);
 void filter_close(void);        /* Diversion goes on without us; the calls below
                                  * do nothing, or return ENOTCONN. */
 

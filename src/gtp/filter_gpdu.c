@@ -150,8 +150,10 @@ match_service(struct nftnl_rule *r, const struct family *f, int n)
     nft_x_lookup(r, filter_services.name, NFT_REG32_00, false);
 }
 
-/* Rule 7, first half: a packet of a proved bearer's UE is evidence that it is
- * there, whatever its destination. */
+/* Rule 7.  A packet of a proved bearer's UE is evidence that it is there,
+ * whatever its destination.  What has bytes behind the GTP-U message, or too
+ * few, or IP options, is for the agent, which parses it: nftables cannot
+ * calculate. */
 static void
 compile_diverted(const struct filter_compiler *c, const struct family *f,
                  int n)
@@ -171,10 +173,16 @@ compile_diverted(const struct filter_compiler *c, const struct family *f,
     r = filter_rule(c, f->to, n);
     match_service(r, f, n);
     filter_match_live(r);
+    filter_match_lengths(r, c->outer);
     nft_rule_comment(r, "diverted");
     nft_x_counter(r);
     nft_x_fwd(r, c->r->enb_link_ifindex);
     nft_rule_add(c->b, r);
+
+    r = filter_rule(c, f->to, n);
+    match_service(r, f, n);
+    filter_match_live(r);
+    filter_rule_end(c, r, NULL, NFT_GOTO, "hold", 0);
     filter_rule_end(c, filter_rule(c, f->to, n), NULL, NFT_GOTO, f->known, 0);
 }
 

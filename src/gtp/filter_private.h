@@ -43,6 +43,8 @@ void filter_match_u16(struct nftnl_rule *, enum nft_payload_bases,
 void filter_match_gtpu(struct nftnl_rule *, sa_family_t outer);
 void filter_match_inner(struct nftnl_rule *, sa_family_t inner,
                         uint32_t offset);
+/* IP, UDP and GTP length fit each other. */
+void filter_match_lengths(struct nftnl_rule *, sa_family_t outer);
 /* Only while heartbeats through Open vSwitch arrive. */
 void filter_match_live(struct nftnl_rule *);
 

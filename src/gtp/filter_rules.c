@@ -31,15 +31,18 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 5
+#define RULES_VERSION 6
 
-/* nft's data type numbers, so that `nft list` prints addresses. */
-enum { TYPE_IPV6 = 8, TYPE_MARK = 19 };
+/* nft's data type numbers, so that `nft list` prints addresses and numbers.
+ * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a set
+ * that a rule updates, nft 1.0.6 aborts. */
+enum { TYPE_U32 = 7, TYPE_IPV6 = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define CONCAT(A, B) ((A) << 6 | (B))
 #define TYPE_PAIR CONCAT(TYPE_IPV6, TYPE_IPV6)
-#define TYPE_TUNNEL CONCAT(TYPE_PAIR, TYPE_MARK)
+#define TYPE_TUNNEL CONCAT(TYPE_PAIR, TYPE_U32)
 
 #define MAX_DIVERTED (1 << 20)
+#define IPV4_MIN 20
 
 const struct nft_table filter_table = { NFPROTO_NETDEV, "tof" };
 const struct nft_table filter_hold_table = { NFPROTO_NETDEV, "tof_hold" };
@@ -52,7 +55,7 @@ const struct nft_set filter_pingers = {
 };
 const struct nft_set filter_learned_set = {
     .name = "learned", .key_len = sizeof(struct filter_tunnel_key),
-    .key_type = CONCAT(TYPE_TUNNEL, TYPE_MARK), .timeouts = true,
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_U32), .timeouts = true,
 };
 const struct nft_set filter_divert_set = {
     .name = "divert", .key_len = sizeof(struct filter_bearer_key),
@@ -61,7 +64,7 @@ const struct nft_set filter_divert_set = {
 };
 const struct nft_set filter_bound = {
     .name = "bound", .key_len = sizeof(struct filter_tunnel_key),
-    .key_type = CONCAT(TYPE_TUNNEL, TYPE_MARK), .timeouts = true,
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_U32), .timeouts = true,
     .dynamic = true, .size = MAX_DIVERTED,
 };
 const struct nft_set filter_down = {
@@ -71,8 +74,12 @@ const struct nft_set filter_down = {
 };
 const struct nft_set filter_l2 = {
     .name = "l2", .key_len = sizeof(struct filter_l2_key),
-    .key_type = CONCAT(TYPE_PAIR, TYPE_MARK),
+    .key_type = CONCAT(TYPE_PAIR, TYPE_U32),
     .data_len = 18, .timeouts = true, .dynamic = true, .size = 65536,
+};
+const struct nft_set filter_lengths = {
+    .name = "lengths", .key_len = sizeof(struct filter_lengths_key),
+    .key_type = CONCAT(CONCAT(TYPE_U16, TYPE_U16), TYPE_U16),
 };
 const struct nft_set filter_live = {
     .name = "live", .key_len = 4, .key_type = TYPE_MARK, .timeouts = true,
@@ -275,9 +282,21 @@ filter_load_ue(struct nftnl_rule *r, sa_family_t inner, uint32_t offset,
     }
 }
 
+void
+filter_match_lengths(struct nftnl_rule *r, sa_family_t outer)
+{
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, outer == AF_INET ? 2 : 4, 2,
+                  NFT_REG32_00);
+    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 4, 2, NFT_REG32_01);
+    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_LEN + 2, 2,
+                  NFT_REG32_02);
+    nft_x_lookup(r, filter_lengths.name, NFT_REG32_00, false);
+}
+
 /* The chains up to the inner packet. */
 
-/* Rules 1 and 2.  Tagged packets are switched. */
+/* Rules 1 and 2.  A service tag (IEEE 802.1ad) is switched with all that is in
+ * it, and so is any tag if it must. */
 static void
 compile_base(const struct filter_compiler *c_)
 {
@@ -290,7 +309,7 @@ compile_base(const struct filter_compiler *c_)
     nft_chain_add(c.b, &filter_table, &(struct nft_chain) {
                       .name = chain, .type = "filter",
                       .hook = NF_NETDEV_INGRESS, .prio = 0, .dev = c.dev });
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+    for (size_t i = c.r->tagged; i < sizeof tags / sizeof *tags; i++) {
         r = nft_rule(&filter_table, chain);
         filter_match_u16(r, NFT_PAYLOAD_LL_HEADER, 12, 0xffff, tags[i]);
         filter_rule_end(&c, r, NULL, NF_ACCEPT, NULL, 0);
@@ -413,12 +432,35 @@ filter_rules_stamp(const struct filter_rules *r)
 {
     char text[256];
 
-    snprintf(text, sizeof text, "%d %d %d %s %d %s %d %d %d %d %d %d %llu",
-             RULES_VERSION, r->links, r->learn_all, r->enb, r->enb_ifindex,
+    snprintf(text, sizeof text, "%d %d %d %u %d %s %d %s %d %d %d %d %d %d %llu",
+             RULES_VERSION, r->links, r->tagged, r->mtu, r->learn_all, r->enb,
+             r->enb_ifindex,
              r->sgw, r->sgw_ifindex, r->enb_link_ifindex, r->queue_ifindex[0],
              r->queue_ifindex[1], r->queue_ifindex[2], r->queue_ifindex[3],
              (unsigned long long) r->evidence_ms);
     return hash_text(text);
+}
+
+/* The lengths of a packet without IP options or extension headers, in which a
+ * GTP-U message fills UDP and UDP fills IP, of either family. */
+static void
+compile_lengths(const struct filter_rules *rules, struct nft_batch *b)
+{
+    const unsigned int headers = UDP_LEN + 8;
+
+    nft_set_flush(b, &filter_table, filter_lengths.name);
+    for (unsigned int udp = headers + IPV4_MIN; udp <= rules->mtu; udp++) {
+        const struct filter_lengths_key ip4 = {
+            { htons(udp + IPV4_MIN) }, { htons(udp) },
+            { htons(udp - headers) },
+        };
+        const struct filter_lengths_key ip6 = {
+            { htons(udp) }, { htons(udp) }, { htons(udp - headers) },
+        };
+
+        nft_elem_add(b, &filter_table, &filter_lengths, &ip4, NULL, 0);
+        nft_elem_add(b, &filter_table, &filter_lengths, &ip6, NULL, 0);
+    }
 }
 
 void
@@ -428,7 +470,7 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
     const struct nft_set *sets[] = {
         &filter_services, &filter_pingers, &filter_learned_set,
         &filter_divert_set, &filter_bound, &filter_down, &filter_l2,
-        &filter_live, &filter_stamp,
+        &filter_live, &filter_lengths, &filter_stamp,
     };
     const uint64_t stamps[] = { filter_rules_stamp(rules),
                                 filter_rules_layout(rules) };
@@ -454,6 +496,7 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
     compile_side(sgw);
     if (rules->links) {
         filter_links_compile(rules, b);
+        compile_lengths(rules, b);
     }
     nft_set_flush(b, &filter_table, filter_stamp.name);
     for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++) {

@@ -20,6 +20,8 @@ struct filter_rules {
     int enb_ifindex, sgw_ifindex;
     bool links;                         /* There are FILTER_*_LINK. */
     int enb_link_ifindex;               /* FILTER_ENB_LINK */
+    bool tagged;                        /* VLAN tags are no hindrance. */
+    unsigned int mtu;                   /* The larger one of both adapters. */
     int queue_ifindex[4];               /* FILTER_QUEUE_LINK */
     bool learn_all;                     /* Rule 9 is there. */
     uint64_t evidence_ms;               /* Timeout of "divert", "bound". */
@@ -43,6 +45,7 @@ extern const struct nft_set
                                  * header with the VLAN tag put back. */
     filter_live,                /* Key 0 is there while OVS lives. */
     filter_stamp,               /* Says which rules are in force. */
+    filter_lengths,             /* IP, UDP and GTP length that fit. */
     filter_lease;               /* Marks that may be held. */
 
 struct filter_tunnel_key {              /* filter_learned_set, filter_bound */
@@ -57,6 +60,10 @@ struct filter_bearer_key {              /* filter_divert_set, filter_down */
     struct in6_addr src, dst;
     uint32_t teid;                      /* Network byte order. */
     struct in6_addr ue;                 /* UE key. */
+};
+
+struct filter_lengths_key {             /* Network byte order. */
+    uint16_t ip[2], udp[2], gtp[2];     /* The first of each; padded. */
 };
 
 struct filter_l2_key {

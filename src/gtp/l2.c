@@ -4,8 +4,9 @@
  *
  * The kernel's map keeps a header for a while and never replaces it before;
  * so an entry here is read again every few seconds while packets pass, and at
- * once if the sender's MAC address is a new one.  An entry here never goes
- * away: the last header known beats none. */
+ * once if the sender's MAC address or the VLAN is a new one.  (Not if only the
+ * priority in the tag is: that may differ from packet to packet.)  An entry
+ * here never goes away: the last header known beats none. */
 
 #include <config.h>
 
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "net/rtnl.h"
 #include "openvswitch/hmap.h"
 #include "packets.h"
 #include "timeval.h"
@@ -90,15 +92,45 @@ create(enum filter_side side, const struct in6_addr *src,
     return e;
 }
 
-static bool
-sent_by(const struct l2_header *l2, const uint8_t *mac)
+/* The TCI of 'l2' in the form of l2_seen()'s 'tag'. */
+static uint32_t
+tag_of(const struct l2_header *l2)
 {
-    return !mac || !memcmp(l2->bytes + ETH_ADDR_LEN, mac, ETH_ADDR_LEN);
+    return (l2->len == VLAN_ETH_HEADER_LEN
+            ? LINK_TAG_PRESENT | l2->bytes[14] << 8 | l2->bytes[15] : 0);
+}
+
+static bool
+sent_by(const struct l2_header *l2, const uint8_t *mac, uint32_t tag)
+{
+    const uint32_t which = LINK_TAG_PRESENT | VLAN_VID_MASK;
+
+    return ((!mac || !memcmp(l2->bytes + ETH_ADDR_LEN, mac, ETH_ADDR_LEN))
+            && (tag_of(l2) & which) == (tag & which));
+}
+
+static void
+put_sender(struct l2_header *l2, const struct in6_addr *src,
+           const uint8_t *mac, uint32_t tag)
+{
+    const uint16_t type = (IN6_IS_ADDR_V4MAPPED(src) ? ETH_TYPE_IP
+                           : ETH_TYPE_IPV6);
+    const uint8_t tagged[] = { 0x81, 0, tag >> 8, tag, type >> 8, type };
+
+    if (mac) {
+        memcpy(l2->bytes + ETH_ADDR_LEN, mac, ETH_ADDR_LEN);
+    }
+    if (tag) {
+        memcpy(l2->bytes + 12, tagged, sizeof tagged);
+    } else {
+        memcpy(l2->bytes + 12, tagged + 4, 2);
+    }
+    l2->len = tag ? VLAN_ETH_HEADER_LEN : ETH_HEADER_LEN;
 }
 
 void
 l2_seen(enum filter_side side, const struct in6_addr *src,
-        const struct in6_addr *dst, const uint8_t *src_mac)
+        const struct in6_addr *dst, const uint8_t *src_mac, uint32_t tag)
 {
     struct entry *e = find(side, src, dst);
     long long int now = time_msec();
@@ -107,17 +139,17 @@ l2_seen(enum filter_side side, const struct in6_addr *src,
     if (!e) {
         e = create(side, src, dst);
     }
-    if (!e || (now - e->read < REFRESH_MS && sent_by(&e->l2, src_mac))) {
+    if (!e || (now - e->read < REFRESH_MS && sent_by(&e->l2, src_mac, tag))) {
         return;
     }
     e->read = now;
     if (filter_l2_get(side, src, dst, &l2)) {
         return;
     }
-    if (!sent_by(&l2, src_mac)) {
+    if (!sent_by(&l2, src_mac, tag)) {
         /* The map is behind: let the next packet fill it anew. */
         filter_l2_forget(side, src, dst);
-        memcpy(l2.bytes + ETH_ADDR_LEN, src_mac, ETH_ADDR_LEN);
+        put_sender(&l2, src, src_mac, tag);
     }
     /* Beyond the header are other bytes of the packet. */
     if (l2.len != e->l2.len || memcmp(l2.bytes, e->l2.bytes, l2.len)) {

@@ -24,9 +24,11 @@ void l2_init(l2_changed_cb *);
 void l2_destroy(void);
 
 /* A packet from 'src' to 'dst' has just come in on that side, sent by MAC
- * address 'src_mac' (6 bytes, or NULL if not known). */
+ * address 'src_mac' (6 bytes, or NULL if not known), with a VLAN tag or none
+ * (LINK_TAG_PRESENT | TCI, or 0). */
 void l2_seen(enum filter_side, const struct in6_addr *src,
-             const struct in6_addr *dst, const uint8_t *src_mac);
+             const struct in6_addr *dst, const uint8_t *src_mac,
+             uint32_t tag);
 
 /* Returns false if no header has ever been seen. */
 bool l2_get(enum filter_side, const struct in6_addr *src,

@@ -57,6 +57,7 @@ static struct queue queues[N_QUEUES] = {
     [QUEUE_HOLD_SGW] = { .packets = &n_hold_sgw },
 };
 static nfq_cb *packet_cb;
+static bool take_tagged;
 
 static bool
 is_hold(enum filter_queue q)
@@ -140,6 +141,12 @@ make_link(struct rtnl *rtnl, int netns, int q, unsigned int mtu, char **what)
     sysctl_write(netns, "0", "net/ipv6/conf/%s/disable_ipv6", peer);
     sysctl_write(netns, "0", "net/ipv6/conf/%s/accept_ra", peer);
     sysctl_write(netns, "0", "net/ipv4/conf/%s/rp_filter", peer);
+    int untag_error = link_untag(netns, peer);
+    if (untag_error) {
+        take_tagged = false;
+        VLOG_WARN("VLAN-tagged packets are only switched: BPF: %s",
+                  ovs_strerror(untag_error));
+    }
     error = rtnl_link_set_up(rtnl, name, true);
     if (!error) {
         error = rtnl_link_set_up(inner, peer, true);
@@ -168,6 +175,7 @@ make_namespace(unsigned int mtu, int *netns, char **what)
         return error;
     }
     sysctl_write(*netns, "0", "net/ipv4/conf/all/rp_filter");
+    take_tagged = true;
     for (int q = 0; !error && q < N_QUEUES; q++) {
         error = make_link(rtnl, *netns, q, mtu, what);
     }
@@ -287,6 +295,12 @@ queues_close(void)
     }
 }
 
+bool
+queues_take_tagged(void)
+{
+    return take_tagged;
+}
+
 struct burst {
     enum filter_queue number;
     unsigned int n;
@@ -318,6 +332,9 @@ handle_message(const struct nlmsghdr *nlh, void *burst_)
             const struct nfqnl_msg_packet_hw *hw =
                 mnl_attr_get_payload(attr[NFQA_HWADDR]);
             p.src_mac = hw->hw_addr;
+        }
+        if (attr[NFQA_MARK]) {
+            p.tag = ntohl(mnl_attr_get_u32(attr[NFQA_MARK]));
         }
         packet_cb(&p);
     }

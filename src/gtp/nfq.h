@@ -10,6 +10,7 @@
  * the verdict to drop at once: a copy has served, and of a held one the agent
  * has the bytes. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct nfq_packet {
     const uint8_t *ip;          /* From the outer IP header on. */
     size_t len;
     const uint8_t *src_mac;     /* 6 bytes, or NULL. */
+    uint32_t tag;               /* LINK_TAG_PRESENT | TCI, or 0. */
 };
 typedef void nfq_cb(const struct nfq_packet *);
 
@@ -27,6 +29,9 @@ typedef void nfq_cb(const struct nfq_packet *);
  * queues.  Returns 0 or a positive errno value with '*what' (malloc'd). */
 int queues_init(unsigned int mtu, nfq_cb *, char **what);
 void queues_close(void);
+
+/* True if packets with a VLAN tag reach the queues, too. */
+bool queues_take_tagged(void);
 
 /* Handles at most a fixed number of packets of each queue: held ones first. */
 void queues_run(void);

@@ -54,6 +54,11 @@ int rtnl_link_move(struct rtnl *, const char *name, int netns_fd);
 /* addrgenmode none: no IPv6 link-local address of its own. */
 int rtnl_link_no_addrgen(struct rtnl *, const char *name);
 
+/* From now on each packet that comes in by 'link' of that namespace loses its
+ * VLAN tag, and has it as its mark instead; or 0 if it had none. */
+#define LINK_TAG_PRESENT 0x10000        /* | TCI */
+int link_untag(int netns_fd, const char *link);
+
 /* 'addr' as IPv4-mapped IPv6 for IPv4; 'prefix_len' of the family's own
  * length.  An address or route that is there already is success. */
 int rtnl_addr_ensure(struct rtnl *, const char *link,

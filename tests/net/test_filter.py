@@ -169,3 +169,98 @@ def test_rules_of_another_version_are_replaced(lab, net, api):
     b = establish(net, "10.45.6.2")
     frame = b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
     net.sgw.wait(frame)
+
+
+def test_nft_can_list_the_rules(net, api):
+    api.register()
+    establish(net)
+    run_in("lab-tof", "nft", "list", "ruleset")
+
+
+# --- Rule 6: lengths ----------------------------------------------------------
+
+def odd_lengths(b):
+    """G-PDUs to a service whose GTP length is beyond UDP's, or UDP's beyond
+    IP's."""
+    message = p.gtpu(b.up_teid, echo(b.ue, b"odd"))
+    long_gtp = p.gtpu(b.up_teid, echo(b.ue, b"odd"), length=200)
+    yield p.eth(b.sgw_mac, b.enb_mac, p.outer(b.enb, b.sgw, long_gtp))
+    segment = p.udp(b.enb, b.sgw, long_gtp, 2152, 2152, length=216, cksum=0)
+    yield p.eth(b.sgw_mac, b.enb_mac, p.ipv4(b.enb, b.sgw, segment))
+    segment = p.udp(b.enb, b.sgw, message, 2152, 2152, length=216, cksum=0)
+    yield p.eth(b.sgw_mac, b.enb_mac, p.ipv4(b.enb, b.sgw, segment))
+
+
+def test_length_beyond_the_packets_is_switched(net, api):
+    """Even of a bearer that is diverted."""
+    api.register()
+    b = establish(net)
+    mark = net.enb.mark()
+    for frame in odd_lengths(b):
+        net.enb.send(frame)
+        net.sgw.wait(frame)
+    b.uplink(echo(b.ue, b"right"))
+    b.wait_downlink(is_text(b"right"))
+    assert not [f for f in net.enb.since(mark) if (g := b.is_downlink(f))
+                and g.inner.payload == b"odd"]
+
+
+def test_bytes_behind_the_message_are_no_hindrance(net, api):
+    api.register()
+    b = establish(net)
+    for text in (b"one", b"two"):
+        message = p.gtpu(b.up_teid, echo(b.ue, text)) + b"TRAILER"
+        net.enb.send(p.eth(b.sgw_mac, b.enb_mac, p.outer(b.enb, b.sgw,
+                                                         message)))
+        b.wait_downlink(is_text(text))
+
+
+def test_ip_options_are_no_hindrance(net, api):
+    api.register()
+    b = establish(net)
+    segment = p.udp(b.enb, b.sgw, p.gtpu(b.up_teid, echo(b.ue, b"options")),
+                    2152, 2152)
+    net.enb.send(p.eth(b.sgw_mac, b.enb_mac, p.ipv4(
+        b.enb, b.sgw, segment, options=b"\x94\4\0\0")))
+    b.wait_downlink(is_text(b"options"))
+
+
+# --- VLAN ---------------------------------------------------------------------
+
+TAGS = [100, 5 << 13 | 7]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_tagged_bearer_is_learned_and_diverted(net, api, tag):
+    api.register()
+    b = net.bearer("10.45.6.1", vlan=tag)
+    for text in (b"held", b"diverted", b"again"):
+        mark = net.sgw.mark()
+        b.uplink(echo(b.ue, text))
+        f = b.wait_downlink(is_text(text))
+        assert f.vlan == [tag]
+        assert (f.src_mac, f.dst_mac) == (b.sgw_mac, b.enb_mac)
+    assert not [f for f in net.sgw.since(mark) if b.is_uplink(f)]
+    _, bearer, ping = net.pings[0]
+    assert bearer is b and ping.vlan == [tag]
+
+
+def test_tagged_packets_that_were_held_are_put_back(net, api):
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.6.1", vlan=100)
+    frame = b.uplink(echo(b.ue, b"in vain"))
+    net.sgw.wait(frame, timeout=4)
+    error = net.bearer("10.45.6.2", vlan=3 << 13 | 200).error_indication()
+    net.sgw.wait(error)
+    pong = b.downlink(p.ip_echo("203.0.113.10", b.ue, 9, 9, b"its own",
+                                reply=True))
+    net.enb.wait(pong)
+
+
+def test_service_tag_is_switched(net, api):
+    api.register()
+    b = net.bearer("10.45.6.1", vlan=[(p.ETH_QINQ, 33)])
+    frame = b.uplink(echo(b.ue, b"x"))
+    net.sgw.wait(frame)
+    assert api.session_of(b.ue) is None

@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+/* GTP Tunnel Endpoints in the kernel: three XDP programs.
+ *
+ *   tof_enb   on the adapter towards the eNodeBs: uplink.  A known tunnel's
+ *             packet is redirected to the other adapter, untouched; one of a
+ *             diverted bearer to a service is decapsulated and sent to ue0.
+ *   tof_sgw   on the adapter towards the SGWs: downlink.  A known tunnel's
+ *             packet is redirected to the other adapter, untouched.
+ *   tof_ue    on the peer of ue0: answers of ME Apps.  The destination MAC
+ *             names the bearer; its template says into which tunnel.
+ *
+ * Fail-open: whatever is odd, unknown or not ours is XDP_PASS, and meets what
+ * would have been there without us: at the adapters the nftables filter and
+ * the bridge (hold, copy, switch), behind ue0 tofd's packet socket.  A packet
+ * is changed only when it is known that there is somewhere to send it to.
+ *
+ * Who writes what: tofd all maps (xdp_table.c), the programs only counters,
+ * the stamp of an uplink entry, and a template's 'seen' and 'id' (0: not to be
+ * used any more).  Loads are taken to be in order, as on x86: see
+ * xdp_load.c. */
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "tof_build.bpf.h"
+#include "tof_parse.bpf.h"
+#include "xdp_layout.h"
+
+const volatile __u64 seed = 0;          /* Of xdp_hash(). */
+const volatile __u32 n_buckets = 1;
+
+struct xdp_config config SEC(".data.config");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct xdp_bucket);
+} sessions SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct xdp_template);
+} templates SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, XDP_PATHS);
+    __type(key, __u32);
+    __type(value, struct xdp_path);
+} paths SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, XDP_SERVICES);
+    __type(key, __u32);
+    __type(value, struct xdp_service);
+} services SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, XDP_SERVICES);
+    __type(key, __u32);
+    __type(value, struct xdp_service_stats);
+} service_stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct xdp_stats);
+} stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_DEVMAP);
+    __uint(max_entries, XDP_N_DEVS);
+    __type(key, __u32);
+    __type(value, __u32);
+} devs SEC(".maps");
+
+#define READ(X) (*(const volatile typeof(X) *) &(X))
+#define WRITE(X, VALUE) (*(volatile typeof(X) *) &(X) = (VALUE))
+
+static __always_inline int
+done(int verdict, enum xdp_reason reason)
+{
+    __u32 zero = 0;
+    struct xdp_stats *s = bpf_map_lookup_elem(&stats, &zero);
+
+    if (s) {
+        s->n[reason]++;
+    }
+    return verdict;
+}
+
+static __always_inline __u32
+ticks(void)
+{
+    return bpf_ktime_get_coarse_ns() >> XDP_TICK_SHIFT;
+}
+
+/* Signed: another CPU may be a tick ahead. */
+static __always_inline bool
+is_fresh(__u32 now, __u32 seen)
+{
+    return (__s32) (now - seen) < (__s32) config.evidence;
+}
+
+/* --- Look-ups. --- */
+
+static __always_inline bool
+same(const __u64 a[2], const __u64 b[2])
+{
+    return a[0] == b[0] && a[1] == b[1];
+}
+
+static __always_inline struct xdp_entry *
+find_in_bucket(const struct packet *p, __u32 kind, __u32 index, __u32 start)
+{
+    struct xdp_bucket *b = bpf_map_lookup_elem(&sessions, &index);
+
+    if (!b) {
+        return NULL;
+    }
+#pragma unroll
+    for (__u32 i = 0; i < XDP_BUCKET; i++) {
+        struct xdp_entry *e = &b->e[(start ^ i) & (XDP_BUCKET - 1)];
+
+        if (READ(e->teid) == p->teid
+            && XDP_META_KIND(READ(e->meta)) == kind
+            && same(e->dst, p->dst)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* The entry of the tunnel that 'p' came by. */
+static __always_inline struct xdp_entry *
+find_entry(const struct packet *p, __u32 direction)
+{
+    __u32 kind = (XDP_KIND_USED | direction
+                  | (p->inner6 ? XDP_KIND_INNER6 : 0));
+    struct xdp_place place = xdp_hash(p->dst, p->teid, kind, seed, n_buckets);
+    struct xdp_entry *e = find_in_bucket(p, kind, place.bucket[0],
+                                         place.start);
+
+    if (!e) {
+        e = find_in_bucket(p, kind, place.bucket[1], place.start);
+    }
+    return e;
+}
+
+static __always_inline bool
+is_switched_until(__u32 now, __u32 until)
+{
+    return (__s32) (until - now) > 0;
+}
+
+/* A UE address as in the tables. */
+static __always_inline __u64
+ue_key(const __u64 addr[2], bool inner6)
+{
+    return inner6 ? addr[0] : addr[1] >> 32;
+}
+
+static __always_inline struct xdp_service *
+find_service(const __u64 addr[2], __u32 *index)
+{
+    __u32 hash = xdp_service_hash(addr);
+
+    for (__u32 i = 0; i < XDP_SERVICE_PROBES; i++) {
+        *index = (hash + i) % XDP_SERVICES;
+        struct xdp_service *s = bpf_map_lookup_elem(&services, index);
+        if (s && READ(s->used) && same(s->addr, addr)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* Most packets are for no service, and know by one bit. */
+static __always_inline bool
+may_be_service(const __u64 addr[2])
+{
+    __u32 bit = xdp_service_hash(addr) % XDP_SERVICE_BITS;
+
+    return READ(config.service_bits[bit / 64]) >> (bit % 64) & 1;
+}
+
+/* --- Uplink. --- */
+
+/* Takes everything before the inner packet off; the bearer's id and the UE's
+ * address space go into the MAC addresses (see ovs/classifier.h).  'verdict'
+ * is what bpf_redirect_map() has said. */
+static __always_inline int
+decapsulate(struct xdp_md *ctx, const struct packet *p, __u32 id, __u32 space,
+            int verdict)
+{
+    if (bpf_xdp_adjust_head(ctx, (int) p->offset - ETH_HLEN)) {
+        return XDP_PASS;
+    }
+    struct ethhdr *eth = (void *) (long) ctx->data;
+    if ((void *) (eth + 1) > (void *) (long) ctx->data_end) {
+        return XDP_DROP;
+    }
+    __u8 *mac = (__u8 *) eth;
+    *(__be32 *) mac = bpf_htonl(0x02000000);
+    *(__be16 *) (mac + 4) = bpf_htons(space);
+    *(__be16 *) (mac + 6) = bpf_htons(0x0200);
+    *(__be32 *) (mac + 8) = bpf_htonl(id);
+    eth->h_proto = p->inner6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
+    return verdict;
+}
+
+static __always_inline int
+divert(struct xdp_md *ctx, const struct packet *p, struct xdp_entry *e,
+       __u32 id, __u32 meta, __u32 service)
+{
+    struct xdp_service_stats *s;
+    int verdict = bpf_redirect_map(&devs, XDP_DEV_UE, XDP_PASS);
+
+    if (verdict != XDP_REDIRECT) {
+        return done(XDP_PASS, XDP_UP_NO_TARGET);
+    }
+    __sync_fetch_and_add(&e->count, XDP_COUNT(p->inner_len));
+    s = bpf_map_lookup_elem(&service_stats, &service);
+    if (s) {
+        s->up_packets++;
+        s->up_bytes += p->inner_len;
+    }
+    return done(decapsulate(ctx, p, id, XDP_META_SPACE(meta), verdict),
+                XDP_UP_DECAP);
+}
+
+SEC("xdp")
+int
+tof_enb(struct xdp_md *ctx)
+{
+    struct packet p;
+    enum outcome outcome = parse(ctx, &p);
+
+    if (outcome != G_PDU) {
+        return done(XDP_PASS, outcome == NOT_GTPU ? XDP_UP_NOT_GTPU
+                    : outcome == MALFORMED ? XDP_UP_MALFORMED
+                    : XDP_UP_OTHER_TYPE);
+    }
+
+    __u32 service;
+    bool to_service = (may_be_service(p.inner_dst)
+                       && find_service(p.inner_dst, &service));
+    struct xdp_entry *e = find_entry(&p, 0);
+    if (!e) {
+        return done(XDP_PASS, XDP_UP_UNKNOWN);
+    }
+    __u32 meta = READ(e->meta), now = ticks(), stamp = READ(e->stamp);
+    __u32 id = READ(e->bearer);
+    if (!same(e->src, p.src)) {
+        return done(XDP_PASS, XDP_UP_NEW_SENDER);
+    }
+    if (!id) {
+        if (to_service) {
+            return done(XDP_PASS, XDP_UP_HOLD);
+        } else if (!is_switched_until(now, stamp)) {
+            return done(XDP_PASS, XDP_UP_UNKNOWN);
+        }
+    } else {
+        bool own = READ(e->ue) == ue_key(p.inner_src, p.inner6);
+
+        if (!is_fresh(now, stamp) || READ(e->meta) != meta) {
+            return done(XDP_PASS, XDP_UP_STALE);
+        } else if (own && stamp != now) {
+            WRITE(e->stamp, now);
+        }
+        if (to_service) {
+            return (own ? divert(ctx, &p, e, id, meta, service)
+                    : done(XDP_PASS, XDP_UP_FOREIGN_SOURCE));
+        }
+    }
+    if (bpf_redirect_map(&devs, XDP_DEV_SGW, XDP_PASS) != XDP_REDIRECT) {
+        return done(XDP_PASS, XDP_UP_NO_TARGET);
+    }
+    return done(XDP_REDIRECT, XDP_UP_FORWARD);
+}
+
+/* --- Downlink. --- */
+
+static __always_inline bool
+is_from_pinger_target(const struct packet *p)
+{
+    if (config.n_pingers > XDP_PINGERS) {
+        return true;
+    }
+    for (__u32 i = 0; i < XDP_PINGERS; i++) {
+        if (i < config.n_pingers && same(config.pingers[i], p->inner_src)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The tunnel carries another UE's packets: its TEID has been given away.
+ * Nothing is sent into it any more, from this very moment on. */
+static __always_inline void
+withdraw(__u32 id)
+{
+    __u32 slot = id >> 8;
+    struct xdp_template *t = bpf_map_lookup_elem(&templates, &slot);
+
+    if (t && READ(t->id) == id) {
+        WRITE(t->id, 0);
+    }
+}
+
+SEC("xdp")
+int
+tof_sgw(struct xdp_md *ctx)
+{
+    struct packet p;
+    enum outcome outcome = parse(ctx, &p);
+
+    if (outcome != G_PDU) {
+        return done(XDP_PASS, outcome == NOT_GTPU ? XDP_DOWN_NOT_GTPU
+                    : outcome == MALFORMED ? XDP_DOWN_MALFORMED
+                    : XDP_DOWN_OTHER_TYPE);
+    }
+    if (p.echo_reply && is_from_pinger_target(&p)) {
+        return done(XDP_PASS, XDP_DOWN_PINGER);
+    }
+    struct xdp_entry *e = find_entry(&p, XDP_KIND_DOWN);
+    if (!e || !is_switched_until(ticks(), READ(e->stamp))) {
+        return done(XDP_PASS, XDP_DOWN_UNKNOWN);
+    }
+    __u32 meta = READ(e->meta), id = READ(e->bearer);
+    if (!same(e->src, p.src)) {
+        return done(XDP_PASS, XDP_DOWN_NEW_SENDER);
+    }
+    if (id && READ(e->ue) != ue_key(p.inner_dst, p.inner6)
+        && READ(e->meta) == meta) {
+        withdraw(id);
+        return done(XDP_PASS, XDP_DOWN_REUSED);
+    }
+    if (bpf_redirect_map(&devs, XDP_DEV_ENB, XDP_PASS) != XDP_REDIRECT) {
+        return done(XDP_PASS, XDP_DOWN_NO_TARGET);
+    }
+    return done(XDP_REDIRECT, XDP_DOWN_FORWARD);
+}
+
+/* --- From the UE port. --- */
+
+/* The uplink entry has seen the UE later than the template has. */
+static __always_inline bool
+uplink_is_fresh(struct xdp_template *t, __u32 id, __u32 entry, __u32 now)
+{
+    __u32 bucket = entry / XDP_BUCKET;
+    struct xdp_bucket *b = bpf_map_lookup_elem(&sessions, &bucket);
+
+    if (!b) {
+        return false;
+    }
+    struct xdp_entry *e = &b->e[entry % XDP_BUCKET];
+    __u32 meta = READ(e->meta), stamp = READ(e->stamp);
+    if (!XDP_META_KIND(meta) || XDP_META_KIND(meta) & XDP_KIND_DOWN
+        || READ(e->bearer) != id || !is_fresh(now, stamp)
+        || READ(e->meta) != meta) {
+        return false;
+    }
+    WRITE(t->seen, stamp);
+    return true;
+}
+
+/* Fills in the rest of '*a' from the bearer's template.  Returns a verdict. */
+static __always_inline int
+use_template(struct answer *a)
+{
+    __u32 slot = a->id >> 8, now = ticks();
+    struct xdp_template *t = bpf_map_lookup_elem(&templates, &slot);
+
+    if (!t || READ(t->id) != a->id) {
+        return done(XDP_PASS, XDP_UE_UNKNOWN);
+    }
+    __u32 version = READ(t->version), entry = READ(t->entry);
+    __u64 ue = READ(t->ue);
+    bool inner6 = READ(t->inner6);
+    a->teid = READ(t->teid);
+    a->path = READ(t->path);
+    a->tos = READ(t->tos);
+    a->qfi = READ(t->qfi);
+    if (!is_fresh(now, READ(t->seen))
+        && !uplink_is_fresh(t, a->id, entry, now)) {
+        return done(XDP_PASS, XDP_UE_STALE);
+    }
+    if (version & 1 || READ(t->id) != a->id || READ(t->version) != version) {
+        return done(XDP_PASS, XDP_UE_UNKNOWN);
+    }
+    if (inner6 != a->inner6 || ue != ue_key(a->dst, a->inner6)) {
+        return done(XDP_DROP, XDP_UE_FOREIGN);
+    }
+    a->template = t;
+    return XDP_REDIRECT;
+}
+/* In front of the IP packet comes all that leads to the eNodeB.  'verdict' is
+ * what bpf_redirect_map() has said. */
+static __always_inline int
+encapsulate(struct xdp_md *ctx, const struct answer *a, int verdict)
+{
+    struct xdp_path *path = bpf_map_lookup_elem(&paths, &a->path);
+    __u32 version, l2_len, ip_len;
+
+    if (!path || (version = READ(path->version)) & 1
+        || !(l2_len = READ(path->l2_len))) {
+        return done(XDP_PASS, XDP_UE_NO_PATH);
+    }
+    ip_len = READ(path->ip_len);
+    if ((ip_len != sizeof(struct iphdr) && a->len > MAX_CSUM - 64)
+        || (a->spare && bpf_xdp_adjust_tail(ctx, -(int) a->spare))
+        || bpf_xdp_adjust_head(ctx, ETH_HLEN - (int) (l2_len + ip_len
+                                                      + gtpu_len(a)))) {
+        return done(XDP_PASS, XDP_UE_NO_ROOM);
+    }
+    if (!put_headers(ctx, a, path, l2_len, ip_len)
+        || READ(path->version) != version) {
+        return done(XDP_DROP, XDP_UE_TORN);
+    }
+    return done(verdict, XDP_UE_ENCAP);
+}
+
+static __always_inline void
+count_answer(const struct answer *a)
+{
+    struct xdp_service_stats *s;
+    __u32 index;
+
+    __sync_fetch_and_add(&a->template->count, XDP_COUNT(a->len));
+    if (find_service(a->src, &index)) {
+        s = bpf_map_lookup_elem(&service_stats, &index);
+        if (s) {
+            s->down_packets++;
+            s->down_bytes += a->len;
+        }
+    }
+}
+
+SEC("xdp")
+int
+tof_ue(struct xdp_md *ctx)
+{
+    struct answer a;
+    int verdict;
+
+    if (!parse_answer(ctx, &a)) {
+        return done(XDP_PASS, XDP_UE_NOT_IP);
+    } else if (!a.id) {
+        return done(XDP_PASS, XDP_UE_UNCLAIMED);
+    }
+    verdict = use_template(&a);
+    if (verdict != XDP_REDIRECT) {
+        return verdict;
+    }
+    verdict = bpf_redirect_map(&devs, XDP_DEV_ENB, XDP_PASS);
+    if (verdict != XDP_REDIRECT) {
+        return done(XDP_PASS, XDP_UE_NO_TARGET);
+    }
+    verdict = encapsulate(ctx, &a, verdict);
+    if (verdict == XDP_REDIRECT) {
+        count_answer(&a);
+    }
+    return verdict;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TOF_XDP_LAYOUT_H
+#define TOF_XDP_LAYOUT_H 1
+
+/* What tofd and the eBPF programs share: the maps' values, byte for byte.
+ *
+ * Place in the flow: tof.bpf.c reads these structures for each packet;
+ * xdp_table.c writes them through memory maps, without system calls.
+ *
+ * Addresses are of both families in one form, IPv4 as IPv4-mapped IPv6, as two
+ * 64-bit words in network byte order.  TEIDs are in network byte order.
+ *
+ * Bump XDP_LAYOUT with every change: what an earlier version has pinned is
+ * then replaced, not adopted. */
+
+#include <linux/types.h>
+
+#define XDP_LAYOUT 1
+
+/* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
+ * quarter of a second, so that a stamp is written a few times a second at
+ * most.  32 bits last for 36 years. */
+#define XDP_TICK_SHIFT 28
+
+/* --- Sessions: a tunnel of one direction each. ---
+ *
+ * A bucket is 8 entries, each a cache line of its own.  A tunnel has two
+ * buckets, by two halves of one hash; it is put into the second only if the
+ * first is full, and nowhere if both are: then its packets take the slow path
+ * (XDP_PASS), which is right if slow. */
+
+#define XDP_BUCKET 8
+
+/* Low byte of 'meta'. */
+#define XDP_KIND_USED 0x01
+#define XDP_KIND_DOWN 0x02              /* Else uplink. */
+#define XDP_KIND_INNER6 0x04            /* Else IPv4 inside. */
+#define XDP_META_KIND(META) ((META) & 0xff)
+#define XDP_META_VERSION_ONE 0x100u     /* Bits 8 to 15: changes each time. */
+#define XDP_META_VERSION 0xff00u
+#define XDP_META_SPACE(META) ((META) >> 16)     /* Address space of the UE. */
+
+struct xdp_entry {
+    __u64 dst[2];               /* Receiver; with 'teid' and the kind, what
+                                 * the tunnel is known by. */
+    __u64 src[2];               /* Sender: another one is not known. */
+    __u64 ue;                   /* IPv4: the address, then zeros; IPv6: the /64
+                                 * prefix. */
+    __u32 teid;
+    __u32 meta;                 /* Kind 0 while it is being written, so that
+                                 * nobody finds it; changes with every write:
+                                 * who has read 'meta' before and after all
+                                 * else, twice the same, has read one state. */
+    __u32 bearer;               /* Bearer id if this tunnel is diverted (up) or
+                                 * used (down), else 0. */
+    __u32 stamp;                /* Uplink with 'bearer': last packet of the UE.
+                                 * Else: switched here until then. */
+    __u64 count;                /* Uplink: diverted; see XDP_COUNT. */
+};
+
+struct xdp_bucket {
+    struct xdp_entry e[XDP_BUCKET];
+};
+
+/* Packets and bytes in one word, for one atomic addition: the difference of
+ * two readings is exact for up to 2^24 packets and 2^40 bytes between them. */
+#define XDP_COUNT_SHIFT 40
+#define XDP_COUNT(BYTES) ((1ull << XDP_COUNT_SHIFT) + (BYTES))
+
+/* --- Templates: how to reach a bearer's UE; indexed by the id's slot. --- */
+
+struct xdp_template {
+    __u32 id;                   /* Bearer id; 0: not to be used. */
+    __u32 version;              /* Odd while it is being written. */
+    __u64 ue;
+    __u64 count;                /* Sent down; see XDP_COUNT. */
+    __u32 seen;                 /* The UE was there then, or later: the uplink
+                                 * entry knows. */
+    __u32 entry;                /* The uplink entry: bucket * 8 + place. */
+    __u32 path;                 /* Index in paths; 0: none. */
+    __u32 teid;                 /* Downlink. */
+    __u8 inner6;
+    __u8 tos;                   /* Outer DSCP << 2. */
+    __u8 qfi;                   /* 5G: a PDU Session Container goes along; 0:
+                                 * none. */
+    __u8 pad[21];
+};
+
+/* --- Paths: Ethernet and IP headers from an SGW to an eNodeB. --- */
+
+#define XDP_PATHS 16384         /* Index 0 is not used. */
+
+struct xdp_path {
+    __u32 version;              /* Odd while it is being written. */
+    __u8 l2_len;                /* 14, or 18 with a VLAN tag; 0: not there. */
+    __u8 ip_len;                /* 20 or 40. */
+    __u8 pad[2];
+    __u32 sum;                  /* IPv4: sum of the header as it is in 'ip'.
+                                 * IPv6: of both addresses and UDP's number.
+                                 * Not folded. */
+    __u8 l2[20];
+    __u8 ip[40];                /* Length, TOS, checksum 0. */
+    __u64 src[2], dst[2];       /* What tofd knows it by. */
+    __u8 pad2[24];
+};
+
+/* --- Services. --- */
+
+#define XDP_SERVICES 4096       /* Places; a service is in one of
+                                 * XDP_SERVICE_PROBES in a row. */
+#define XDP_SERVICE_PROBES 16
+#define XDP_SERVICE_BITS 4096   /* Bitmap by hash: "maybe a service". */
+
+struct xdp_service {
+    __u64 addr[2];
+    __u32 used;                 /* Written last, cleared first. */
+    __u32 chain;                /* By way of the chain of functions. */
+    __u8 pad[8];
+};
+
+struct xdp_service_stats {      /* Per CPU; same index as the service. */
+    __u64 up_packets, up_bytes, down_packets, down_bytes;
+};
+
+/* --- What holds for all packets. --- */
+
+#define XDP_PINGERS 16
+
+struct xdp_config {
+    __u64 seed;                 /* Of xdp_hash(). */
+    __u32 layout;               /* XDP_LAYOUT */
+    __u32 n_buckets, n_templates;
+    __u32 evidence;             /* Ticks: a silence this long ends a proof. */
+    __u32 n_pingers;            /* More than XDP_PINGERS: any echo reply may be
+                                 * one to the Pinger. */
+    __u64 pingers[XDP_PINGERS][2];
+    __u64 service_bits[XDP_SERVICE_BITS / 64];
+};
+
+/* Where packets are redirected to: keys of the map "devs". */
+enum xdp_dev { XDP_DEV_ENB, XDP_DEV_SGW, XDP_DEV_UE, XDP_N_DEVS };
+
+/* --- Counters by reason, per CPU. --- */
+
+/* X(SYMBOL, program, verdict, reason) */
+#define XDP_REASONS                                                     \
+    X(UP_NOT_GTPU, "enb", "pass", "not_gtpu")                           \
+    X(UP_MALFORMED, "enb", "pass", "malformed")                         \
+    X(UP_OTHER_TYPE, "enb", "pass", "other_type")                       \
+    X(UP_UNKNOWN, "enb", "pass", "unknown")                             \
+    X(UP_NEW_SENDER, "enb", "pass", "new_sender")                       \
+    X(UP_STALE, "enb", "pass", "stale")                                 \
+    X(UP_HOLD, "enb", "pass", "service_not_diverted")                   \
+    X(UP_FOREIGN_SOURCE, "enb", "pass", "foreign_source")               \
+    X(UP_NO_TARGET, "enb", "pass", "no_target")                         \
+    X(UP_FORWARD, "enb", "redirect", "switched")                        \
+    X(UP_DECAP, "enb", "redirect", "decapsulated")                      \
+    X(DOWN_NOT_GTPU, "sgw", "pass", "not_gtpu")                         \
+    X(DOWN_MALFORMED, "sgw", "pass", "malformed")                       \
+    X(DOWN_OTHER_TYPE, "sgw", "pass", "other_type")                     \
+    X(DOWN_PINGER, "sgw", "pass", "pinger_reply")                       \
+    X(DOWN_UNKNOWN, "sgw", "pass", "unknown")                           \
+    X(DOWN_NEW_SENDER, "sgw", "pass", "new_sender")                     \
+    X(DOWN_REUSED, "sgw", "pass", "teid_reused")                        \
+    X(DOWN_NO_TARGET, "sgw", "pass", "no_target")                       \
+    X(DOWN_FORWARD, "sgw", "redirect", "switched")                      \
+    X(UE_NOT_IP, "ue", "pass", "not_ip")                                \
+    X(UE_UNCLAIMED, "ue", "pass", "unclaimed")                          \
+    X(UE_UNKNOWN, "ue", "pass", "unknown")                              \
+    X(UE_STALE, "ue", "pass", "stale")                                  \
+    X(UE_NO_PATH, "ue", "pass", "no_path")                              \
+    X(UE_NO_TARGET, "ue", "pass", "no_target")                          \
+    X(UE_NO_ROOM, "ue", "pass", "no_room")                              \
+    X(UE_FOREIGN, "ue", "drop", "foreign_destination")                  \
+    X(UE_TORN, "ue", "drop", "changed_meanwhile")                       \
+    X(UE_ENCAP, "ue", "redirect", "encapsulated")
+
+enum xdp_reason {
+#define X(SYMBOL, PROGRAM, VERDICT, REASON) XDP_##SYMBOL,
+    XDP_REASONS
+#undef X
+    XDP_N_REASONS
+};
+
+struct xdp_stats {
+    __u64 n[XDP_N_REASONS];
+};
+
+/* --- Hashes. --- */
+
+struct xdp_place {              /* Where a tunnel may be. */
+    __u32 bucket[2];
+    __u32 start;                /* Place in the bucket that is tried first. */
+};
+
+static inline __attribute__((always_inline)) __u64
+xdp_mix(__u64 x)
+{
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93ull;
+    x ^= x >> 32;
+    return x;
+}
+
+/* 'seed' is random, so that nobody can fill a bucket by choosing TEIDs. */
+static inline __attribute__((always_inline)) struct xdp_place
+xdp_hash(const __u64 dst[2], __u32 teid, __u32 kind, __u64 seed,
+         __u32 n_buckets)
+{
+    __u64 x = xdp_mix(dst[1] ^ seed) + dst[0] * 0x9e3779b97f4a7c15ull;
+    struct xdp_place place;
+
+    x = xdp_mix(x ^ ((__u64) kind << 32 | teid));
+    x *= 0x9e3779b97f4a7c15ull;
+    place.bucket[0] = (x >> 32) * n_buckets >> 32;
+    place.bucket[1] = (x & 0xffffffff) * n_buckets >> 32;
+    place.start = (x >> 8) & (XDP_BUCKET - 1);
+    return place;
+}
+
+static inline __attribute__((always_inline)) __u32
+xdp_service_hash(const __u64 addr[2])
+{
+    return xdp_mix(addr[1] + addr[0] * 0x9e3779b97f4a7c15ull) >> 20;
+}
+
+#endif /* gtp/xdp_layout.h */

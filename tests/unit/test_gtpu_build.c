@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* gtpu_build.h: byte tables, and what gtpu.c reads out of what is built. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "gtp/gtpu.h"
+#include "gtp/gtpu_build.h"
+#include "tap.h"
+
+static struct in6_addr
+addr(const char *s)
+{
+    struct in6_addr a = { .s6_addr = { [10] = 0xff, 0xff } };
+
+    if (inet_pton(AF_INET, s, &a.s6_addr[12]) != 1) {
+        inet_pton(AF_INET6, s, &a);
+    }
+    return a;
+}
+
+/* 192.0.2.1 pings 203.0.113.10; header checksum right. */
+static const uint8_t inner4[] = {
+    0x45, 0x00, 0x00, 0x1c, 0x00, 0x00, 0x40, 0x00, 0x40, 0x01, 0x3c, 0xd6,
+    192, 0, 2, 1, 203, 0, 113, 10,
+    8, 0, 0xf7, 0xfc, 0, 1, 0, 2,
+};
+
+static void
+test_ipv4(void)
+{
+    static const uint8_t head[] = {
+        0x45, 0xb8, 0x00, 0x40, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
+        0x25, 0xf1, 10, 1, 0, 2, 10, 1, 0, 1,
+        0x08, 0x68, 0x08, 0x68, 0x00, 0x2c, 0x00, 0x00,
+        0x30, 0xff, 0x00, 0x1c, 0x01, 0x02, 0x03, 0x04,
+    };
+    struct tunnel t = { addr("10.1.0.2"), addr("10.1.0.1"), 0x01020304 };
+    uint8_t buf[100];
+    size_t n = gtpu_build(buf, sizeof buf, &t, 0xb8, 0, inner4,
+                          sizeof inner4);
+
+    tap_ok(n == sizeof head + sizeof inner4, "length");
+    tap_ok(!memcmp(buf, head, sizeof head), "IPv4, UDP and GTP-U headers");
+    tap_ok(!memcmp(buf + sizeof head, inner4, sizeof inner4), "payload");
+    tap_ok(!gtpu_build(buf, n - 1, &t, 0, 0, inner4, sizeof inner4),
+           "no room");
+}
+
+static void
+test_qfi(void)
+{
+    static const uint8_t gtp[] = {
+        0x34, 0xff, 0x00, 0x24, 0x00, 0x00, 0x00, 0x07,
+        0x00, 0x00, 0x00, 0x85, 0x01, 0x00, 0x09, 0x00,
+    };
+    struct tunnel t = { addr("10.1.0.2"), addr("10.1.0.1"), 7 };
+    struct gtpu_packet p;
+    uint8_t buf[100];
+    size_t n = gtpu_build(buf, sizeof buf, &t, 0, 9, inner4, sizeof inner4);
+
+    tap_ok(!memcmp(buf + 28, gtp, sizeof gtp), "PDU Session Container");
+    tap_ok(gtpu_parse_packet(buf, n, &p) == GTPU_OK && p.msg.pdu.present
+           && p.msg.pdu.type == 0 && p.msg.pdu.qfi == 9
+           && p.msg.payload_len == sizeof inner4, "is read back");
+}
+
+static uint16_t
+sum16(const uint8_t *p, size_t len, uint32_t sum)
+{
+    for (size_t i = 0; i < len; i++) {
+        sum += i & 1 ? p[i] : p[i] << 8;
+    }
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return sum;
+}
+
+static void
+test_ipv6(void)
+{
+    struct tunnel t = { addr("fd01::2"), addr("fd01::1"), 9 };
+    uint8_t buf[120], inner[29];
+    struct gtpu_packet p;
+    size_t n;
+
+    memcpy(inner, inner4, sizeof inner4);
+    inner[3]++;                 /* An odd length. */
+    inner[28] = 0xab;
+    n = gtpu_build(buf, sizeof buf, &t, 0x20, 0, inner, sizeof inner);
+    tap_ok(n == 40 + 8 + 8 + 29 && buf[0] == 0x62 && buf[1] == 0
+           && buf[6] == IPPROTO_UDP, "IPv6 header with traffic class");
+    tap_ok(sum16(buf + 40, n - 40, sum16(buf + 8, 32, n - 40 + IPPROTO_UDP))
+           == 0xffff, "UDP checksum over an odd number of bytes");
+    tap_ok(gtpu_parse_packet(buf, n, &p) == GTPU_OK && p.msg.teid == 9
+           && !memcmp(&p.src, &t.src, 16) && !memcmp(&p.dst, &t.dst, 16),
+           "is read back");
+}
+
+static void
+test_inner(void)
+{
+    struct in6_addr ue = addr("10.45.0.9"), ue6 = addr("2001:db8::9");
+    uint8_t ip[sizeof inner4], ip6[48] = {
+        0x60, [5] = 8, [6] = IPPROTO_ICMPV6, [7] = 64,
+        [24] = 0x20, 0x01, [40] = 128, [45] = 1,
+    };
+
+    memcpy(ip, inner4, sizeof ip);
+    tap_ok(!gtpu_set_inner_source(ip, sizeof ip, &ue)
+           && !memcmp(ip + 12, &ue.s6_addr[12], 4)
+           && sum16(ip, 20, 0) == 0xffff
+           && !memcmp(ip + 20, inner4 + 20, 8), "IPv4 source");
+    tap_ok(!gtpu_set_inner_source(ip6, sizeof ip6, &ue6)
+           && !memcmp(ip6 + 8, &ue6, 16)
+           && sum16(ip6 + 40, 8, sum16(ip6 + 8, 32, 8 + IPPROTO_ICMPV6))
+           == 0xffff, "IPv6 source and ICMPv6 checksum");
+    tap_ok(gtpu_set_inner_source(ip, sizeof ip, &ue6) == EINVAL
+           && gtpu_set_inner_source(ip6, sizeof ip6, &ue) == EAFNOSUPPORT,
+           "the other family is refused");
+    tap_ok(gtpu_inner_len(ip, sizeof ip) == 28
+           && gtpu_inner_len(ip6, sizeof ip6) == 48
+           && !gtpu_inner_len(ip, 27) && !gtpu_inner_len(ip6, 47)
+           && !gtpu_inner_len(ip, 0), "length of inner packets");
+}
+
+int
+main(void)
+{
+    test_ipv4();
+    test_qfi();
+    test_ipv6();
+    test_inner();
+    return tap_done();
+}

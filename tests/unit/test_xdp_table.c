@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* xdp_table.h in plain memory: where tunnels, templates, paths and services
+ * are put, and what makes room. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gtp/xdp_table.h"
+#include "tap.h"
+
+static struct xdp_config config;
+static struct xdp_table t = { .config = &config };
+
+static void
+start(uint32_t n_buckets)
+{
+    free(t.buckets);
+    free(t.templates);
+    free(t.paths);
+    free(t.services);
+    config = (struct xdp_config) {
+        .n_buckets = n_buckets, .n_templates = 64, .seed = 12345,
+        .evidence = xdp_ticks(10),
+    };
+    t.buckets = calloc(n_buckets, sizeof *t.buckets);
+    t.templates = calloc(64, sizeof *t.templates);
+    t.paths = calloc(XDP_PATHS, sizeof *t.paths);
+    t.services = calloc(XDP_SERVICES, sizeof *t.services);
+}
+
+static struct in6_addr
+addr(const char *s)
+{
+    struct in6_addr a = { .s6_addr = { [10] = 0xff, 0xff } };
+
+    if (inet_pton(AF_INET, s, &a.s6_addr[12]) != 1) {
+        inet_pton(AF_INET6, s, &a);
+    }
+    return a;
+}
+
+static struct endpoint_bearer
+bearer(uint32_t id, uint32_t teid, const char *ue)
+{
+    return (struct endpoint_bearer) {
+        .id = id, .space = 3, .ue = addr(ue),
+        .up = { addr("10.1.0.1"), addr("10.1.0.2"), teid },
+        .down = { addr("10.1.0.2"), addr("10.1.0.1"), teid + 1000 },
+    };
+}
+
+static struct endpoint_bearer dumped;
+static unsigned int n_dumped;
+
+static void
+dump_cb(const struct endpoint_bearer *b, uint32_t place, void *aux)
+{
+    dumped = *b;
+    n_dumped++;
+    *(uint32_t *) aux = place;
+}
+
+static void
+test_layout(void)
+{
+    tap_ok(sizeof(struct xdp_entry) == 64 && sizeof(struct xdp_bucket) == 512
+           && sizeof(struct xdp_template) == 64
+           && sizeof(struct xdp_path) == 128
+           && sizeof(struct xdp_service) == 32, "sizes of what is shared");
+}
+
+static void
+test_divert(void)
+{
+    struct endpoint_bearer b = bearer(0x101, 7, "10.45.0.1");
+    uint32_t now = xdp_now(), place, again, found = 0;
+
+    start(64);
+    place = xdp_table_divert(&t, &b, now);
+    tap_ok(place != XDP_NOWHERE
+           && xdp_table_entry(&t, place)->bearer == 0x101
+           && xdp_table_entry(&t, place)->stamp == now, "a bearer is put in");
+    struct xdp_entry before = *xdp_table_entry(&t, place);
+    again = xdp_table_divert(&t, &b, 0);
+    tap_ok(again == place
+           && !memcmp(&before, xdp_table_entry(&t, place), sizeof before),
+           "the same again changes nothing");
+    xdp_table_entry(&t, place)->count = 5;
+    b.up.src = addr("10.1.0.9");
+    again = xdp_table_divert(&t, &b, now + 1);
+    tap_ok(again == place && xdp_table_entry(&t, place)->meta != before.meta
+           && xdp_table_entry(&t, place)->count == 5,
+           "another sender: the same place, another version, same count");
+    xdp_table_path_set(&t, &b.down.src, &b.down.dst,
+                       (const uint8_t *) "12345678901234", 14);
+    xdp_table_template_set(&t, &b, xdp_table_path_find(&t, &b.down.src,
+                                                       &b.down.dst),
+                           place, 0, now);
+    n_dumped = 0;
+    xdp_table_dump(&t, dump_cb, &found);
+    tap_ok(n_dumped == 1 && found == place
+           && !memcmp(&dumped, &b, sizeof b), "is dumped as it was set");
+    xdp_table_release(&t, place, 0x102);
+    tap_ok(xdp_table_entry(&t, place)->bearer == 0x101
+           && XDP_META_KIND(xdp_table_entry(&t, place)->meta),
+           "not released for another id");
+    xdp_table_release(&t, place, 0x101);
+    n_dumped = 0;
+    xdp_table_dump(&t, dump_cb, &found);
+    tap_ok(!n_dumped, "released");
+}
+
+static void
+test_learn(void)
+{
+    struct endpoint_bearer b = bearer(0x101, 7, "10.45.0.1");
+    uint64_t other = 0x0101;
+    uint32_t now = xdp_now(), up, down;
+
+    start(64);
+    tap_ok(xdp_table_learn(&t, &b.up, XDP_UP, false, 0, now + 100)
+           && xdp_table_learn(&t, &b.up, XDP_UP, true, 0, now + 100)
+           && xdp_table_learn(&t, &b.up, XDP_DOWN, false, 0, now + 100),
+           "one tunnel for each family and direction");
+    up = xdp_table_divert(&t, &b, now);
+    down = xdp_table_bind(&t, &b, now + 50);
+    tap_ok(xdp_table_learn(&t, &b.up, XDP_UP, false, other, now + 9)
+           && xdp_table_entry(&t, up)->bearer == b.id
+           && xdp_table_entry(&t, up)->stamp == now,
+           "a diverted bearer stays so when it is learned again");
+    xdp_table_learn(&t, &b.down, XDP_DOWN, false, xdp_ue_key(&b.ue),
+                    now + 90);
+    tap_ok(xdp_table_entry(&t, down)->bearer == b.id
+           && xdp_table_entry(&t, down)->stamp == now + 90,
+           "its downlink tunnel is switched for longer");
+    xdp_table_learn(&t, &b.down, XDP_DOWN, false, other, now + 90);
+    tap_ok(!xdp_table_entry(&t, down)->bearer,
+           "a downlink tunnel with another UE is the bearer's no more");
+    b.up.src = addr("10.1.0.9");
+    xdp_table_learn(&t, &b.up, XDP_UP, false, xdp_ue_key(&b.ue), now + 90);
+    tap_ok(!xdp_table_entry(&t, up)->bearer,
+           "an uplink tunnel with another sender is diverted no more");
+}
+
+/* One bucket holds them all. */
+static void
+test_full(void)
+{
+    uint32_t now = xdp_now(), n = 0, place;
+    struct endpoint_bearer b;
+
+    start(1);
+    for (uint32_t teid = 1; teid <= 9; teid++) {
+        b = bearer(teid << 8, teid, "10.45.0.1");
+        n += xdp_table_learn(&t, &b.up, XDP_UP, false, 0, now + 100 + teid);
+    }
+    tap_ok(n == XDP_BUCKET, "what does not fit is not learned");
+    b = bearer(0x5500, 99, "10.45.0.2");
+    place = xdp_table_divert(&t, &b, now);
+    tap_ok(place != XDP_NOWHERE, "a bearer pushes out what is only learned");
+    b = bearer(0x100, 1, "10.45.0.1");
+    tap_ok(!xdp_table_learn(&t, &b.up, XDP_UP, false, 0, now + 9),
+           "namely what would have ended first");
+    for (uint32_t i = 0; i < XDP_BUCKET; i++) {
+        if (!t.buckets[0].e[i].bearer) {
+            t.buckets[0].e[i].stamp = now - 1;
+        }
+    }
+    tap_ok(xdp_table_learn(&t, &b.up, XDP_UP, false, 0, now + 9),
+           "what has ended makes room");
+    for (uint32_t i = 0, m = 1; i < XDP_BUCKET; i++) {
+        b = bearer(0x6000 + (m++ << 8), 200 + i, "10.45.0.2");
+        place = xdp_table_divert(&t, &b, now);
+    }
+    tap_ok(place == XDP_NOWHERE, "a bearer never pushes out a bearer");
+}
+
+static void
+test_templates(void)
+{
+    struct endpoint_bearer b = bearer(0x101, 7, "10.45.0.1");
+    struct xdp_template *x;
+    uint32_t now = xdp_now();
+
+    start(8);
+    x = xdp_table_template_set(&t, &b, 1, 2, 0, now);
+    tap_ok(x == &t.templates[1] && x->id == 0x101 && x->seen == now
+           && !(x->version & 1), "a template is at its id's slot");
+    uint32_t version = x->version;
+    xdp_table_template_set(&t, &b, 1, 2, 0, 0);
+    tap_ok(x->version == version && x->seen == now,
+           "the same again changes nothing");
+    b.down.teid++;
+    xdp_table_template_set(&t, &b, 1, 2, 0, 0);
+    tap_ok(x->version == version + 2 && now - x->seen >= config.evidence,
+           "another tunnel without evidence has none");
+    b.id = 0x102;
+    x->count = 77;
+    xdp_table_template_set(&t, &b, 1, 2, 0, now);
+    tap_ok(x->id == 0x102 && !x->count, "another id counts from 0");
+    xdp_table_template_clear(&t, 0x101);
+    tap_ok(x->id == 0x102, "not cleared for another id");
+    xdp_table_template_clear(&t, 0x102);
+    tap_ok(!x->id, "cleared");
+    b.id = 64 << 8;
+    tap_ok(!xdp_table_template_set(&t, &b, 1, 2, 0, now),
+           "no place for this slot");
+}
+
+static void
+test_paths(void)
+{
+    struct in6_addr a = addr("10.1.0.2"), b = addr("10.1.0.1");
+    struct in6_addr c = addr("fd01::1");
+    const uint8_t *l2 = (const uint8_t *) "dstmacsrcmac\x08\x00";
+    uint32_t one, two, version;
+
+    start(8);
+    one = xdp_table_path_set(&t, &a, &b, l2, 14);
+    two = xdp_table_path_set(&t, &b, &a, l2, 14);
+    tap_ok(one && two && one != two
+           && xdp_table_path_find(&t, &a, &b) == one
+           && !xdp_table_path_find(&t, &a, &c), "found by both addresses");
+    version = t.paths[one].version;
+    tap_ok(xdp_table_path_set(&t, &a, &b, l2, 14) == one
+           && t.paths[one].version == version,
+           "the same again changes nothing");
+    tap_ok(xdp_table_path_set(&t, &a, &b,
+                              (const uint8_t *) "other!srcmac\x08\x00", 14)
+           == one && t.paths[one].version == version + 2,
+           "another header is put in place");
+}
+
+static void
+test_services(void)
+{
+    struct in6_addr ip = addr("198.51.100.10"), ip6 = addr("2001:db8::1");
+    unsigned int n = 0;
+
+    start(8);
+    tap_ok(!xdp_table_service_set(&t, &ip)
+           && !xdp_table_service_set(&t, &ip)
+           && !xdp_table_service_set(&t, &ip6)
+           && xdp_table_service_find(&t, &ip) != XDP_NOWHERE
+           && xdp_table_service_find(&t, &ip6) != XDP_NOWHERE,
+           "services of both families");
+    xdp_table_service_clear(&t, &ip);
+    for (size_t i = 0; i < XDP_SERVICE_BITS / 64; i++) {
+        n += __builtin_popcountll(config.service_bits[i]);
+    }
+    tap_ok(xdp_table_service_find(&t, &ip) == XDP_NOWHERE
+           && xdp_table_service_find(&t, &ip6) != XDP_NOWHERE && n == 1,
+           "one of them is cleared, with its bit");
+}
+
+static void
+test_counts(void)
+{
+    __u64 count = 0;
+    uint64_t last = 0, packets = 0, bytes = 0;
+
+    for (int i = 0; i < 1000; i++) {
+        count += XDP_COUNT(1ull << 30);
+    }
+    xdp_count_read(&count, &last, &packets, &bytes);
+    for (int i = 0; i < 100; i++) {
+        count += XDP_COUNT(1ull << 30);
+    }
+    xdp_count_read(&count, &last, &packets, &bytes);
+    tap_ok(packets == 1100 && bytes == 1100ull << 30,
+           "counts run on when bytes carry into packets");
+}
+
+int
+main(void)
+{
+    test_layout();
+    test_divert();
+    test_learn();
+    test_full();
+    test_templates();
+    test_paths();
+    test_services();
+    test_counts();
+    return tap_done();
+}

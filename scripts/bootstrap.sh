@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Installs every Debian 12 package that building, running, testing and
-# demonstrating the TOF needs, by name.  Called by demo.sh, test.sh and lab.sh
+# demonstrating the TOF needs, by name; with --bench also those that bench.sh
+# draws and profiles with.  Called by demo.sh, test.sh, lab.sh and bench.sh
 # before they build; does nothing, without touching the network, when all of
 # them are there.
 set -euo pipefail
@@ -19,9 +20,12 @@ run=(iproute2 nftables ethtool procps util-linux curl jq conntrack)
 test=(osmo-ggsn python3-pytest python3-scapy python3-yaml python3-jsonschema
       python3-requests tcpdump tshark iputils-ping clang libclang-rt-14-dev
       valgrind netcat-openbsd python3-netaddr)
+bench=(gnuplot-nox linux-perf)
 
+wanted=("${build[@]}" "${ovs[@]}" "${run[@]}" "${test[@]}")
+[ "${1:-}" != --bench ] || wanted+=("${bench[@]}")
 missing=()
-for p in "${build[@]}" "${ovs[@]}" "${run[@]}" "${test[@]}"; do
+for p in "${wanted[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
         missing+=("$p")
 done

@@ -143,3 +143,24 @@ tests_net_test_xdp_SOURCES = tests/net/test_xdp.c tests/net/nettest.h \
 	tests/net/xdptest.h tests/unit/tap.h $(xdp_sources)
 tests_net_test_xdp_CPPFLAGS = $(test_gtpu_CPPFLAGS) -Isrc/gtp
 tests_net_test_xdp_LDADD = $(BPF_LIBS)
+
+# --- Benches: scripts/bench.sh ---
+
+BENCH_PARTS = tests/bench/engine tests/bench/front.bpf.o \
+	tests/bench/end.bpf.o
+EXTRA_PROGRAMS += tests/bench/engine
+tests_bench_engine_SOURCES = tests/bench/engine.c tests/bench/engine.h \
+	tests/bench/engine_private.h tests/bench/end.c tests/bench/flow.c \
+	tests/bench/subject.c $(xdp_sources)
+tests_bench_engine_CPPFLAGS = $(test_gtpu_CPPFLAGS) -Isrc/gtp
+tests_bench_engine_LDADD = $(BPF_LIBS)
+
+BENCH_BPF_CC = $(CLANG) $(BPF_CFLAGS)
+tests/bench/front.bpf.o: tests/bench/front.bpf.c tests/bench/engine.h
+	$(AM_V_CC)$(MKDIR_P) tests/bench && $(BENCH_BPF_CC) -c -o $@ $<
+tests/bench/end.bpf.o: tests/bench/end.bpf.c tests/bench/engine.h
+	$(AM_V_CC)$(MKDIR_P) tests/bench && $(BENCH_BPF_CC) -c -o $@ $<
+CLEANFILES += $(BENCH_PARTS)
+
+bench-programs: $(BENCH_PARTS)
+.PHONY: bench-programs

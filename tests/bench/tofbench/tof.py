@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The TOF as a whole, in the lab (scripts/lab.sh), under the engine's load.
+
+    with Tof(run, "ovs") as tof:
+        tof.uplink("up", 100)                   # a flow from the eNodeB
+        tof.engine.trickle("up", 1000, rate=500)
+
+At S1-U's SGW side is an SGW that answers the Pinger (end "sgw"), at the App
+an echo (end "app"); what comes down to the eNodeB ends in "enb", counted."""
+
+import contextlib
+import time
+
+from tofnet.lab import APP, SERVICE_IP, STATE, Lab
+from tofnet.wait import wait_until
+
+from . import rig
+from .engine import Engine
+
+TARGET = 0xcb00710a             # 203.0.113.10
+DOWN = 0x80000000               # Downlink TEID: the uplink one with this bit.
+# A downlink G-PDU: message type and flags, outer UDP port 2152.
+GPDU_AT, GPDU_MASK, GPDU = 42, 0xf8ff0000, 0x30ff0000
+
+
+class NoDatapath(RuntimeError):
+    """The lab does not come up with this data path."""
+
+
+def swapped(value):
+    return int.from_bytes(value.to_bytes(4, "little"), "big")
+
+
+class Tof:
+    def __init__(self, run, datapath, config=None):
+        self.run, self.datapath = run, datapath
+        options = ["--peers", "none"]
+        options += ["--config", config] if config else \
+            ["--datapath", datapath]
+        self.lab = Lab(*options)
+        self.api = self.lab.api
+        self.engine = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        try:
+            self.lab.up()
+        except AssertionError as e:
+            raise NoDatapath(f"the lab is not up: {reason(e)}") from e
+        self._stack.callback(self.lab.down)
+        try:
+            self.engine = self._stack.enter_context(Engine())
+            for ns, dev in (("lab-tof", "enb0"), ("lab-tof", "sgw0"),
+                            ("tof-app", "app0")):
+                rig.open_for_xdp(ns, dev)
+            self.ends()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def ends(self):
+        e = self.engine
+        e.end("sgw", ns="lab-sgw", dev="s1u0", kind="sgw", teid_xor=DOWN,
+              target=swapped(TARGET))
+        e.end("enb", ns="lab-enb", dev="s1u0", kind="sink", match_at=GPDU_AT,
+              match_mask=GPDU_MASK, match_value=GPDU, stamp_at=rig.GTP_STAMP)
+        e.end("app", ns="lab-app", dev="app0", kind="echo", port=7,
+              stamp_at=rig.PLAIN_STAMP)
+
+    def uplink(self, name, frames, sessions=1, first=0, **conf):
+        """A flow from UEs 'first' and on, each with a tunnel of its own."""
+        self.engine.flow(name, frames, ns="lab-enb", dev="s1u0",
+                         **{**rig.GTP, **conf})
+        self.engine.set(name, sessions=sessions, first=first, id_base=1,
+                        addr_base=rig.UE_FIRST)
+
+    def register(self):
+        self.api.register("bench", SERVICE_IP, APP)
+
+    def metric(self, name):
+        return self.api.metrics()[name]
+
+    def filtered(self, fate, side="enb"):
+        return self.metric(
+            f'tof_filter_packets_total{{side="{side}",fate="{fate}"}}')
+
+    def proved(self):
+        return int(self.metric("tof_bearers_proved_total"))
+
+    def learned(self):
+        return int(self.metric("tof_bearers_learned_total"))
+
+    def establish(self, flow, sessions, rate=500, timeout=60):
+        """Until all sessions of 'flow' are diverted: what is sent of them
+        comes back, every packet."""
+        end = time.monotonic() + timeout
+        while True:
+            before = self.engine.count("enb")
+            sent, _ = self.engine.trickle(flow, max(sessions, 20),
+                                          max(rate, sessions / 2))
+            arrived = rig.settled(self.engine, "enb", before, sent, 0.3)
+            held = self.metric("tof_hold_packets")
+            if arrived >= sent and not held and self.all_short(flow, sessions):
+                return
+            if time.monotonic() > end:
+                raise AssertionError(
+                    f"{sessions} sessions are not diverted in {timeout} s")
+
+    def all_short(self, flow, sessions):
+        """A packet of each session, and none of them was held."""
+        held = self.filtered("held")
+        before = self.engine.count("enb")
+        sent, _ = self.engine.trickle(flow, max(sessions, 20),
+                                      max(500, sessions / 2))
+        rig.settled(self.engine, "enb", before, sent, 0.3)
+        time.sleep(0.1)
+        return self.filtered("held") == held
+
+    def log(self):
+        with open(f"{STATE}/tofd.log", encoding="utf-8",
+                  errors="replace") as f:
+            return f.read()
+
+    def pid(self):
+        return self.lab.pid()
+
+
+def reason(error):
+    """The line of lab.sh's output, or of tofd's log in it, that says why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for word in ("not supported", "datapath", "error", "cannot", "failed"):
+        for line in reversed(lines):
+            if word in line and "lab.sh" not in line:
+                return line[:200]
+    return lines[-1][:200] if lines else "no reason given"
+
+
+def each_datapath(run, bench, func, config=None):
+    """func(tof) with each data path that was asked for."""
+    for datapath in run.datapaths:
+        try:
+            with Tof(run, datapath, config) as tof:
+                func(tof)
+        except NoDatapath as e:
+            run.report.not_available(bench, str(e), datapath)
+
+
+def wait_metric(tof, name, value, timeout):
+    return wait_until(lambda: tof.metric(name) >= value, timeout, name,
+                      interval=0.05)

@@ -46,6 +46,7 @@ struct line {                   /* Those who wait for one bearer. */
 static struct hmap lines;
 static struct ovs_list all;
 static unsigned int n_all;
+static size_t n_bytes;
 
 static uint64_t
 n_held_metric(void)
@@ -62,6 +63,7 @@ hold_init(void)
     hmap_init(&lines);
     ovs_list_init(&all);
     n_all = 0;
+    n_bytes = 0;
 }
 
 static struct line *
@@ -87,6 +89,7 @@ take_out(struct packet *p, hold_cb *cb)
     ovs_list_remove(&p->line_node);
     ovs_list_remove(&p->all_node);
     n_all--;
+    n_bytes -= p->len;
     if (!--line->n) {
         hmap_remove(&lines, &line->node);
         free(line);
@@ -112,13 +115,17 @@ oldest(void)
 }
 
 static void
-make_room(uint32_t bearer_id, hold_cb *cb)
+make_room(uint32_t bearer_id, size_t len, hold_cb *cb)
 {
-    struct line *line = find(bearer_id);
-    struct packet *p = (line && line->n >= HOLD_PER_BEARER ? first_in(line)
-                        : n_all >= HOLD_TOTAL ? oldest() : NULL);
+    for (;;) {
+        struct line *line = find(bearer_id);
+        struct packet *p = (line && line->n >= HOLD_PER_BEARER ? first_in(line)
+                            : n_all >= HOLD_TOTAL
+                              || n_bytes + len > HOLD_BYTES ? oldest() : NULL);
 
-    if (p) {
+        if (!p) {
+            return;
+        }
         metric_inc(&n_overflow);
         take_out(p, cb);
     }
@@ -128,7 +135,7 @@ void
 hold_add(uint32_t bearer_id, enum hold_direction direction, const void *data,
          size_t len, long long int now, hold_cb *cb)
 {
-    make_room(bearer_id, cb);
+    make_room(bearer_id, len, cb);
 
     struct line *line = find(bearer_id);
     if (!line) {
@@ -147,6 +154,7 @@ hold_add(uint32_t bearer_id, enum hold_direction direction, const void *data,
     ovs_list_push_back(&all, &p->all_node);
     line->n++;
     n_all++;
+    n_bytes += len;
 }
 
 void

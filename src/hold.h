@@ -15,6 +15,7 @@
 
 #define HOLD_PER_BEARER 64
 #define HOLD_TOTAL 4096
+#define HOLD_BYTES (16u << 20)
 #define HOLD_MS 2000
 
 enum hold_direction { HOLD_UP, HOLD_DOWN };
@@ -27,7 +28,7 @@ void hold_init(void);
 void hold_destroy(void);
 
 /* Keeps a copy of the packet.  If there is no room, the oldest one of that
- * bearer, or of all, is given to the callback first. */
+ * bearer, or the oldest of all, are given to the callback first. */
 void hold_add(uint32_t bearer_id, enum hold_direction, const void *data,
               size_t len, long long int now, hold_cb *);
 

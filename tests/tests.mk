@@ -36,7 +36,12 @@ test_pinger_SOURCES = tests/unit/test_pinger.c tests/unit/tap.h
 test_pinger_CPPFLAGS = $(TEST_CPPFLAGS)
 test_pinger_LDADD = $(TOF_LIBS)
 
-check_PROGRAMS += test_captures test_conf test_journal test_statelet
+check_PROGRAMS += test_captures test_conf test_fragment test_journal \
+	test_statelet
+
+test_fragment_SOURCES = tests/unit/test_fragment.c tests/unit/tap.h \
+	src/gtp/fragment.c
+test_fragment_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 test_captures_SOURCES = tests/unit/test_captures.c tests/unit/capture.c \
 	tests/unit/capture.h tests/unit/tap.h src/gtp/gtpu.c

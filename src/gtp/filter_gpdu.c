@@ -13,7 +13,8 @@
  *
  * and, once for each family, SIDE_service4, SIDE_service6 (a service packet of
  * a bearer that is not diverted) and SIDE_known4, SIDE_known6 (copy what is
- * not learned).  SIDE_hold marks for the hold table. */
+ * not learned).  SIDE_hold marks for the hold table, and SIDE_later does with
+ * fragments. */
 
 #include <config.h>
 
@@ -25,6 +26,7 @@
 #define FOREIGN_COPIES_PER_SECOND 1000
 #define HOLDS_PER_SECOND 20000
 #define L2_TIMEOUT_MS (60 * 1000)
+#define FRAGMENTS_TIMEOUT_MS 1000
 
 #define ICMP_ECHO_REPLY 0
 #define ICMPV6_ECHO_REPLY 129
@@ -63,17 +65,48 @@ note_l2(const struct filter_compiler *c, struct nftnl_rule *r)
                  NFT_REG32_09, L2_TIMEOUT_MS);
 }
 
+/* Finishes a rule that marks for the hold table. */
 static void
-compile_hold(const struct filter_compiler *c)
+hold(const struct filter_compiler *c, struct nftnl_rule *r)
 {
-    uint32_t mark = c->hold;
-    struct nftnl_rule *r = filter_rule(c, "hold", 0);
+    const uint32_t mark = c->hold;
 
-    nft_x_limit(r, HOLDS_PER_SECOND, HOLDS_PER_SECOND / 10);
-    note_l2(c, r);
     nft_x_imm(r, NFT_REG32_00, &mark, sizeof mark);
     nft_x_meta_set(r, NFT_META_MARK, NFT_REG32_00);
     filter_rule_end(c, r, "held", NF_ACCEPT, NULL, 0);
+}
+
+/* Rule 2: the first fragment notes which others are to be held with it. */
+static void
+compile_hold_fragments(const struct filter_compiler *c)
+{
+    struct nftnl_rule *r = filter_rule(c, "hold", 0);
+
+    filter_match_part(r, c->outer, FILTER_FIRST_FRAGMENT);
+    nft_x_limit(r, HOLDS_PER_SECOND, HOLDS_PER_SECOND / 10);
+    filter_load_datagram(r, c->outer);
+    nft_x_dynset(r, filter_fragments.name, NFT_DYNSET_OP_UPDATE, NFT_REG32_00,
+                 0, FRAGMENTS_TIMEOUT_MS);
+    note_l2(c, r);
+    hold(c, r);
+    r = filter_rule(c, "hold", 0);
+    filter_match_part(r, c->outer, FILTER_FIRST_FRAGMENT);
+    filter_rule_end(c, r, "hold_overflow", NF_ACCEPT, NULL, 0);
+    hold(c, filter_rule(c, "later", 0));
+}
+
+static void
+compile_hold(const struct filter_compiler *c)
+{
+    struct nftnl_rule *r;
+
+    if (is_enb(c)) {
+        compile_hold_fragments(c);
+    }
+    r = filter_rule(c, "hold", 0);
+    nft_x_limit(r, HOLDS_PER_SECOND, HOLDS_PER_SECOND / 10);
+    note_l2(c, r);
+    hold(c, r);
     filter_rule_end(c, filter_rule(c, "hold", 0), "hold_overflow", NF_ACCEPT,
                     NULL, 0);
 }
@@ -92,6 +125,13 @@ compile_known(const struct filter_compiler *c, const struct family *f)
     filter_load_family(r, f->inner, REG_BEHIND_TUNNEL);
     nft_x_lookup(r, filter_learned_set.name, NFT_REG32_00, false);
     filter_rule_end(c, r, NULL, NF_ACCEPT, NULL, 0);
+
+    if (is_enb(c)) {
+        /* Of a fragment's copy there is nothing to learn. */
+        r = filter_rule(c, f->known, 0);
+        filter_match_part(r, c->outer, FILTER_FIRST_FRAGMENT);
+        filter_rule_end(c, r, NULL, NF_ACCEPT, NULL, 0);
+    }
 
     r = filter_rule(c, f->known, 0);
     nft_x_limit(r, COPIES_PER_SECOND, COPIES_PER_SECOND / 10);
@@ -271,6 +311,9 @@ void
 filter_gpdu_add_chains(const struct filter_compiler *c)
 {
     filter_chain_add(c, "hold", 0);
+    if (is_enb(c)) {
+        filter_chain_add(c, "later", 0);
+    }
     for (size_t i = 0; i < N_FAMILIES; i++) {
         const struct family *f = &families[i];
 

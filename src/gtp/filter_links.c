@@ -61,7 +61,7 @@ compile_guarded(struct nft_batch *b, const char *link, int adapter_ifindex,
 {
     struct nftnl_rule *r = nft_rule(&filter_table, link);
 
-    filter_match_gtpu(r, outer);
+    filter_match_gtpu(r, outer, FILTER_WHOLE);
     match_built(r, header);
     filter_match_inner(r, inner, UDP_LEN + header);
     filter_load_tunnel(r, outer);

@@ -38,9 +38,13 @@ void filter_match_byte(struct nftnl_rule *, uint32_t offset, uint8_t mask,
                        enum nft_cmp_ops, uint8_t value);        /* Transport */
 void filter_match_u16(struct nftnl_rule *, enum nft_payload_bases,
                       uint32_t offset, uint16_t mask, uint16_t value);
-/* GTP-U version 1 with PT set, in UDP, in IP of 'outer', VLAN-tagged or not,
- * no fragment. */
-void filter_match_gtpu(struct nftnl_rule *, sa_family_t outer);
+/* GTP-U version 1 with PT set, in UDP, in IP of 'outer', VLAN-tagged or not.
+ * Later fragments cannot be known for that. */
+enum filter_part { FILTER_WHOLE, FILTER_FIRST_FRAGMENT, FILTER_LATER_FRAGMENT };
+void filter_match_gtpu(struct nftnl_rule *, sa_family_t outer,
+                       enum filter_part);
+void filter_match_part(struct nftnl_rule *, sa_family_t outer,
+                       enum filter_part);
 void filter_match_inner(struct nftnl_rule *, sa_family_t inner,
                         uint32_t offset);
 /* IP, UDP and GTP length fit each other. */
@@ -55,6 +59,8 @@ void filter_match_live(struct nftnl_rule *);
 #define REG_BEHIND_TUNNEL NFT_REG32_09
 void filter_load_pair(struct nftnl_rule *, sa_family_t outer);
 void filter_load_tunnel(struct nftnl_rule *, sa_family_t outer);
+/* Outer addresses and IP identification, of a fragment. */
+void filter_load_datagram(struct nftnl_rule *, sa_family_t outer);
 void filter_load_family(struct nftnl_rule *, sa_family_t inner, uint32_t reg);
 enum filter_address { FILTER_SRC, FILTER_DST };
 /* Of the inner packet, which starts 'offset' bytes after the transport

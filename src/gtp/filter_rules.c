@@ -31,7 +31,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 6
+#define RULES_VERSION 7
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a set
@@ -76,6 +76,11 @@ const struct nft_set filter_l2 = {
     .name = "l2", .key_len = sizeof(struct filter_l2_key),
     .key_type = CONCAT(TYPE_PAIR, TYPE_U32),
     .data_len = 18, .timeouts = true, .dynamic = true, .size = 65536,
+};
+const struct nft_set filter_fragments = {
+    .name = "fragments", .key_len = sizeof(struct filter_fragment_key),
+    .key_type = CONCAT(TYPE_PAIR, TYPE_U32), .timeouts = true,
+    .dynamic = true, .size = 65536,
 };
 const struct nft_set filter_lengths = {
     .name = "lengths", .key_len = sizeof(struct filter_lengths_key),
@@ -179,21 +184,61 @@ match_protocol(struct nftnl_rule *r, uint16_t protocol)
     nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &v, sizeof v);
 }
 
-void
-filter_match_gtpu(struct nftnl_rule *r, sa_family_t outer)
+/* Fragment offset, in the form of each family, and IPv4's "more fragments". */
+static void
+match_part_ip4(struct nftnl_rule *r, enum filter_part part)
 {
-    const uint8_t udp = IPPROTO_UDP, none = 0;
+    const uint16_t mask = htons(part == FILTER_LATER_FRAGMENT ? 0x1fff
+                                : 0x3fff);
+    const uint16_t value = htons(part == FILTER_FIRST_FRAGMENT ? 0x2000 : 0);
+    const uint16_t none = 0;
 
-    if (outer == AF_INET) {
-        match_protocol(r, ETH_P_IP);
-        filter_match_u16(r, NFT_PAYLOAD_NETWORK_HEADER, 6, 0x3fff, 0);
-    } else {
-        match_protocol(r, ETH_P_IPV6);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 6, 2, NFT_REG32_00);
+    nft_x_bitwise(r, NFT_REG32_00, &mask, &none, sizeof mask);
+    nft_x_cmp(r, NFT_REG32_00, part == FILTER_LATER_FRAGMENT ? NFT_CMP_NEQ
+              : NFT_CMP_EQ, &value, sizeof value);
+}
+
+static void
+match_part_ip6(struct nftnl_rule *r, enum filter_part part)
+{
+    const uint16_t mask = htons(0xfff8), none = 0;
+
+    if (part == FILTER_WHOLE) {
         nft_x_exthdr_exists(r, IPPROTO_FRAGMENT, NFT_REG32_00);
         nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &none, 1);
+    } else {
+        nft_x_exthdr(r, IPPROTO_FRAGMENT, 2, 2, NFT_REG32_00);
+        nft_x_bitwise(r, NFT_REG32_00, &mask, &none, sizeof mask);
+        nft_x_cmp(r, NFT_REG32_00, part == FILTER_LATER_FRAGMENT ? NFT_CMP_NEQ
+                  : NFT_CMP_EQ, &none, sizeof none);
     }
+}
+
+void
+filter_match_part(struct nftnl_rule *r, sa_family_t outer,
+                  enum filter_part part)
+{
+    if (outer == AF_INET) {
+        match_part_ip4(r, part);
+    } else {
+        match_part_ip6(r, part);
+    }
+}
+
+void
+filter_match_gtpu(struct nftnl_rule *r, sa_family_t outer,
+                  enum filter_part part)
+{
+    const uint8_t udp = IPPROTO_UDP;
+
+    match_protocol(r, outer == AF_INET ? ETH_P_IP : ETH_P_IPV6);
+    filter_match_part(r, outer, part);
     nft_x_meta(r, NFT_META_L4PROTO, NFT_REG32_00);
     nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &udp, 1);
+    if (part == FILTER_LATER_FRAGMENT) {
+        return;
+    }
     filter_match_u16(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 0xffff, GTPU_PORT);
     filter_match_byte(r, UDP_LEN, 0xf0, NFT_CMP_EQ, 0x30);
 }
@@ -235,6 +280,17 @@ filter_load_pair(struct nftnl_rule *r, sa_family_t outer)
         load_ip4(r, NFT_PAYLOAD_NETWORK_HEADER, 16, NFT_REG32_04);
     } else {
         nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 8, 32, NFT_REG32_00);
+    }
+}
+
+void
+filter_load_datagram(struct nftnl_rule *r, sa_family_t outer)
+{
+    filter_load_pair(r, outer);
+    if (outer == AF_INET) {
+        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 4, 2, REG_BEHIND_PAIR);
+    } else {
+        nft_x_exthdr(r, IPPROTO_FRAGMENT, 4, 4, REG_BEHIND_PAIR);
     }
 }
 
@@ -295,6 +351,24 @@ filter_match_lengths(struct nftnl_rule *r, sa_family_t outer)
 
 /* The chains up to the inner packet. */
 
+/* Rule 2: a first fragment goes the way of whole G-PDUs, up to where it turns
+ * out whether it is for a service; a later one follows its first. */
+static void
+compile_fragments(const struct filter_compiler *c, const char *chain)
+{
+    struct nftnl_rule *r = nft_rule(&filter_table, chain);
+
+    filter_match_gtpu(r, c->outer, FILTER_FIRST_FRAGMENT);
+    filter_match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_GPDU);
+    filter_rule_end(c, r, NULL, NFT_GOTO, "gtp", 0);
+
+    r = nft_rule(&filter_table, chain);
+    filter_match_gtpu(r, c->outer, FILTER_LATER_FRAGMENT);
+    filter_load_datagram(r, c->outer);
+    nft_x_lookup(r, filter_fragments.name, NFT_REG32_00, false);
+    filter_rule_end(c, r, NULL, NFT_GOTO, "later", 0);
+}
+
 /* Rules 1 and 2.  A service tag (IEEE 802.1ad) is switched with all that is in
  * it, and so is any tag if it must. */
 static void
@@ -317,8 +391,11 @@ compile_base(const struct filter_compiler *c_)
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         c.outer = families[i];
         r = nft_rule(&filter_table, chain);
-        filter_match_gtpu(r, c.outer);
+        filter_match_gtpu(r, c.outer, FILTER_WHOLE);
         filter_rule_end(&c, r, NULL, NFT_GOTO, "gtp", 0);
+        if (c.side == SIDE_ENB) {
+            compile_fragments(&c, chain);
+        }
     }
 }
 
@@ -470,7 +547,7 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
     const struct nft_set *sets[] = {
         &filter_services, &filter_pingers, &filter_learned_set,
         &filter_divert_set, &filter_bound, &filter_down, &filter_l2,
-        &filter_live, &filter_lengths, &filter_stamp,
+        &filter_live, &filter_fragments, &filter_lengths, &filter_stamp,
     };
     const uint64_t stamps[] = { filter_rules_stamp(rules),
                                 filter_rules_layout(rules) };

@@ -45,6 +45,8 @@ extern const struct nft_set
                                  * header with the VLAN tag put back. */
     filter_live,                /* Key 0 is there while OVS lives. */
     filter_stamp,               /* Says which rules are in force. */
+    filter_fragments,           /* Outer source, destination, IP id of packets
+                                 * whose first fragment has been held. */
     filter_lengths,             /* IP, UDP and GTP length that fit. */
     filter_lease;               /* Marks that may be held. */
 
@@ -60,6 +62,11 @@ struct filter_bearer_key {              /* filter_divert_set, filter_down */
     struct in6_addr src, dst;
     uint32_t teid;                      /* Network byte order. */
     struct in6_addr ue;                 /* UE key. */
+};
+
+struct filter_fragment_key {
+    struct in6_addr src, dst;
+    uint32_t id;                        /* Network byte order, padded. */
 };
 
 struct filter_lengths_key {             /* Network byte order. */

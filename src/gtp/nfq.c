@@ -32,6 +32,7 @@ VLOG_DEFINE_THIS_MODULE(nfq);
 #define LEARN_NETNS "tof-learn"
 #define BUDGET 256              /* Packets a queue and round. */
 #define SOCKET_BUFFER (8 << 20)
+#define FRAGMENTS_SECONDS "2"   /* They wait for each other. */
 
 
 METRIC_COUNTER(n_copy_enb, "tof_queue_packets_total", "queue=\"copy_enb\"",
@@ -110,7 +111,13 @@ install_rules(int netns, char **what)
         nft_x_nfqueue(r, q);
         nft_rule_add(b, r);
     }
+    /* That a rule asks for a connection makes the kernel put fragments
+     * together before the first chain. */
     struct nftnl_rule *r = nft_rule(&inet, "end");
+    nft_x_ct(r, NFT_CT_STATE, NFT_REG32_00);
+    nft_x_verdict(r, NF_DROP, NULL);
+    nft_rule_add(b, r);
+    r = nft_rule(&inet, "end");
     nft_x_counter(r);
     nft_x_verdict(r, NF_DROP, NULL);
     nft_rule_add(b, r);
@@ -175,6 +182,9 @@ make_namespace(unsigned int mtu, int *netns, char **what)
         return error;
     }
     sysctl_write(*netns, "0", "net/ipv4/conf/all/rp_filter");
+    sysctl_write(*netns, FRAGMENTS_SECONDS, "net/ipv4/ipfrag_time");
+    sysctl_write(*netns, FRAGMENTS_SECONDS,
+                 "net/netfilter/nf_conntrack_frag6_timeout");
     take_tagged = true;
     for (int q = 0; !error && q < N_QUEUES; q++) {
         error = make_link(rtnl, *netns, q, mtu, what);

@@ -10,12 +10,16 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "conf.h"
+#include "fragment.h"
 #include "metrics.h"
+#include "random.h"
 #include "util.h"
 
 METRIC_COUNTER(sent_enb, "tof_wire_sent_total", "port=\"enb\"",
@@ -25,11 +29,15 @@ METRIC_COUNTER(sent_sgw, "tof_wire_sent_total", "port=\"sgw\"",
 METRIC_COUNTER(send_errors, "tof_wire_errors_total", "",
                "Frames that could not be put back on the wire.");
 
+/* Smaller packets are sent without asking for the MTU. */
+#define MTU_MIN 1280
+
 static int fds[N_WIRE_PORTS] = { -1, -1 };
+static int ifindexes[N_WIRE_PORTS];
 static struct metric *counters[N_WIRE_PORTS] = { &sent_enb, &sent_sgw };
 
 static int
-open_port(const char *link, int *fdp)
+open_port(const char *link, int *fdp, int *ifindex)
 {
     struct sockaddr_ll sll = { .sll_family = AF_PACKET };
     int fd;
@@ -49,6 +57,7 @@ open_port(const char *link, int *fdp)
         return error;
     }
     *fdp = fd;
+    *ifindex = sll.sll_ifindex;
     return 0;
 }
 
@@ -61,7 +70,7 @@ wire_init(const struct conf *conf, char **what)
     };
 
     for (int i = 0; i < N_WIRE_PORTS; i++) {
-        int error = open_port(links[i], &fds[i]);
+        int error = open_port(links[i], &fds[i], &ifindexes[i]);
         if (error) {
             *what = xasprintf("packet socket on %s", links[i]);
             wire_close();
@@ -82,20 +91,54 @@ wire_close(void)
     }
 }
 
+struct sending {
+    enum wire_port port;
+    const struct l2_header *l2;
+    int error;
+};
+
+/* Sends 'a' and 'b' behind each other. */
+static void
+send_frame(const void *a, size_t a_len, const void *b, size_t b_len,
+           void *sending_)
+{
+    struct sending *s = sending_;
+    struct iovec iov[] = {
+        { CONST_CAST(uint8_t *, s->l2->bytes), s->l2->len },
+        { CONST_CAST(void *, a), a_len },
+        { CONST_CAST(void *, b), b_len },
+    };
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
+
+    if (fds[s->port] < 0 || sendmsg(fds[s->port], &msg, 0) < 0) {
+        s->error = fds[s->port] < 0 ? ENOTCONN : errno;
+        metric_inc(&send_errors);
+    } else {
+        metric_inc(counters[s->port]);
+    }
+}
+
+static size_t
+mtu_of(enum wire_port port)
+{
+    struct ifreq ifr;
+
+    memset(&ifr, 0, sizeof ifr);
+    if_indextoname(ifindexes[port], ifr.ifr_name);
+    return ioctl(fds[port], SIOCGIFMTU, &ifr) ? 0 : ifr.ifr_mtu;
+}
+
 int
 wire_send(enum wire_port port, const struct l2_header *l2, const void *ip,
           size_t len)
 {
-    struct iovec iov[] = {
-        { CONST_CAST(uint8_t *, l2->bytes), l2->len },
-        { CONST_CAST(void *, ip), len },
-    };
-    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
+    struct sending s = { port, l2, 0 };
+    size_t mtu = len > MTU_MIN ? mtu_of(port) : 0;
 
-    if (fds[port] < 0 || sendmsg(fds[port], &msg, 0) < 0) {
-        metric_inc(&send_errors);
-        return fds[port] < 0 ? ENOTCONN : errno;
+    if (!mtu || len <= mtu) {
+        send_frame(ip, len, NULL, 0, &s);
+    } else {
+        s.error = ip_fragment(ip, len, mtu, random_uint32(), send_frame, &s);
     }
-    metric_inc(counters[port]);
-    return 0;
+    return s.error;
 }

@@ -190,6 +190,9 @@ void nft_x_tcpopt_write(struct nftnl_rule *, uint8_t opt, uint32_t offset,
                         uint32_t len, uint32_t reg);
 /* reg = 1 (one byte) if the packet has that IPv6 extension header, else 0. */
 void nft_x_exthdr_exists(struct nftnl_rule *, uint8_t header, uint32_t reg);
+/* 'len' bytes at 'offset' in that header; no match if there is none. */
+void nft_x_exthdr(struct nftnl_rule *, uint8_t header, uint32_t offset,
+                  uint32_t len, uint32_t reg);
 void nft_x_notrack(struct nftnl_rule *);
 
 /* Values of the counters of a chain's rules that have a comment

@@ -472,17 +472,30 @@ nft_x_tcpopt_write(struct nftnl_rule *rule, uint8_t opt, uint32_t offset,
              { .attr = NFTNL_EXPR_EXTHDR_OP, .u = NFT_EXTHDR_OP_TCPOPT });
 }
 
-void
-nft_x_exthdr_exists(struct nftnl_rule *rule, uint8_t header, uint32_t reg)
+static void
+add_exthdr(struct nftnl_rule *rule, uint8_t header, uint32_t offset,
+           uint32_t len, uint32_t reg, uint32_t flags)
 {
     ADD_EXPR(rule, "exthdr",
              { .attr = NFTNL_EXPR_EXTHDR_DREG, .u = reg },
              { .attr = NFTNL_EXPR_EXTHDR_TYPE, .u = header, .size = 1 },
-             { .attr = NFTNL_EXPR_EXTHDR_OFFSET, .u = 0 },
-             { .attr = NFTNL_EXPR_EXTHDR_LEN, .u = 1 },
-             { .attr = NFTNL_EXPR_EXTHDR_FLAGS,
-               .u = NFT_EXTHDR_F_PRESENT },
+             { .attr = NFTNL_EXPR_EXTHDR_OFFSET, .u = offset },
+             { .attr = NFTNL_EXPR_EXTHDR_LEN, .u = len },
+             { .attr = NFTNL_EXPR_EXTHDR_FLAGS, .u = flags },
              { .attr = NFTNL_EXPR_EXTHDR_OP, .u = NFT_EXTHDR_OP_IPV6 });
+}
+
+void
+nft_x_exthdr_exists(struct nftnl_rule *rule, uint8_t header, uint32_t reg)
+{
+    add_exthdr(rule, header, 0, 1, reg, NFT_EXTHDR_F_PRESENT);
+}
+
+void
+nft_x_exthdr(struct nftnl_rule *rule, uint8_t header, uint32_t offset,
+             uint32_t len, uint32_t reg)
+{
+    add_exthdr(rule, header, offset, len, reg, 0);
 }
 
 void

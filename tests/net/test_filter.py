@@ -264,3 +264,98 @@ def test_service_tag_is_switched(net, api):
     frame = b.uplink(echo(b.ue, b"x"))
     net.sgw.wait(frame)
     assert api.session_of(b.ue) is None
+
+
+# --- Rule 2: outer fragments --------------------------------------------------
+
+def fragments(b, inner, ident, size=800):
+    """The G-PDU in several frames, as an eNodeB sends it."""
+    return [p.eth(b.sgw_mac, b.enb_mac, packet, vlan=b.vlan)
+            for packet in p.fragments(p.outer(
+                b.enb, b.sgw, p.gtpu(b.up_teid, inner)), size, ident)]
+
+
+def send_all(port, frames):
+    for frame in frames:
+        port.send(frame)
+    return frames
+
+
+def long_echo(b, text, **kw):
+    return echo(b.ue, text * 1300, **kw)
+
+
+def is_long(text):
+    return lambda f: f.inner.payload[:len(text)] == text
+
+
+@pytest.mark.parametrize("tag", [None, 100])
+def test_fragments_for_a_service_reach_the_app(net, api, tag):
+    """Of a bearer never seen before, then of one that is diverted."""
+    api.register()
+    b = net.bearer("10.45.6.1", vlan=tag)
+    for i, text in enumerate((b"a", b"b", b"c")):
+        mark = net.sgw.mark()
+        send_all(net.enb, fragments(b, long_echo(b, text), 100 + i))
+        f = b.wait_downlink(is_long(text))
+        assert f.inner.payload == text * 1300
+    assert not [f for f in net.sgw.since(mark) if f[:6] != b.enb_mac
+                and b.up_teid.to_bytes(4, "big") in f]
+
+
+def test_fragments_held_in_vain_go_on_in_order(net, api):
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.6.1")
+    whole = p.outer(b.enb, b.sgw, p.gtpu(b.up_teid, long_echo(b, b"v")),
+                    ident=0x777)
+    send_all(net.enb, [p.eth(b.sgw_mac, b.enb_mac, f)
+                       for f in p.fragments(whole, 800, 0x777)])
+
+    def arrived():
+        return [f[14:] for f in net.sgw.frames if f[23] == p.UDP
+                and f[18:20] == b"\x07\x77"]
+
+    wait_until(lambda: p.reassemble(arrived()) == whole, 5,
+               "the packet at the SGW")
+    assert all(len(f) <= 1500 for f in arrived())
+
+
+def test_other_fragments_are_switched_untouched(net, api):
+    api.register()
+    b = establish(net)
+    other = net.bearer("10.45.6.2", enb="10.1.0.5")
+    mark = net.sgw.mark()
+    sent = []
+    for i in range(20):
+        inner = p.ip_udp(b.ue, OTHER, b"o" * 1300)
+        sent += send_all(net.enb, fragments(b, inner, 500 + i))
+    net.sgw.wait(sent[-1])
+    assert [f for f in net.sgw.since(mark) if f in sent] == sent
+    # The same id between other addresses, while one is being held.
+    first, *rest = fragments(b, long_echo(b, b"h"), 900)
+    net.enb.send(first)
+    stray = send_all(net.enb, fragments(
+        other, p.ip_udp(other.ue, OTHER, b"s" * 1300), 900)[1:])
+    net.sgw.wait(stray[-1])
+    send_all(net.enb, rest)
+    b.wait_downlink(is_long(b"h"))
+
+
+def test_fragments_without_tofd_are_switched(lab, net, api):
+    api.register()
+    lab.tofd("kill")
+    try:
+        b = net.bearer("10.45.6.1")
+        wait_until(lambda: switched(net, b), what="switching")
+    finally:
+        lab.tofd("start")
+        wait_until(api.healthy, what="tofd")
+
+
+def switched(net, b):
+    mark = net.sgw.mark()
+    frames = send_all(net.enb, fragments(b, long_echo(b, b"t"), 77))
+    net.sgw.wait(frames[-1], timeout=0.3, since=mark)
+    assert [f for f in net.sgw.since(mark) if f in frames] == frames
+    return True

@@ -19,7 +19,8 @@ give(uint32_t bearer_id, enum hold_direction direction, const void *data,
 {
     (void) bearer_id;
     (void) direction;
-    memcpy(&given[n_given++], data, len);
+    (void) len;
+    memcpy(&given[n_given++], data, sizeof *given);
 }
 
 static void
@@ -63,6 +64,14 @@ main(void)
     tap_ok(n_given == 100, "nobody waits for less than his time");
     hold_expire(210 + HOLD_MS, give);
     tap_ok(in_order(1100, 0), "nor for more");
+
+    static uint32_t large[HOLD_BYTES / 256 / sizeof(uint32_t)];
+    hold_expire(2 * HOLD_MS * HOLD_MS, give);
+    n_given = 0;
+    for (large[0] = 0; large[0] < 260; large[0]++) {
+        hold_add(1000 + large[0], HOLD_UP, large, sizeof large, 0, give);
+    }
+    tap_ok(in_order(4, 0), "the oldest make room for bytes");
     hold_destroy();
     return tap_done();
 }

@@ -100,6 +100,44 @@ def ipv4_fragments(packet, size, first=0x2000):
     return out
 
 
+def ipv6_fragments(packet, size, ident):
+    """The same for IPv6 without extension headers."""
+    body, out = packet[40:], []
+    for pos in range(0, len(body), size):
+        more = pos + size < len(body)
+        out.append(packet[:4] + struct.pack("!HB", 8 + len(
+            body[pos:pos + size]), 44) + packet[7:40] + struct.pack(
+                "!BBHI", packet[6], 0, pos | more, ident)
+            + body[pos:pos + size])
+    return out
+
+
+def fragments(packet, size, ident):
+    """A packet of either family in fragments."""
+    if packet[0] >> 4 == 6:
+        return ipv6_fragments(packet, size, ident)
+    return ipv4_fragments(packet[:4] + struct.pack("!H", ident) + packet[6:],
+                          size)
+
+
+def reassemble(packets):
+    """The IPv4 packet that fragments in order are parts of, or None."""
+    body = b"".join(f[20:] for f in packets)
+    whole = bool(packets) and not packets[-1][6] & 0x20
+    pos = 0
+    for f in packets:
+        whole = whole and (struct.unpack_from("!H", f, 6)[0] & 0x1fff) == \
+            pos // 8
+        pos += len(f) - 20
+    if not whole:
+        return None
+    first = packets[0]
+    return ipv4(ipaddress.ip_address(first[12:16]),
+                ipaddress.ip_address(first[16:20]), body, first[9],
+                ttl=first[8], tos=first[1],
+                ident=struct.unpack_from("!H", first, 4)[0])
+
+
 # --- Transport --------------------------------------------------------------
 
 def udp(src, dst, payload, sport=40000, dport=40001, *, cksum=None,

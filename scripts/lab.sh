@@ -378,7 +378,7 @@ apps: {interface: app0, address: [192.168.100.1/24, "fd00:100::1/64"], routes: [
 functions: {}
 datapath: $1
 learn: all
-pinger: {targets: [203.0.113.10], interval_ms: 200, attempts: 5, rate_per_second: 20000, pairing: proved}
+pinger: {targets: [203.0.113.10, "2001:db8:9::10"], interval_ms: 200, attempts: 5, rate_per_second: 20000, pairing: proved}
 sessions: {max: 1000000, idle_seconds: 300, evidence_seconds: 10}
 api: {listen: "127.0.0.1:8080"}
 registry: []

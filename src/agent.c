@@ -313,14 +313,6 @@ is_nested(const struct gtpu_packet *p)
             && (inner->l4[2] << 8 | inner->l4[3]) == GTPU_PORT);
 }
 
-/* Not yet: IPv6, outside or inside a G-PDU. */
-static bool
-is_supported(const struct gtpu_packet *p)
-{
-    return (IN6_IS_ADDR_V4MAPPED(&p->src)
-            && (p->msg.type != GTPU_GPDU || p->inner.version == 4));
-}
-
 /* Nothing is learned from peers outside of the configured prefixes, if there
  * are any. */
 static bool
@@ -358,9 +350,7 @@ packet_seen(const struct nfq_packet *np)
         }
         return;
     }
-    if (!is_supported(&p)
-        || !are_peers(from_enb ? &p.src : &p.dst,
-                      from_enb ? &p.dst : &p.src)) {
+    if (!are_peers(from_enb ? &p.src : &p.dst, from_enb ? &p.dst : &p.src)) {
         const struct tunnel tunnel = { p.src, p.dst, p.msg.teid };
 
         metric_inc(&n_strangers);

@@ -39,10 +39,6 @@ register_ready(const char **why)
 static bool
 register_supports(const struct service_spec *spec, const char **why)
 {
-    if (!IN6_IS_ADDR_V4MAPPED(&spec->service_ip)) {
-        *why = "IPv6 services are not supported yet";
-        return false;
-    }
     for (size_t i = 0; i < spec->n_chain; i++) {
         size_t j = 0;
         while (j < conf->n_functions

@@ -62,6 +62,7 @@ VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
 
 struct ovs_bearer {
     struct hmap_node node;              /* In bearers, by id. */
+    struct hmap_node down_node;         /* In by_down, by b.down. */
     struct endpoint_bearer b;
     struct ovs_list waiting_node;       /* In waiting, else empty. */
     uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged, */
@@ -71,7 +72,7 @@ struct ovs_bearer {
     bool adopted;
 };
 
-static struct hmap bearers;
+static struct hmap bearers, by_down;
 static struct ovs_list waiting;         /* Of ovs_bearer, oldest first. */
 static struct ofctl *gtp, *tof;
 static struct endpoint_events events;
@@ -82,6 +83,12 @@ static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
 static unsigned int guards_seen;        /* filter_epoch() of the guards. */
 static bool started, tof_started, gtp_started, heartbeat;
 static unsigned int next_poll;           /* Which statistics come next. */
+
+static uint32_t
+hash_down(const struct endpoint_bearer *b)
+{
+    return hash_bytes(&b->down, sizeof b->down, 0);
+}
 
 static struct ovs_bearer *
 find_bearer(uint32_t id)
@@ -172,6 +179,7 @@ ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
     conf = conf_;
     events = *events_;
     hmap_init(&bearers);
+    hmap_init(&by_down);
     settle_init();
     ovs_list_init(&waiting);
 
@@ -200,6 +208,7 @@ ovs_close(void)
     }
     settle_destroy();
     hmap_destroy(&bearers);
+    hmap_destroy(&by_down);
     ovs_services_destroy();
     path_destroy();
     ofctl_destroy(gtp);
@@ -365,6 +374,23 @@ guard(struct ovs_bearer *ob)
     ob->filter_seqno = filter_seqno();
 }
 
+/* Ends diversion and guard of 'ob'; other bearers of that UE may share its
+ * downlink tunnel, and thereby the guard. */
+static void
+undivert(struct ovs_bearer *ob)
+{
+    struct ovs_bearer *other;
+
+    filter_undivert(&ob->b);
+    HMAP_FOR_EACH_WITH_HASH (other, down_node, ob->down_node.hash, &by_down) {
+        if (other != ob
+            && !memcmp(&other->b.down, &ob->b.down, sizeof ob->b.down)
+            && IN6_ARE_ADDR_EQUAL(&other->b.ue, &ob->b.ue)) {
+            guard(other);
+        }
+    }
+}
+
 /* The filter has been made anew. */
 static void
 guard_all(void)
@@ -447,13 +473,17 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
 
     if (!ob) {
         ob = xzalloc(sizeof *ob);
+        ob->b = *b;
         hmap_insert(&bearers, &ob->node, hash_int(b->id, 0));
+        hmap_insert(&by_down, &ob->down_node, hash_down(b));
         ovs_list_init(&ob->waiting_node);
     }
     if (!same_tunnels(&ob->b, b)) {
-        filter_undivert(&ob->b);
+        undivert(ob);
     }
+    hmap_remove(&by_down, &ob->down_node);
     ob->b = *b;
+    hmap_insert(&by_down, &ob->down_node, hash_down(b));
     guard(ob);
     ob->asked = time_msec();
     ob->adopted = adopted;
@@ -473,7 +503,7 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
     if (ob) {
         char match[64];
 
-        filter_undivert(&ob->b);
+        undivert(ob);
         snprintf(match, sizeof match, "table=%d,cookie=%#"PRIx32"/-1",
                  TABLE_LEASE, b->id);
         ofctl_set(tof, b->id, "");
@@ -481,6 +511,7 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
         settle_note(&ob->b.up.dst, ob->b.up.teid);
         ovs_list_remove(&ob->waiting_node);
         hmap_remove(&bearers, &ob->node);
+        hmap_remove(&by_down, &ob->down_node);
         free(ob);
     }
 }

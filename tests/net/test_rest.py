@@ -217,6 +217,8 @@ def test_bad_texts(rest, text):
     ("GET", "/session?limit=%zz", 400), ("GET", "/session?ue=edge", 400),
     ("GET", "/session?ue=10.45.0.1&ue=10.45.0.2", 400),
     ("GET", "/session?ue=::ffff:10.45.0.1", 400),
+    ("GET", "/session?ue=10.45.0.1/32", 400),
+    ("GET", "/session?ue=fd00::1/64", 400),
     ("GET", "/session?state=good", 400), ("GET", "/session?cursor=1", 400),
     ("GET", "/session?cursor=0000010g", 400),
 ])
@@ -279,6 +281,7 @@ def test_sessions_are_filtered(rest, driver):
     assert [session["ue"] for session in sessions] == ["10.45.0.2"]
     assert rest.call("GET", "/session?ue=10.46.0.1", 200).json() == []
     assert rest.call("GET", "/session?ue=fd00::1", 200).json() == []
+    assert rest.call("GET", "/session?ue=fd00::/64", 200).json() == []
     assert rest.call("GET", "/session?ue=10.45.0.2&state=stale",
                      200).json() == []
 

@@ -28,7 +28,7 @@ from .packet import (
 ENB, SGW = "10.1.0.1", "10.1.0.2"
 ENB6, SGW6 = "fd01::1", "fd01::2"
 ENB_MAC, SGW_MAC = "0e:0e:0b:00:00:01", "0e:05:09:00:00:02"
-TARGET = "203.0.113.10"
+TARGET, TARGET6 = "203.0.113.10", "2001:db8:9::10"
 
 
 @dataclass
@@ -131,7 +131,7 @@ class Emulator:
     _teids = itertools.count(0x1000)
 
     def __init__(self, enb_ns="lab-enb", sgw_ns="lab-sgw", dev="s1u0",
-                 targets=(TARGET,)):
+                 targets=(TARGET, TARGET6)):
         self.enb = RawPort(enb_ns, dev)
         self.sgw = RawPort(sgw_ns, dev)
         self.targets = set(targets)

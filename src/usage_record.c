@@ -88,7 +88,7 @@ void
 usage_record(struct ds *s, const struct usage_account *a, uint64_t seq,
              long long int now, const char *reason)
 {
-    char ue[INET6_ADDRSTRLEN];
+    char ue[ADDR_UE_STRLEN];
 
     ds_put_format(s, "{\"seq\":%"PRIu64, seq);
     put_time(s, "time", now);
@@ -98,7 +98,7 @@ usage_record(struct ds *s, const struct usage_account *a, uint64_t seq,
         ds_put_cstr(s, ",\"event\":\"interim\",\"reason\":null");
     }
     ds_put_format(s, ",\"session\":\"%08"PRIx32"\",\"ue\":\"%s\"",
-                  a->session, addr_format(&a->ue, ue));
+                  a->session, addr_format_ue(&a->ue, ue));
     put_bearers(s, a);
     put_time(s, "since", a->since);
     put_services(s, a);

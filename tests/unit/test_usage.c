@@ -91,7 +91,7 @@ record(const struct usage_account *a, uint64_t seq, long long int now,
 static void
 test_records(void)
 {
-    struct in6_addr ue = ip("10.45.0.1"), ue6 = ip("2001:db8:45::1");
+    struct in6_addr ue = ip("10.45.0.1"), ue6 = ip("2001:db8:45:1::");
     struct in6_addr one = ip("198.51.100.10"), two = ip("2001:db8:5::10");
     struct fteid up = { ip("10.1.0.2"), 4294967295u };
     struct fteid up6 = { ip("fd01::2"), 1 };
@@ -127,7 +127,7 @@ test_records(void)
          "{\"seq\":18446744073709551615,"
          "\"time\":\"2025-11-21T04:40:00.000Z\","
          "\"event\":\"end\",\"reason\":\"idle\",\"session\":\"ffffff01\","
-         "\"ue\":\"2001:db8:45::1\",\"bearers\":[{\"id\":\"00000001\","
+         "\"ue\":\"2001:db8:45:1::/64\",\"bearers\":[{\"id\":\"00000001\","
          "\"uplink\":{\"sgw\":\"fd01::2\",\"teid\":1}},"
          "{\"id\":\"00000002\",\"uplink\":{\"sgw\":\"10.1.0.2\","
          "\"teid\":4294967295}}],"

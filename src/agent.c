@@ -25,6 +25,7 @@
 #include "account.h"
 #include "addr.h"
 #include "adopt.h"
+#include "answer.h"
 #include "conf.h"
 #include "dataplane.h"
 #include "gtp/endpoint.h"
@@ -88,7 +89,7 @@ is_taken(const struct bearer *b, long long int now)
                 && now - b->heard <= evidence_ms));
 }
 
-/* Diverts 'b', whose proof is fresh; goes on in bearer_ready(). */
+/* Diverts 'b', whose proof is fresh; goes on in answer_ready(). */
 static void
 divert(struct bearer *b, long long int now)
 {
@@ -378,53 +379,6 @@ packet_seen(const struct nfq_packet *np)
     }
 }
 
-/* What the endpoint says. */
-
-static void
-bearer_ready(uint32_t id)
-{
-    struct bearer *b = session_bearer_by_id(id);
-
-    if (b) {
-        b->ready = true;
-        hold_release(id, onward_send);
-    }
-}
-
-/* An answer whose lease has run out: the bearer is proved again before
- * anything is sent down. */
-static void
-held_down(uint32_t id, const uint8_t *frame, size_t len)
-{
-    struct bearer *b = session_bearer_by_id(id);
-    long long int now = time_msec();
-
-    if (b && b->ready && prove_is_fresh(b, now)) {
-        onward_send(id, HOLD_DOWN, frame, len);
-    } else if (!b || !prove_is_possible(b)) {
-        onward_drop_down();
-    } else {
-        hold_add(id, HOLD_DOWN, frame, len, now, onward_give_up);
-        b->diverted = true;
-        prove_ask(b, true);
-    }
-}
-
-/* An app opens a connection: by UE address, if that is unambiguous. */
-static void
-unclaimed(const struct in6_addr *ue_addr, const uint8_t *frame, size_t len)
-{
-    const struct in6_addr ue = addr_ue_key(ue_addr);
-    struct session *s = session_find_unambiguous(&ue);
-    struct bearer *b = s ? session_only_bearer(s) : NULL;
-
-    if (conf->apps.may_connect && b && prove_is_direct(addr_family(&ue))) {
-        held_down(b->id, frame, len);
-    } else {
-        onward_drop_down();
-    }
-}
-
 /* What the session table says. */
 
 /* What the Pinger has asked before may be answered on the old path. */
@@ -537,8 +491,8 @@ agent_init(const struct conf *conf_, char **what)
 {
     const struct dataplane_events events = {
         .packet = packet_seen,
-        .endpoint = { bearer_ready, held_down, unclaimed, account_bearer,
-                      account_service },
+        .endpoint = { answer_ready, answer_held, answer_unclaimed,
+                      account_bearer, account_service },
         .up = dataplane_came_up,
     };
     char *remotes;
@@ -560,6 +514,7 @@ agent_init(const struct conf *conf_, char **what)
     }
     prove_init(conf, endpoint);
     register_init(conf, endpoint);
+    answer_init(conf);
     usage_init(conf);
 
     remotes = (conf->n_registry

@@ -58,31 +58,6 @@ struct bearer_impl {
     struct down_node down;
 };
 
-static uint64_t
-n_embryonic_metric(void)
-{
-    return n_state[BEARER_EMBRYONIC];
-}
-
-static uint64_t
-n_established_metric(void)
-{
-    return n_state[BEARER_ESTABLISHED];
-}
-
-static uint64_t
-n_stale_metric(void)
-{
-    return n_state[BEARER_STALE];
-}
-
-METRIC_GAUGE(g_embryonic, "tof_bearers", "state=\"embryonic\"",
-             "Bearers in the session table, by state.", n_embryonic_metric);
-METRIC_GAUGE(g_established, "tof_bearers", "state=\"established\"",
-             "Bearers in the session table, by state.", n_established_metric);
-METRIC_GAUGE(g_stale, "tof_bearers", "state=\"stale\"",
-             "Bearers in the session table, by state.", n_stale_metric);
-
 static struct bearer_impl *
 impl(struct bearer *b)
 {
@@ -102,15 +77,9 @@ hash_fteid(const struct fteid *f)
 }
 
 static bool
-addr_equal(const struct in6_addr *a, const struct in6_addr *b)
-{
-    return !memcmp(a, b, sizeof *a);
-}
-
-static bool
 fteid_equal(const struct fteid *a, const struct fteid *b)
 {
-    return a->teid == b->teid && addr_equal(&a->addr, &b->addr);
+    return a->teid == b->teid && IN6_ARE_ADDR_EQUAL(&a->addr, &b->addr);
 }
 
 void
@@ -295,8 +264,8 @@ retire_down(struct bearer *b, const struct in6_addr *enb)
 {
     b->down_retired = (b->down_known
                        && (b->down_retired
-                           || addr_equal(&b->down.addr, &b->enb))
-                       && !addr_equal(&b->down.addr, enb));
+                           || IN6_ARE_ADDR_EQUAL(&b->down.addr, &b->enb))
+                       && !IN6_ARE_ADDR_EQUAL(&b->down.addr, enb));
 }
 
 void
@@ -314,7 +283,7 @@ session_heard(struct bearer *b, long long int now)
 static void
 set_sender(struct bearer *b, const struct in6_addr *enb)
 {
-    if (b && !addr_equal(&b->enb, enb)) {
+    if (b && !IN6_ARE_ADDR_EQUAL(&b->enb, enb)) {
         session_invalidate(b);
         retire_down(b, enb);
         b->enb = *enb;
@@ -365,7 +334,7 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
     struct bearer *b = session_bearer_by_uplink(up, addr_family(&ue));
     bool new;
 
-    if (b && !addr_equal(&b->session->ue, &ue)) {
+    if (b && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
         forget_tunnel(b);
         b = NULL;
     }
@@ -418,7 +387,8 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
 {
     bool same = b->down_known && fteid_equal(&b->down, down);
     bool changed = (b->state != BEARER_ESTABLISHED || !same
-                    || !addr_equal(&b->down_sgw, sgw) || b->qfi != qfi);
+                    || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw)
+                    || b->qfi != qfi);
 
     if (same && b->down_retired) {
         return false;
@@ -541,21 +511,6 @@ session_next_by_downlink(const struct bearer *b)
     return NULL;
 }
 
-struct bearer *
-session_sibling(const struct bearer *b)
-{
-    return session_bearer_by_uplink(
-        &b->up, bearer_family(b) == AF_INET ? AF_INET6 : AF_INET);
-}
-
-struct bearer *
-session_twin(const struct bearer *b)
-{
-    struct bearer *sibling = b->beside ? session_sibling(b) : NULL;
-
-    return sibling && sibling->beside ? sibling : NULL;
-}
-
 struct session *
 session_by_id(uint32_t id)
 {
@@ -568,7 +523,7 @@ session_find(const struct in6_addr *ue, const struct space *space)
     struct session *s;
 
     HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
-        if (s->space == space && addr_equal(&s->ue, ue)) {
+        if (s->space == space && IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
             return s;
         }
     }
@@ -581,7 +536,7 @@ session_find_unambiguous(const struct in6_addr *ue)
     struct session *s, *found = NULL;
 
     HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
-        if (addr_equal(&s->ue, ue)) {
+        if (IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
             if (found) {
                 return NULL;
             }
@@ -601,15 +556,6 @@ struct bearer *
 session_next_bearer(uint32_t id)
 {
     return idtable_next(&bearer_ids, id);
-}
-
-struct bearer *
-session_only_bearer(const struct session *s)
-{
-    return (ovs_list_is_singleton(&s->bearers)
-            ? CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
-                           session_node)
-            : NULL);
 }
 
 static bool

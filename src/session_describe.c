@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Bearers and sessions in the words of others: the data plane's, the
- * journal's, the API's.  Reads what session.h shows, changes nothing. */
+/* What follows from what session.h shows: bearers and sessions in the words of
+ * others (data plane, journal, API, metrics), and what they are to each other.
+ * Changes nothing. */
 
 #include <config.h>
 
@@ -10,10 +11,36 @@
 #include <limits.h>
 
 #include "addr.h"
+#include "metrics.h"
 #include "space.h"
 #include "statelet.h"
 #include "timeval.h"
 #include "util.h"
+
+static uint64_t
+n_embryonic_metric(void)
+{
+    return session_bearer_count(BEARER_EMBRYONIC);
+}
+
+static uint64_t
+n_established_metric(void)
+{
+    return session_bearer_count(BEARER_ESTABLISHED);
+}
+
+static uint64_t
+n_stale_metric(void)
+{
+    return session_bearer_count(BEARER_STALE);
+}
+
+METRIC_GAUGE(g_embryonic, "tof_bearers", "state=\"embryonic\"",
+             "Bearers in the session table, by state.", n_embryonic_metric);
+METRIC_GAUGE(g_established, "tof_bearers", "state=\"established\"",
+             "Bearers in the session table, by state.", n_established_metric);
+METRIC_GAUGE(g_stale, "tof_bearers", "state=\"stale\"",
+             "Bearers in the session table, by state.", n_stale_metric);
 
 const char *
 bearer_state_name(enum bearer_state state)
@@ -92,4 +119,28 @@ session_state(const struct session *s)
         }
     }
     return best;
+}
+
+struct bearer *
+session_sibling(const struct bearer *b)
+{
+    return session_bearer_by_uplink(
+        &b->up, bearer_family(b) == AF_INET ? AF_INET6 : AF_INET);
+}
+
+struct bearer *
+session_twin(const struct bearer *b)
+{
+    struct bearer *sibling = b->beside ? session_sibling(b) : NULL;
+
+    return sibling && sibling->beside ? sibling : NULL;
+}
+
+struct bearer *
+session_only_bearer(const struct session *s)
+{
+    return (ovs_list_is_singleton(&s->bearers)
+            ? CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
+                           session_node)
+            : NULL);
 }

@@ -44,6 +44,7 @@
 #include "ovs/ofctl.h"
 #include "ovs/ovsdb.h"
 #include "ovs_ports.h"
+#include "ovs_send.h"
 #include "ovs_services.h"
 #include "packets.h"
 #include "path.h"
@@ -196,6 +197,7 @@ ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
     free(target);
     path_init(gtp);
     ovs_services_init(conf, tof);
+    ovs_send_init(gtp, tof);
 }
 
 static void
@@ -298,6 +300,7 @@ compile_all(void)
     sgw_port = vswitch_ofport(SGW_PORT, NULL);
     path_ports(enb_port, sgw_port);
     ovs_services_ports(ports_known() ? ports.nat : 0);
+    ovs_send_ports(ports_known() ? &ports : NULL);
     if (!ports_known()) {
         return;
     }
@@ -514,75 +517,6 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
         hmap_remove(&by_down, &ob->down_node);
         free(ob);
     }
-}
-
-/* The agent's own packets. */
-
-/* The Ethernet type of an IP packet. */
-static void
-put_eth_type(uint8_t *frame, const void *ip)
-{
-    const uint8_t *version = ip;
-    ovs_be16 type = htons(*version >> 4 == 6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
-
-    memcpy(frame + 2 * ETH_ADDR_LEN, &type, sizeof type);
-}
-
-static int
-packet_out(const void *frame, size_t len, struct ds *actions)
-{
-    int error = ofctl_packet_out(tof, frame, len, ds_cstr(actions));
-
-    ds_destroy(actions);
-    return error;
-}
-
-static int
-ovs_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
-{
-    uint8_t frame[ETH_HEADER_LEN + 256] = { 0 };
-    struct ds actions = DS_EMPTY_INITIALIZER;
-
-    if (len > sizeof frame - ETH_HEADER_LEN) {
-        return EMSGSIZE;
-    } else if (!ports_known() || !ofctl_is_synced(gtp)) {
-        return ENOTCONN;
-    }
-    put_eth_type(frame, ip);
-    memcpy(frame + ETH_HEADER_LEN, ip, len);
-    path_use(SIDE_ENB, &b->up.src, &b->up.dst);
-    classifier_send_up(&ports, b, &actions);
-    return packet_out(frame, ETH_HEADER_LEN + len, &actions);
-}
-
-/* By the flow tables, not by the datapath's cache of them: see settle.h. */
-static int
-ovs_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
-{
-    struct ds actions = DS_EMPTY_INITIALIZER;
-    uint8_t *frame = xmalloc(ETH_HEADER_LEN + len);
-    int error;
-
-    classifier_macs(b, frame);
-    put_eth_type(frame, ip);
-    memcpy(frame + ETH_HEADER_LEN, ip, len);
-    classifier_send_app(&actions);
-    error = packet_out(frame, ETH_HEADER_LEN + len, &actions);
-    free(frame);
-    return error;
-}
-
-static int
-ovs_send_down(const struct endpoint_bearer *b, const void *frame, size_t len)
-{
-    struct ds actions = DS_EMPTY_INITIALIZER;
-
-    if (!ports_known()) {
-        return ENOTCONN;
-    }
-    path_use(SIDE_SGW, &b->down.src, &b->down.dst);
-    classifier_send_down(&ports, b, &actions);
-    return packet_out(frame, len, &actions);
 }
 
 static void

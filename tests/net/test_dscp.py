@@ -2,15 +2,20 @@
 """The outer DSCP of what the TOF builds is the one seen last on that tunnel
 and in that direction."""
 
+import pytest
+
 from test_divert import echo, establish, is_text
+from tofnet.emulator import ENB6, SGW6
 from tofnet.wait import wait_until
 
 EF, AF11 = 46 << 2, 10 << 2
 
 
-def test_dscp_of_each_direction(net, api):
+@pytest.mark.parametrize("peers", [{}, {"enb": ENB6, "sgw": SGW6}],
+                         ids=["ipv4", "ipv6"])
+def test_dscp_of_each_direction(net, api, peers):
     api.register()
-    b = net.bearer("10.45.2.1", up_tos=EF, down_tos=AF11)
+    b = net.bearer("10.45.2.1", up_tos=EF, down_tos=AF11, **peers)
     for text in (b"held", b"diverted"):
         b.uplink(echo(b.ue, text))
         f = b.wait_downlink(is_text(text))

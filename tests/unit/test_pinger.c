@@ -93,7 +93,8 @@ test_ipv6(const struct conf *conf)
            "IPv6: a reply names its bearer");
     tap_ok(!pinger_is_reply(r, sizeof r - 1, &id), "IPv6: not cut short");
     r[60] ^= 1;
-    tap_ok(!pinger_is_reply(r, sizeof r, &id), "IPv6: not with another cookie");
+    tap_ok(!pinger_is_reply(r, sizeof r, &id),
+           "IPv6: not with another cookie");
     pinger_destroy();
 }
 

@@ -445,7 +445,8 @@ test_dual_stack_restore(void)
     tap_ok(session_bearer_by_id(ids[0]) && v6
            && session_sibling(v6) == session_bearer_by_id(ids[0])
            && v6->state == BEARER_ESTABLISHED && v6->up_dscp == 46
-           && v6->down_dscp == 10 && session_twin(v6) && IN6_ARE_ADDR_EQUAL(&v6->ue_addr, &addr),
+           && v6->down_dscp == 10 && session_twin(v6)
+           && IN6_ARE_ADDR_EQUAL(&v6->ue_addr, &addr),
            "both are restored");
     session_destroy();
 }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Answers: see answer.h. */
+
+#include <config.h>
+
+#include "answer.h"
+
+#include "addr.h"
+#include "conf.h"
+#include "hold.h"
+#include "onward.h"
+#include "prove.h"
+#include "session.h"
+#include "timeval.h"
+
+static bool may_connect;
+
+void
+answer_init(const struct conf *conf)
+{
+    may_connect = conf->apps.may_connect;
+}
+
+void
+answer_ready(uint32_t id)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (b) {
+        b->ready = true;
+        hold_release(id, onward_send);
+    }
+}
+
+/* An answer whose lease has run out: the bearer is proved again before
+ * anything is sent down. */
+void
+answer_held(uint32_t id, const uint8_t *frame, size_t len)
+{
+    struct bearer *b = session_bearer_by_id(id);
+    long long int now = time_msec();
+
+    if (b && b->ready && prove_is_fresh(b, now)) {
+        onward_send(id, HOLD_DOWN, frame, len);
+    } else if (!b || !prove_is_possible(b)) {
+        onward_drop_down();
+    } else {
+        hold_add(id, HOLD_DOWN, frame, len, now, onward_give_up);
+        b->diverted = true;
+        prove_ask(b, true);
+    }
+}
+
+/* An app opens a connection: by UE address, if that is unambiguous. */
+void
+answer_unclaimed(const struct in6_addr *ue_addr, const uint8_t *frame,
+                 size_t len)
+{
+    const struct in6_addr ue = addr_ue_key(ue_addr);
+    struct session *s = session_find_unambiguous(&ue);
+    struct bearer *b = s ? session_only_bearer(s) : NULL;
+
+    if (may_connect && b && prove_is_direct(addr_family(&ue))) {
+        answer_held(b->id, frame, len);
+    } else {
+        onward_drop_down();
+    }
+}

@@ -77,7 +77,7 @@ put_bearer(struct ds *s, const struct bearer *b)
         ds_put_char(s, ',');
         put_address(s, "enb", &b->down.addr);
         ds_put_format(s, ",\"teid\":%"PRIu32",\"qfi\":%d}",
-                      b->down.teid, b->qfi);
+                      b->down.teid, b->down_qfi & QFI_MASK);
     } else {
         ds_put_cstr(s, "null");
     }

@@ -138,6 +138,12 @@ inner_family(const struct gtpu_packet *p)
     return p->inner.version == 6 ? AF_INET6 : AF_INET;
 }
 
+static uint8_t
+qfi_of(const struct gtpu_packet *p)
+{
+    return p->msg.pdu.present ? QFI_PRESENT | p->msg.pdu.qfi : 0;
+}
+
 /* An uplink G-PDU: first half of the flow diagram "TEID detection and tunnel
  * set-up". */
 static void
@@ -168,6 +174,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
         }
         return;
     }
+    b->up_qfi = qfi_of(p);
     b->up_dscp = p->tos >> 2;
     if (!held) {
         filter_learned(&tunnel, inner_family(p));
@@ -192,8 +199,7 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int now)
     /* 4. The tunnel from the SGW to the eNodeB is proved; unless it leads to
      * the eNodeB that the UE has left, then the next reply may tell. */
     b->down_dscp = p->tos >> 2;
-    if (!session_proved(b, &p->src, &down,
-                        p->msg.pdu.present ? p->msg.pdu.qfi : 0, now)) {
+    if (!session_proved(b, &p->src, &down, qfi_of(p), now)) {
         return;
     }
 

@@ -387,8 +387,7 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
 {
     bool same = b->down_known && fteid_equal(&b->down, down);
     bool changed = (b->state != BEARER_ESTABLISHED || !same
-                    || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw)
-                    || b->qfi != qfi);
+                    || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw));
 
     if (same && b->down_retired) {
         return false;
@@ -399,9 +398,10 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
         session_invalidate(b);
         set_down(b, down);
         b->down_sgw = *sgw;
-        b->qfi = qfi;
         set_state(b, BEARER_ESTABLISHED);
     }
+    changed = changed || b->down_qfi != qfi;
+    b->down_qfi = qfi;
     b->proved = now;
     metric_inc(&proofs);
     if (changed) {
@@ -450,6 +450,7 @@ session_restore(const struct statelet *st, long long int now)
     struct session *s = session_get(&st->ue, space, st->session_id, now);
     b = bearer_create(st->bearer_id, s, &st->enb, &up, now);
     b->ue_addr = st->ue;
+    b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
     b->down_dscp = st->down_dscp;
     b->beside = st->beside;
@@ -459,7 +460,7 @@ session_restore(const struct statelet *st, long long int now)
         take_down(b, &down);
         set_down(b, &down);
         b->down_sgw = st->down_sgw;
-        b->qfi = st->qfi;
+        b->down_qfi = st->down_qfi;
         set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
     }
 }

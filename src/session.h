@@ -65,7 +65,8 @@ struct bearer {
     struct in6_addr down_sgw;   /* Its sender. */
     bool down_retired;          /* 'down' belongs to the path before the last
                                  * handover: it is never used again. */
-    uint8_t qfi;                /* 5G; 0 if none. */
+    uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI: as seen last; as last
+                                 * proved. */
     bool beside;                /* Heard since its sibling was. */
 
     bool diverted;              /* Has touched a service. */
@@ -132,7 +133,8 @@ struct bearer *session_uplink(const struct in6_addr *enb,
                               const struct in6_addr *ue_addr,
                               long long int now);
 
-/* A downlink tunnel has been proved to answer 'b'.  Bearers of another UE that
+/* A downlink tunnel has been proved to answer 'b', with that QFI or 0 (see
+ * QFI_PRESENT).  Bearers of another UE that
  * held the same downlink F-TEID become stale; those of the same UE may share
  * it, as an SGW answers the Pinger by the default bearer unless a filter says
  * otherwise (TS 23.401 clause 4.7.2.2).

@@ -11,7 +11,7 @@
  *           5     1  operation
  *           6     2  address space
  *           8     1  flags: bit 0, proved; bit 1, heard since its sibling
- *           9     1  QFI
+ *           9     1  QFI, and bit 6 if there is one, of the downlink tunnel
  *          10     1  DSCP of the uplink tunnel
  *          11     1  DSCP of the downlink tunnel
  *          12     4  bearer id
@@ -24,7 +24,8 @@
  *          68    16  SGW address, uplink
  *          84    16  eNodeB address, downlink
  *         100    16  SGW address, downlink
- *         116     8  zero
+ *         116     1  QFI and bit 6 of the uplink tunnel
+ *         117     7  zero
  *         124     4  CRC-32C of bytes 0 to 123 */
 
 #include "statelet.h"
@@ -132,7 +133,7 @@ statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
     put_uint(&p, s->space, 2);
     put_uint(&p, (s->proved ? FLAG_PROVED : 0)
                  | (s->beside ? FLAG_BESIDE : 0), 1);
-    put_uint(&p, s->qfi, 1);
+    put_uint(&p, s->down_qfi, 1);
     put_uint(&p, s->up_dscp, 1);
     put_uint(&p, s->down_dscp, 1);
     put_uint(&p, s->bearer_id, 4);
@@ -145,6 +146,7 @@ statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
     put_addr(&p, &s->sgw);
     put_addr(&p, &s->down_enb);
     put_addr(&p, &s->down_sgw);
+    put_uint(&p, s->up_qfi, 1);
     p = buf + CRC_OFFSET;
     put_uint(&p, crc32c(buf, CRC_OFFSET), 4);
 }
@@ -167,7 +169,7 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
     flags = get_uint(&p, 1);
     s->proved = flags & FLAG_PROVED;
     s->beside = flags & FLAG_BESIDE;
-    s->qfi = get_uint(&p, 1);
+    s->down_qfi = get_uint(&p, 1);
     s->up_dscp = get_uint(&p, 1);
     s->down_dscp = get_uint(&p, 1);
     s->bearer_id = get_uint(&p, 4);
@@ -180,5 +182,6 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
     get_addr(&p, &s->sgw);
     get_addr(&p, &s->down_enb);
     get_addr(&p, &s->down_sgw);
+    s->up_qfi = get_uint(&p, 1);
     return true;
 }

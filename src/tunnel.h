@@ -15,6 +15,12 @@ struct tunnel {
     uint32_t teid;
 };
 
+/* What the PDU Session Containers in a tunnel say (5G, TS 38.415): QFI_PRESENT
+ * and the QoS Flow Identifier, which may be 0; or 0 if there are none (LTE). */
+#define QFI_MASK 0x3f
+#define QFI_PRESENT 0x40
+#define QFI_UPLINK 0x80         /* For builders: PDU type 1, not 0. */
+
 /* All that an endpoint needs to know of a bearer. */
 struct endpoint_bearer {
     uint32_t id;
@@ -23,7 +29,7 @@ struct endpoint_bearer {
     struct in6_addr ue_addr;    /* The address of its that was seen last. */
     struct tunnel up;           /* eNodeB to SGW. */
     struct tunnel down;         /* SGW to eNodeB; TEID 0 if not proved. */
-    uint8_t qfi;
+    uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI, as seen last. */
     uint8_t up_dscp, down_dscp; /* Of outer headers, as seen last. */
 };
 

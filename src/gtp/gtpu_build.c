@@ -93,7 +93,8 @@ put_gtpu(uint8_t *gtp, uint32_t teid, uint8_t qfi, size_t len)
     put32(gtp + 4, teid);
     if (qfi) {
         put32(gtp + GTP_LEN, PDU_SESSION_CONTAINER);
-        put32(gtp + GTP_LEN + 4, 1u << 24 | (qfi & 0x3fu) << 8);
+        put32(gtp + GTP_LEN + 4, 1u << 24 | (qfi & QFI_UPLINK ? 1u << 20 : 0)
+                                 | (uint32_t) (qfi & QFI_MASK) << 8);
     }
 }
 

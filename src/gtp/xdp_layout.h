@@ -81,8 +81,8 @@ struct xdp_template {
     __u32 teid;                 /* Downlink. */
     __u8 inner6;
     __u8 tos;                   /* Outer DSCP << 2. */
-    __u8 qfi;                   /* 5G: a PDU Session Container goes along; 0:
-                                 * none. */
+    __u8 qfi;                   /* 5G: QFI_PRESENT and QFI, a PDU Session
+                                 * Container goes along; 0: none. */
     __u8 pad[21];
 };
 

@@ -297,7 +297,7 @@ describe(const struct xdp_table *t, const struct xdp_entry *e,
         const struct xdp_path *path = &t->paths[template->path % XDP_PATHS];
 
         b->down.teid = ntohl(template->teid);
-        b->qfi = template->qfi;
+        b->down_qfi = template->qfi;
         memcpy(&b->down.src, path->src, sizeof b->down.src);
         memcpy(&b->down.dst, path->dst, sizeof b->down.dst);
     }
@@ -343,7 +343,7 @@ xdp_table_template_set(struct xdp_table *t, const struct endpoint_bearer *b,
     struct xdp_template wanted = {
         .id = b->id, .ue = xdp_ue_key(&b->ue), .entry = place, .path = path,
         .teid = htonl(b->down.teid), .inner6 = is_inner6(&b->ue), .tos = tos,
-        .qfi = b->qfi, .seen = seen,
+        .qfi = b->down_qfi, .seen = seen,
     };
 
     if (slot >= t->config->n_templates) {

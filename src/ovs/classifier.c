@@ -53,6 +53,7 @@ format_downlink(struct ds *ds, const struct classifier_ports *ports,
                 const struct endpoint_bearer *b)
 {
     flow_load_tunnel(ds, &b->down, b->down_dscp);
+    flow_load_qfi(ds, b->down_qfi, false);
     ds_put_format(ds, ",load:%#"PRIx32"->NXM_NX_REG0[]", ports->gtp);
 }
 
@@ -133,6 +134,7 @@ classifier_send_up(const struct classifier_ports *ports,
     ipv6_format_mapped(&b->ue_addr, ds);
     ds_put_format(ds, "->%s,", field);
     flow_set_tunnel(ds, &b->up, b->up_dscp);
+    flow_set_qfi(ds, b->up_qfi, true);
     ds_put_format(ds, ",output:%"PRIu32, ports->gtp);
 }
 
@@ -141,5 +143,6 @@ classifier_send_down(const struct classifier_ports *ports,
                      const struct endpoint_bearer *b, struct ds *ds)
 {
     flow_set_tunnel(ds, &b->down, b->down_dscp);
+    flow_set_qfi(ds, b->down_qfi, false);
     ds_put_format(ds, ",output:%"PRIu32, ports->gtp);
 }

@@ -109,6 +109,31 @@ flow_load_tunnel(struct ds *ds, const struct tunnel *t, uint8_t dscp)
     ds_put_format(ds, ",load:%#"PRIx8"->NXM_NX_PKT_MARK[]", dscp);
 }
 
+/* What the field tun_gtpu_qfi must say to have a container built. */
+static int
+field_qfi(uint8_t qfi, bool uplink)
+{
+    return GTPU_QFI_SEND | (uplink ? GTPU_QFI_UL : 0) | (qfi & QFI_MASK);
+}
+
+void
+flow_set_qfi(struct ds *ds, uint8_t qfi, bool uplink)
+{
+    if (qfi & QFI_PRESENT) {
+        ds_put_format(ds, ",set_field:%#x->tun_gtpu_qfi",
+                      field_qfi(qfi, uplink));
+    }
+}
+
+void
+flow_load_qfi(struct ds *ds, uint8_t qfi, bool uplink)
+{
+    if (qfi & QFI_PRESENT) {
+        ds_put_format(ds, ",load:%#x->NXM_NX_TUN_GTPU_QFI[]",
+                      field_qfi(qfi, uplink));
+    }
+}
+
 void
 flow_dscp_from_mark(struct ds *ds)
 {

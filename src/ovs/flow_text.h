@@ -6,6 +6,7 @@
  * classifier.c, sff.c and gtp/path.c. */
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ds;
@@ -31,6 +32,12 @@ void flow_match_tunnel(struct ds *, const struct tunnel *);
  * flow_dscp_from_mark()).  The second one as a learn action wants them. */
 void flow_set_tunnel(struct ds *, const struct tunnel *, uint8_t dscp);
 void flow_load_tunnel(struct ds *, const struct tunnel *, uint8_t dscp);
+
+/* Further actions, each with a comma before it: with a PDU Session Container,
+ * uplink or downlink, if 'qfi' says QFI_PRESENT.  The second one as a learn
+ * action wants it. */
+void flow_set_qfi(struct ds *, uint8_t qfi, bool uplink);
+void flow_load_qfi(struct ds *, uint8_t qfi, bool uplink);
 
 /* Action for the underlay bridge: no field of a tunnel holds the outer DSCP,
  * so the packet mark brings it there. */

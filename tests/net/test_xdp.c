@@ -407,7 +407,7 @@ expect_encap(const struct endpoint_bearer *b, const struct frame *inner,
     append(&wanted, header, header_len);
     wanted.len += gtpu_build(wanted.bytes + header_len,
                              sizeof wanted.bytes - header_len, &b->down, tos,
-                             b->qfi, inner->bytes, inner->len);
+                             b->down_qfi, inner->bytes, inner->len);
     expect(XDP_DEV_UE, &f, XDP_REDIRECT, XDP_UE_ENCAP, "%s", name);
     tap_ok(unchanged(&wanted), "%s: byte for byte", name);
     for (size_t i = 0; i < wanted.len && !unchanged(&wanted); i++) {
@@ -437,7 +437,7 @@ test_encap(void)
         char name[64];
 
         snprintf(name, sizeof name, "IPv4, %zu bytes", len);
-        b.qfi = len == 350 ? 9 : 0;
+        b.down_qfi = len == 350 ? QFI_PRESENT | 9 : 0;
         place = divert(&b);
         expect_encap(&b, &inner, 0, l2, 14, name);
     }
@@ -445,7 +445,7 @@ test_encap(void)
 
     struct frame inner = inner_packet(SERVICE, UE, 100, 0);
     b.down.src = addr("10.1.0.22");
-    b.qfi = 63;
+    b.down_qfi = QFI_PRESENT | 63;
     uint32_t path = xdp_table_path_set(table, &b.down.src, &b.down.dst, vlan,
                                        sizeof vlan);
     place = xdp_table_divert(table, &b, now);
@@ -471,7 +471,7 @@ test_encap6(void)
         struct frame inner = inner_packet(SERVICE6, UE6, lengths[i], 0);
         char name[64];
 
-        b.qfi = i & 1 ? 5 : 0;
+        b.down_qfi = i & 1 ? QFI_PRESENT : 0;
         place = xdp_table_divert(table, &b, now);
         xdp_table_template_set(table, &b, path, place, 0x28, now);
         snprintf(name, sizeof name, "IPv6 in IPv6, %zu bytes", lengths[i]);

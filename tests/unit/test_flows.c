@@ -62,6 +62,7 @@ test_ipv6(const struct classifier_ports *ports)
         .ue_addr = ip("2001:db8:1:2::5"),
         .up = { ip("fd01::1"), ip("fd01::2"), 0x11 },
         .down = { ip("fd01::3"), ip("fd01::4"), 0x22 },
+        .up_qfi = QFI_PRESENT | 5, .down_qfi = QFI_PRESENT,
     };
     const uint32_t hash = hash_bytes(&b.down, sizeof b.down,
                                      hash_bytes(&b.up, sizeof b.up, 0)) | 1;
@@ -71,7 +72,7 @@ test_ipv6(const struct classifier_ports *ports)
     spec.service_ip = ip("2001:db8:5::10");
     spec.application_ip = ip("fd00:100::10");
     classifier_bearer(ports, &b, 10, &ds);
-    check_f(&ds, "IPv6: a bearer",
+    check_f(&ds, "IPv6, 5G: a bearer",
             "table=0,priority=100,in_port=1,tun_id=0x11,tun_ipv6_src=fd01::1,"
             "tun_ipv6_dst=fd01::2,ipv6,ipv6_src=2001:db8:1:2::/64,"
             "actions=set_field:02:00:01:02:03:04->eth_src,"
@@ -82,7 +83,8 @@ test_ipv6(const struct classifier_ports *ports)
             "load:0x22->NXM_NX_TUN_ID[0..31],"
             "load:0xfd010000000000000000000000000003->NXM_NX_TUN_IPV6_SRC[],"
             "load:0xfd010000000000000000000000000004->NXM_NX_TUN_IPV6_DST[],"
-            "load:0->NXM_NX_PKT_MARK[],load:0x1->NXM_NX_REG0[]),"
+            "load:0->NXM_NX_PKT_MARK[],load:0x100->NXM_NX_TUN_GTPU_QFI[],"
+            "load:0x1->NXM_NX_REG0[]),"
             "goto_table:1\n"
             "table=19,priority=100,dl_dst=02:00:01:02:03:04,"
             "actions=load:%#"PRIx32"->NXM_NX_REG1[],resubmit(,20),"
@@ -91,8 +93,14 @@ test_ipv6(const struct classifier_ports *ports)
     classifier_send_up(ports, &b, &ds);
     check(&ds, "set_field:2001:db8:1:2::5->ipv6_src,set_field:0x11->tun_id,"
           "set_field:fd01::1->tun_ipv6_src,set_field:fd01::2->tun_ipv6_dst,"
-          "set_field:0->pkt_mark,output:1",
-          "IPv6: a ping goes up from the UE's last address");
+          "set_field:0->pkt_mark,set_field:0x145->tun_gtpu_qfi,output:1",
+          "IPv6: a ping goes up from the UE's last address, with its QFI");
+
+    classifier_send_down(ports, &b, &ds);
+    check(&ds, "set_field:0x22->tun_id,set_field:fd01::3->tun_ipv6_src,"
+          "set_field:fd01::4->tun_ipv6_dst,set_field:0->pkt_mark,"
+          "set_field:0x100->tun_gtpu_qfi,output:1",
+          "5G: an answer goes down with its QFI, which may be 0");
 
     classifier_service(&spec, 11, &ds);
     check(&ds, "table=1,priority=100,ipv6,ipv6_dst=2001:db8:5::10,"

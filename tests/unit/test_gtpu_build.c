@@ -52,19 +52,29 @@ test_ipv4(void)
 static void
 test_qfi(void)
 {
-    static const uint8_t gtp[] = {
+    uint8_t gtp[] = {
         0x34, 0xff, 0x00, 0x24, 0x00, 0x00, 0x00, 0x07,
         0x00, 0x00, 0x00, 0x85, 0x01, 0x00, 0x09, 0x00,
     };
     struct tunnel t = { addr("10.1.0.2"), addr("10.1.0.1"), 7 };
     struct gtpu_packet p;
     uint8_t buf[100];
-    size_t n = gtpu_build(buf, sizeof buf, &t, 0, 9, inner4, sizeof inner4);
+    size_t n = gtpu_build(buf, sizeof buf, &t, 0, QFI_PRESENT | 9, inner4,
+                          sizeof inner4);
 
     tap_ok(!memcmp(buf + 28, gtp, sizeof gtp), "PDU Session Container");
     tap_ok(gtpu_parse_packet(buf, n, &p) == GTPU_OK && p.msg.pdu.present
            && p.msg.pdu.type == 0 && p.msg.pdu.qfi == 9
            && p.msg.payload_len == sizeof inner4, "is read back");
+
+    gtpu_build(buf, sizeof buf, &t, 0, QFI_PRESENT, inner4, sizeof inner4);
+    gtp[14] = 0;
+    tap_ok(!memcmp(buf + 28, gtp, sizeof gtp), "QFI 0");
+    gtpu_build(buf, sizeof buf, &t, 0, QFI_PRESENT | QFI_UPLINK | 63, inner4,
+               sizeof inner4);
+    gtp[13] = 0x10;
+    gtp[14] = 63;
+    tap_ok(!memcmp(buf + 28, gtp, sizeof gtp), "an uplink one");
 }
 
 static uint16_t

@@ -16,7 +16,7 @@ static const struct statelet example = {
     .session_id = 0x05060708,
     .space = 0x090a,
     .proved = true,
-    .qfi = 9,
+    .down_qfi = 9,
     .teid_up = 0x0b0c0d0e,
     .teid_down = 0x0f101112,
     .ue = V4(10, 45, 0, 2),
@@ -55,7 +55,7 @@ equal(const struct statelet *a, const struct statelet *b)
     return (a->op == b->op && a->bearer_id == b->bearer_id
             && a->session_id == b->session_id && a->space == b->space
             && a->proved == b->proved && a->beside == b->beside
-            && a->qfi == b->qfi
+            && a->up_qfi == b->up_qfi && a->down_qfi == b->down_qfi
             && a->up_dscp == b->up_dscp && a->down_dscp == b->down_dscp
             && a->teid_up == b->teid_up && a->teid_down == b->teid_down
             && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue)

@@ -453,12 +453,18 @@ agent_session_purge(struct session *s)
 
 /* Start, end, loop. */
 
+static bool
+bearer_is_gone(uint32_t id)
+{
+    return !session_bearer_by_id(id);
+}
+
 static void
 dataplane_came_up(void)
 {
-    usage_adopt();
     adopt_bearers(endpoint);
-    conntrack_due = true;
+    conntrack_due = nat_flush_bearers(bearer_is_gone) != 0;
+    usage_adopt();
     if (service_is_synced()) {
         adopt_services();
     }
@@ -573,12 +579,6 @@ report_status(void)
         status_set(STATUS_ENDPOINT, live, "%s",
                    live ? "heartbeats arrive" : "no heartbeats: switching");
     }
-}
-
-static bool
-bearer_is_gone(uint32_t id)
-{
-    return !session_bearer_by_id(id);
 }
 
 static void

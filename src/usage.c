@@ -8,12 +8,11 @@
  * has been read is in the sums once, as both are saved together
  * (usage_state.c).
  *
- *   alive    its session lives.  Once an interval, a record is made if
- *            anything has changed.
- *   ended    its session is gone, but packets may still be on their way, and
- *            conntrack may still know its flows.  When two readings after
- *            that show the same, the last record is made, and the kernel's
- *            counts of its bearers are deleted. */
+ * When a bearer is gone packets may still be on their way, and conntrack may
+ * still know its flows.  When two readings after that have shown the same, it
+ * is settled.  The kernel's counts of a settled bearer are deleted; but if its
+ * session has ended only when all of its bearers are settled, and the account's
+ * last record has been made. */
 
 #include <config.h>
 
@@ -24,7 +23,6 @@
 #include <string.h>
 
 #include "conf.h"
-#include "hash.h"
 #include "metrics.h"
 #include "nft/nat.h"
 #include "openvswitch/dynamic-string.h"
@@ -38,7 +36,7 @@
 VLOG_DEFINE_THIS_MODULE(usage);
 
 #define READ_MS 1000            /* Between readings, at least. */
-#define READ_SHARE 50           /* And that often what one takes. */
+#define READ_SHARE 20           /* And that often what one takes. */
 #define SETTLE_MS 5000          /* Longest wait for conntrack. */
 #define STILL 2
 #define SAVE_BUDGET 256         /* Accounts a round of the loop. */
@@ -50,9 +48,7 @@ METRIC_COUNTER(n_records, "tof_usage_records_total", "",
 METRIC_COUNTER(n_orphans, "tof_usage_orphans_total", "",
                "Counts deleted because nobody knew their session.");
 
-static struct hmap by_session;          /* Accounts that are alive. */
-static struct hmap by_bearer;
-static struct ovs_list alive, ended;    /* By account's 'node'. */
+static struct ovs_list gone;            /* Bearers that are USAGE_GONE. */
 static const char *dir;
 static uint64_t seq;                    /* Of the last record. */
 
@@ -71,201 +67,87 @@ static long long int interval_ms, save_at;
 static struct nat_usage *dead;
 static size_t n_dead, allocated_dead;
 
-static uint64_t
-n_accounts(void)
-{
-    return hmap_count(&by_session);
-}
-
-METRIC_GAUGE(g_accounts, "tof_usage_sessions", "",
-             "Sessions whose usage is being counted.", n_accounts);
+static void make_record(const struct usage_account *);
+static void forget_pairs(const struct usage_bearer *);
 
 /* Accounts. */
 
-static struct usage_account *
-account_find(uint32_t session)
+/* The last of 'a', which has ended and is settled. */
+static void
+finish(struct usage_account *a)
+{
+    const struct usage_bearer *b;
+
+    if (!ovs_list_is_empty(&a->services) && (a->seen || !a->stale)) {
+        make_record(a);
+    }
+    LIST_FOR_EACH (b, account_node, &a->bearers) {
+        forget_pairs(b);
+    }
+    usage_account_free(a);
+}
+
+static void
+finish_settled(void)
 {
     struct usage_account *a;
 
-    HMAP_FOR_EACH_WITH_HASH (a, session_node, hash_int(session, 0),
-                             &by_session) {
-        if (a->session == session) {
-            return a;
+    LIST_FOR_EACH_SAFE (a, node, &usage_ended) {
+        if (usage_account_is_settled(a)) {
+            finish(a);
         }
     }
-    return NULL;
 }
 
-struct usage_account *
-usage_account_create(uint32_t session, const struct in6_addr *ue,
-                     long long int since)
+/* 'b', which is USAGE_GONE, may be freed. */
+static void
+settle(struct usage_bearer *b)
 {
-    struct usage_account *a = xzalloc(sizeof *a);
-
-    a->session = session;
-    a->ue = *ue;
-    a->since = since;
-    ovs_list_init(&a->bearers);
-    ovs_list_init(&a->services);
-    ovs_list_push_back(&alive, &a->node);
-    hmap_insert(&by_session, &a->session_node, hash_int(session, 0));
-    return a;
+    b->state = USAGE_SETTLED;
+    ovs_list_remove(&b->gone_node);
+    ovs_list_init(&b->gone_node);
+    if (!b->account->reason) {
+        forget_pairs(b);
+        usage_bearer_close(b);
+    }
 }
 
-static struct usage_bearer *
-bearer_find(uint32_t id)
+static void
+bearer_gone(struct usage_bearer *b)
 {
-    struct usage_bearer *b;
-
-    HMAP_FOR_EACH_WITH_HASH (b, node, hash_int(id, 0), &by_bearer) {
-        if (b->id == id) {
-            return b;
-        }
+    if (b->state == USAGE_ALIVE) {
+        b->state = USAGE_GONE;
+        b->gone_in = n_readings;
+        ovs_list_push_back(&gone, &b->gone_node);
     }
-    return NULL;
-}
-
-struct usage_bearer *
-usage_bearer_create(struct usage_account *a, uint32_t id,
-                    const struct fteid *up)
-{
-    struct usage_bearer *b = xzalloc(sizeof *b);
-
-    b->account = a;
-    b->id = id;
-    b->up = *up;
-    ovs_list_init(&b->pairs);
-    ovs_list_push_back(&a->bearers, &b->account_node);
-    hmap_insert(&by_bearer, &b->node, hash_int(id, 0));
-    return b;
-}
-
-static struct usage_bearer *
-bearer_get(const struct bearer *b)
-{
-    struct usage_bearer *ub = bearer_find(b->id);
-
-    if (!ub) {
-        struct usage_account *a = account_find(b->session->id);
-
-        if (!a) {
-            a = usage_account_create(b->session->id, &b->session->ue,
-                                     time_wall_msec());
-        }
-        ub = usage_bearer_create(a, b->id, &b->up);
-    }
-    return ub;
-}
-
-struct usage_pair *
-usage_pair_get(struct usage_bearer *b, const struct in6_addr *service_ip)
-{
-    struct usage_pair *p;
-
-    LIST_FOR_EACH (p, node, &b->pairs) {
-        if (IN6_ARE_ADDR_EQUAL(&p->service_ip, service_ip)) {
-            return p;
-        }
-    }
-    p = xzalloc(sizeof *p);
-    p->service_ip = *service_ip;
-    ovs_list_push_back(&b->pairs, &p->node);
-    return p;
-}
-
-struct usage_service *
-usage_service_get(struct usage_account *a, const struct in6_addr *ip,
-                  const char *name)
-{
-    struct usage_service *s;
-
-    LIST_FOR_EACH (s, node, &a->services) {
-        if (IN6_ARE_ADDR_EQUAL(&s->ip, ip) && !strcmp(s->name, name)) {
-            return s;
-        }
-    }
-    s = xzalloc(sizeof *s);
-    s->ip = *ip;
-    s->name = xstrdup(name);
-    ovs_list_push_back(&a->services, &s->node);
-    return s;
-}
-
-/* The service that has 'ip' now, or the last one that had.  One whose name was
- * not known yet has it now. */
-static struct usage_service *
-service_now(struct usage_account *a, const struct in6_addr *ip)
-{
-    const char *name = service_name_of(ip);
-    struct usage_service *last = NULL, *s;
-
-    LIST_FOR_EACH (s, node, &a->services) {
-        last = IN6_ARE_ADDR_EQUAL(&s->ip, ip) ? s : last;
-    }
-    if (last && (!name || !strcmp(last->name, name))) {
-        return last;
-    }
-    if (last && !last->name[0]) {
-        free(last->name);
-        last->name = xstrdup(name);
-        return last;
-    }
-    return usage_service_get(a, ip, name ? name : "");
 }
 
 static void
 account_end(struct usage_account *a, const char *reason)
 {
     if (save_next == a) {
-        save_next = (a->node.next == &alive ? NULL
-                     : CONTAINER_OF(a->node.next, struct usage_account,
-                                    node));
+        save_next = usage_account_next(a);
     }
-    hmap_remove(&by_session, &a->session_node);
-    ovs_list_remove(&a->node);
-    ovs_list_push_back(&ended, &a->node);
-    a->reason = reason;
-    a->ended_in = n_readings;
-}
-
-/* 'a' has ended. */
-static void
-account_free(struct usage_account *a)
-{
-    struct usage_bearer *b;
-    struct usage_service *s;
-    struct usage_pair *p;
-
-    LIST_FOR_EACH_POP (b, account_node, &a->bearers) {
-        LIST_FOR_EACH_POP (p, node, &b->pairs) {
-            free(p);
-        }
-        hmap_remove(&by_bearer, &b->node);
-        free(b);
-    }
-    LIST_FOR_EACH_POP (s, node, &a->services) {
-        free(s->name);
-        free(s);
-    }
-    ovs_list_remove(&a->node);
-    free(a);
+    usage_account_end(a, reason);
 }
 
 void
 usage_bearer(const struct bearer *b)
 {
-    bearer_get(b);
+    usage_bearer_get(b);
 }
 
 void
 usage_bearer_gone(const struct bearer *b, const char *reason)
 {
-    struct usage_account *a;
+    struct usage_account *a = usage_account_find(b->session->id);
+    struct usage_bearer *ub = (b->diverted ? usage_bearer_get(b)
+                               : usage_bearer_find(b->id));
 
-    if (b->diverted) {
-        bearer_get(b);
+    if (ub && ub->account->session == b->session->id) {
+        a = ub->account;
+        bearer_gone(ub);
     }
-    a = account_find(b->session->id);
     if (a && ovs_list_is_singleton(&b->session->bearers)) {
         account_end(a, reason);
     }
@@ -275,8 +157,8 @@ void
 usage_sent_down(const struct bearer *b, const struct in6_addr *service_ip,
                 size_t bytes)
 {
-    struct usage_account *a = bearer_get(b)->account;
-    struct usage_service *s = service_now(a, service_ip);
+    struct usage_account *a = usage_bearer_get(b)->account;
+    struct usage_service *s = usage_service_now(a, service_ip);
 
     s->counters.packets_down++;
     s->counters.bytes_down += bytes;
@@ -290,7 +172,7 @@ usage_of_session(uint32_t session_id,
                             const struct bearer_counters *, void *aux),
                  void *aux)
 {
-    const struct usage_account *a = account_find(session_id);
+    const struct usage_account *a = usage_account_find(session_id);
     const struct usage_service *s;
 
     if (a) {
@@ -325,9 +207,7 @@ save_some(void)
             a->changed = false;
         }
         usage_state_put(a);
-        save_next = (a->node.next == &alive ? NULL
-                     : CONTAINER_OF(a->node.next, struct usage_account,
-                                    node));
+        save_next = usage_account_next(a);
     }
 }
 
@@ -336,7 +216,7 @@ save_end(bool final)
 {
     const struct usage_account *a;
 
-    LIST_FOR_EACH (a, node, &ended) {
+    LIST_FOR_EACH (a, node, &usage_ended) {
         usage_state_put(a);
     }
     usage_state_end(seq, final);
@@ -350,7 +230,7 @@ save_all(bool final)
     const struct usage_account *a;
 
     usage_state_begin(dir);
-    LIST_FOR_EACH (a, node, &alive) {
+    LIST_FOR_EACH (a, node, &usage_alive) {
         usage_state_put(a);
     }
     save_end(final);
@@ -362,8 +242,8 @@ run_interval(void)
     if (!saving && time_msec() >= save_at) {
         saving = true;
         usage_state_begin(dir);
-        save_next = (ovs_list_is_empty(&alive) ? NULL
-                     : CONTAINER_OF(ovs_list_front(&alive),
+        save_next = (ovs_list_is_empty(&usage_alive) ? NULL
+                     : CONTAINER_OF(ovs_list_front(&usage_alive),
                                     struct usage_account, node));
     }
     if (saving) {
@@ -387,16 +267,20 @@ forget(const struct nat_usage *u)
 }
 
 static void
-forget_pair(const struct usage_bearer *b, const struct usage_pair *p)
+forget_pairs(const struct usage_bearer *b)
 {
-    struct nat_usage u = { .bearer = b->id, .service_ip = p->service_ip };
+    const struct usage_pair *p;
 
-    if (p->up) {
-        forget(&u);
-    }
-    if (p->down) {
-        u.down = true;
-        forget(&u);
+    LIST_FOR_EACH (p, node, &b->pairs) {
+        struct nat_usage u = { .bearer = b->id, .service_ip = p->service_ip };
+
+        if (p->up) {
+            forget(&u);
+        }
+        if (p->down) {
+            u.down = true;
+            forget(&u);
+        }
     }
 }
 
@@ -419,16 +303,13 @@ run_forget(void)
 static void
 counted(const struct nat_usage *u, void *aux OVS_UNUSED)
 {
-    struct usage_bearer *b = bearer_find(u->bearer);
-    const struct bearer *known = (b ? NULL
-                                  : session_bearer_by_id(u->bearer));
+    const struct bearer *known = session_bearer_by_id(u->bearer);
+    struct usage_bearer *b = (known ? usage_bearer_get(known)
+                              : usage_bearer_find(u->bearer));
     struct bearer_counters delta = { .packets_up = 0 };
     struct usage_service *s;
     struct usage_pair *p;
 
-    if (known) {
-        b = bearer_get(known);
-    }
     if (!b) {
         metric_inc(&n_orphans);
         forget(u);
@@ -446,48 +327,31 @@ counted(const struct nat_usage *u, void *aux OVS_UNUSED)
         count_advance(&delta.bytes_up, &p->last.bytes_up, u->bytes);
     }
     if (delta.packets_up || delta.packets_down) {
-        s = service_now(b->account, &u->service_ip);
+        s = usage_service_now(b->account, &u->service_ip);
         s->counters.packets_up += delta.packets_up;
         s->counters.bytes_up += delta.bytes_up;
         s->counters.packets_down += delta.packets_down;
         s->counters.bytes_down += delta.bytes_down;
         b->account->changed = true;
-        b->account->still = 0;
+        b->still = 0;
     }
-}
-
-/* The last of 'a', which has ended. */
-static void
-finish(struct usage_account *a)
-{
-    const struct usage_bearer *b;
-    const struct usage_pair *p;
-
-    if (!ovs_list_is_empty(&a->services) && (a->seen || !a->stale)) {
-        make_record(a);
-    }
-    LIST_FOR_EACH (b, account_node, &a->bearers) {
-        LIST_FOR_EACH (p, node, &b->pairs) {
-            forget_pair(b, p);
-        }
-    }
-    account_free(a);
 }
 
 /* All counts have been read. */
 static void
 reading_done(void)
 {
-    struct usage_account *a;
+    struct usage_bearer *b;
 
     if (!reading_settled) {
         return;
     }
-    LIST_FOR_EACH_SAFE (a, node, &ended) {
-        if (n_readings > a->ended_in && ++a->still >= STILL) {
-            finish(a);
+    LIST_FOR_EACH_SAFE (b, gone_node, &gone) {
+        if (n_readings > b->gone_in && ++b->still >= STILL) {
+            settle(b);
         }
     }
+    finish_settled();
 }
 
 static bool
@@ -541,18 +405,28 @@ run_reading(bool settled)
 
 /* Start, end, loop. */
 
-/* Accounts whose session has ended, or nobody knows any more.  If the kernel
- * does not count for such a one either, its last record has been made since
- * the sums were saved; unless these are 'final'. */
+/* What has ended, or nobody knows any more.  If the kernel does not count for
+ * such an account either, its last record has been made since the sums were
+ * saved; unless these are 'final'. */
 static void
 end_restored(bool final)
 {
     struct usage_account *a;
+    struct usage_bearer *b;
 
-    LIST_FOR_EACH_SAFE (a, node, &alive) {
+    LIST_FOR_EACH_SAFE (a, node, &usage_alive) {
         const struct session *s = session_by_id(a->session);
+        bool lives = (!a->reason && s
+                      && IN6_ARE_ADDR_EQUAL(&s->ue, &a->ue));
 
-        if (a->reason || !s || !IN6_ARE_ADDR_EQUAL(&s->ue, &a->ue)) {
+        LIST_FOR_EACH (b, account_node, &a->bearers) {
+            const struct bearer *known = session_bearer_by_id(b->id);
+
+            if (!lives || !known || known->session != s) {
+                bearer_gone(b);
+            }
+        }
+        if (!lives) {
             a->stale = !final;
             account_end(a, a->reason ? a->reason : "unknown");
         }
@@ -564,10 +438,8 @@ usage_init(const struct conf *conf)
 {
     bool final;
 
-    hmap_init(&by_session);
-    hmap_init(&by_bearer);
-    ovs_list_init(&alive);
-    ovs_list_init(&ended);
+    usage_accounts_init();
+    ovs_list_init(&gone);
     dir = conf->state_dir;
     interval_ms = conf->usage.interval_seconds * 1000ll;
     save_at = time_msec() + interval_ms;
@@ -581,19 +453,10 @@ usage_init(const struct conf *conf)
 void
 usage_destroy(void)
 {
-    struct usage_account *a;
-
     usage_log_destroy();
     save_all(true);
-
-    LIST_FOR_EACH_SAFE (a, node, &alive) {
-        account_end(a, "");
-    }
-    LIST_FOR_EACH_SAFE (a, node, &ended) {
-        account_free(a);
-    }
-    hmap_destroy(&by_session);
-    hmap_destroy(&by_bearer);
+    save_next = NULL;
+    usage_accounts_destroy();
     free(dead);
     dead = NULL;
     n_dead = allocated_dead = 0;
@@ -602,6 +465,7 @@ usage_destroy(void)
 void
 usage_adopt(void)
 {
+    struct usage_bearer *b;
     int tries = ADOPT_TRIES;
     int error;
 
@@ -611,10 +475,16 @@ usage_adopt(void)
         while (error == EINPROGRESS) {
             error = nat_usage_next(counted, NULL);
         }
-        while (!run_forget()) {
-            continue;
-        }
     } while (error == EAGAIN && --tries);
+    if (!error) {
+        LIST_FOR_EACH_SAFE (b, gone_node, &gone) {
+            settle(b);
+        }
+        finish_settled();
+    }
+    while (!run_forget()) {
+        continue;
+    }
 }
 
 void

@@ -26,8 +26,9 @@ void usage_init(const struct conf *);
 /* Writes what is still to be written, and leaves the sums to the next. */
 void usage_destroy(void);
 
-/* The data plane has come up: before anything is learned, forgets what the
- * kernel has counted for bearers that nobody knows. */
+/* The data plane has come up, and nothing is learned yet: settles bearers that
+ * are gone, and forgets what the kernel has counted for those that nobody
+ * knows, before their identifiers are used again. */
 void usage_adopt(void);
 
 /* 'up': the data plane is there to be read.  'settled': conntrack entries of

@@ -10,7 +10,7 @@
  *
  *     boot ID                            the kernel's counts are of this boot
  *     session ID UE SINCE CHANGED REASON         "-": it lives
- *     bearer ID SGW TEID
+ *     bearer ID SGW TEID CLOSED
  *     pair SERVICE_IP UP DOWN            directions counted, and four numbers:
  *                                        what the kernel has last said
  *     service SERVICE_IP ... NAME        four numbers: the sums
@@ -86,8 +86,9 @@ put_bearer(const struct usage_bearer *b)
     const struct usage_pair *p;
     char ip[INET6_ADDRSTRLEN];
 
-    fprintf(stream, "bearer %08"PRIx32" %s %"PRIu32"\n", b->id,
-            addr_format(&b->up.addr, ip), b->up.teid);
+    fprintf(stream, "bearer %08"PRIx32" %s %"PRIu32" %d\n", b->id,
+            addr_format(&b->up.addr, ip), b->up.teid,
+            b->state == USAGE_CLOSED);
     LIST_FOR_EACH (p, node, &b->pairs) {
         fprintf(stream, "pair %s %d %d "COUNTERS"\n",
                 addr_format(&p->service_ip, ip), p->up, p->down,
@@ -189,14 +190,17 @@ restore_bearer(const char *args, struct restoring *r)
 {
     char sgw[INET6_ADDRSTRLEN];
     struct fteid up;
+    int closed;
     uint32_t id;
 
     if (!r->account
-        || sscanf(args, "%"SCNx32" %45s %"SCNu32, &id, sgw, &up.teid) != 3
+        || sscanf(args, "%"SCNx32" %45s %"SCNu32" %d", &id, sgw, &up.teid,
+                  &closed) != 4
         || !addr_parse(sgw, &up.addr)) {
         return false;
     }
-    r->bearer = usage_bearer_create(r->account, id, &up);
+    r->bearer = usage_bearer_create(r->account, id, &up,
+                                    closed ? USAGE_CLOSED : USAGE_ALIVE);
     return true;
 }
 

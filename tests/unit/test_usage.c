@@ -99,7 +99,7 @@ test_records(void)
 
     usage_init(&conf);
     a = usage_account_create(0x102, &ue, 0);
-    usage_bearer_create(a, 0x203, &up);
+    usage_bearer_create(a, 0x203, &up, USAGE_ALIVE);
     usage_service_get(a, &one, "edge")->counters
         = (struct bearer_counters) { 1, 2, 3, UINT64_MAX };
     same("an interim record",
@@ -116,8 +116,8 @@ test_records(void)
          "\"bytesDown\":18446744073709551615}}");
 
     a = usage_account_create(0xffffff01, &ue6, 1763699999007);
-    usage_bearer_create(a, 1, &up6);
-    usage_bearer_create(a, 2, &up);
+    usage_bearer_create(a, 1, &up6, USAGE_ALIVE);
+    usage_bearer_create(a, 2, &up, USAGE_CLOSED);
     usage_service_get(a, &two, "a \"b\"\\\n\x01/")->counters
         = (struct bearer_counters) { 10, 1000, 0, 0 };
     usage_service_get(a, &two, "")->counters
@@ -312,6 +312,53 @@ test_restart(void)
     free(state);
 }
 
+/* Identifiers and accounts. */
+
+static void
+test_identifier_used_again(void)
+{
+    struct bearer *b = make_bearer("10.45.1.1", 11);
+    struct fteid up = { ip("10.1.0.2"), 99 };
+    struct in6_addr ue = ip("10.45.1.9");
+
+    usage_init(&conf);
+    struct usage_account *a = usage_account_create(0x9901, &ue, 0);
+    struct usage_bearer *old = usage_bearer_create(a, b->id, &up, USAGE_GONE);
+    usage_pair_get(old, service_ip())->last.bytes_up = 500;
+
+    struct usage_bearer *new = usage_bearer_get(b);
+    tap_ok(new != old && new->account != a
+           && new->account->session == b->session->id
+           && usage_bearer_find(b->id) == new,
+           "an identifier used again is another bearer's");
+    tap_ok(old->state == USAGE_CLOSED && usage_account_is_settled(a),
+           "the old bearer is closed");
+    tap_ok(usage_pair_get(new, service_ip())->last.bytes_up == 500,
+           "what was counted for the old one is not the new one's");
+    usage_destroy();
+    session_forget(b);
+}
+
+static void
+test_many_bearers(void)
+{
+    struct in6_addr ue = ip("10.45.1.9");
+    struct fteid up = { ip("10.1.0.2"), 1 };
+
+    usage_init(&conf);
+    struct usage_account *a = usage_account_create(0x9902, &ue, 0);
+    usage_bearer_create(a, 0x101, &up, USAGE_ALIVE);
+    for (uint32_t id = 0x200; id < 0x2000; id += 0x100) {
+        usage_bearer_close(usage_bearer_create(a, id, &up, USAGE_ALIVE));
+    }
+    tap_ok(ovs_list_size(&a->bearers) == 17
+           && usage_bearer_find(0x101) && !usage_bearer_find(0x1f00)
+           && CONTAINER_OF(ovs_list_back(&a->bearers), struct usage_bearer,
+                           account_node)->id == 0x1f00,
+           "the bearers that live, and the latest that do not, are kept");
+    usage_destroy();
+}
+
 int
 main(void)
 {
@@ -330,6 +377,8 @@ main(void)
     test_records();
     test_file();
     test_file_that_cannot_be_written();
+    test_identifier_used_again();
+    test_many_bearers();
     test_restart();
 
     service_destroy();

@@ -121,17 +121,25 @@ def fragments(packet, size, ident):
 
 
 def reassemble(packets):
-    """The IPv4 packet that fragments in order are parts of, or None."""
-    body = b"".join(f[20:] for f in packets)
-    whole = bool(packets) and not packets[-1][6] & 0x20
-    pos = 0
+    """The packet, of either family, that fragments in order are parts of; None
+    if they are not all there."""
+    six = bool(packets) and packets[0][0] >> 4 == 6
+    head = 48 if six else 20
+    body = b""
+    more = True
     for f in packets:
-        whole = whole and (struct.unpack_from("!H", f, 6)[0] & 0x1fff) == \
-            pos // 8
-        pos += len(f) - 20
-    if not whole:
+        word, = struct.unpack_from("!H", f, 42 if six else 6)
+        offset = word & 0xfff8 if six else (word & 0x1fff) * 8
+        if offset != len(body) or not more:
+            return None
+        more = bool(word & (1 if six else 0x2000))
+        body += f[head:]
+    if more:
         return None
     first = packets[0]
+    if six:
+        return first[:4] + struct.pack("!HB", len(body), first[40]) \
+            + first[7:40] + body
     return ipv4(ipaddress.ip_address(first[12:16]),
                 ipaddress.ip_address(first[16:20]), body, first[9],
                 ttl=first[8], tos=first[1],

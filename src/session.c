@@ -47,23 +47,6 @@ static size_t n_sessions;
 static unsigned int max_bearers;
 static bearer_event_cb *event_cb;
 
-struct down_node {              /* by_downlink's node: one a bearer. */
-    struct hmap_node node;
-    struct bearer *bearer;
-};
-
-/* What a bearer's public part does not show. */
-struct bearer_impl {
-    struct bearer up;
-    struct down_node down;
-};
-
-static struct bearer_impl *
-impl(struct bearer *b)
-{
-    return CONTAINER_OF(b, struct bearer_impl, up);
-}
-
 static uint32_t
 hash_addr(const struct in6_addr *addr, uint32_t basis)
 {
@@ -146,13 +129,26 @@ session_get(const struct in6_addr *ue_addr, struct space *space, uint32_t id,
     return s;
 }
 
-void
-session_touch(struct bearer *b, long long int now)
+static void
+set_seen(struct bearer *b, long long int seen)
 {
-    b->seen = now;
+    b->seen = seen;
     ovs_list_remove(&b->age_node);
     ovs_list_push_back(b->state == BEARER_EMBRYONIC ? &embryonic : &rest,
                        &b->age_node);
+}
+
+/* Of a UE that has lately used one family only, the other one must not expire:
+ * it may be the one that is proved for both. */
+void
+session_touch(struct bearer *b, long long int now)
+{
+    struct bearer *twin = session_twin(b);
+
+    set_seen(b, now);
+    if (twin) {
+        set_seen(twin, now);
+    }
 }
 
 static void
@@ -165,7 +161,7 @@ set_state(struct bearer *b, enum bearer_state state)
     n_state[state]++;
     if (was_embryonic) {
         /* To the other list. */
-        session_touch(b, b->seen);
+        set_seen(b, b->seen);
     }
 }
 
@@ -173,8 +169,7 @@ static struct bearer *
 bearer_create(uint32_t id, struct session *s, const struct in6_addr *enb,
               const struct fteid *up, long long int now)
 {
-    struct bearer_impl *bi = xzalloc(sizeof *bi);
-    struct bearer *b = &bi->up;
+    struct bearer *b = xzalloc(sizeof *b);
 
     b->id = (id && idtable_restore(&bearer_ids, id, b)
              ? id : idtable_add(&bearer_ids, b));
@@ -184,7 +179,6 @@ bearer_create(uint32_t id, struct session *s, const struct in6_addr *enb,
     b->created = b->seen = b->heard = now;
     b->proved = LLONG_MIN;
     b->natural = b->onward = b->unready = LLONG_MIN / 2;
-    bi->down.bearer = b;
     hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
     ovs_list_push_back(&s->bearers, &b->session_node);
     ovs_list_push_back(&embryonic, &b->age_node);
@@ -195,16 +189,14 @@ bearer_create(uint32_t id, struct session *s, const struct in6_addr *enb,
 static void
 set_down(struct bearer *b, const struct fteid *down)
 {
-    struct down_node *dn = &impl(b)->down;
-
     if (b->down_known) {
-        hmap_remove(&by_downlink, &dn->node);
+        hmap_remove(&by_downlink, &b->down_node);
     }
     b->down_known = down != NULL;
     b->down_retired = false;
     if (down) {
         b->down = *down;
-        hmap_insert(&by_downlink, &dn->node, hash_fteid(down));
+        hmap_insert(&by_downlink, &b->down_node, hash_fteid(down));
     }
 }
 
@@ -220,7 +212,7 @@ session_forget(struct bearer *b)
     ovs_list_remove(&b->age_node);
     idtable_remove(&bearer_ids, b->id);
     n_state[b->state]--;
-    free(impl(b));
+    free(b);
 
     if (ovs_list_is_empty(&s->bearers)) {
         hmap_remove(&by_ue, &s->ue_node);
@@ -484,32 +476,31 @@ session_bearer_by_uplink(const struct fteid *up, sa_family_t family)
     return NULL;
 }
 
-struct bearer *
-session_bearer_by_downlink(const struct fteid *down)
+/* The first one with that downlink tunnel from 'node', in a hash chain, on. */
+static struct bearer *
+find_down(struct hmap_node *node, const struct fteid *down)
 {
-    struct down_node *dn;
+    for (; node; node = hmap_next_with_hash(node)) {
+        struct bearer *b = CONTAINER_OF(node, struct bearer, down_node);
 
-    HMAP_FOR_EACH_WITH_HASH (dn, node, hash_fteid(down), &by_downlink) {
-        if (fteid_equal(&dn->bearer->down, down)) {
-            return dn->bearer;
+        if (fteid_equal(&b->down, down)) {
+            return b;
         }
     }
     return NULL;
 }
 
 struct bearer *
+session_bearer_by_downlink(const struct fteid *down)
+{
+    return find_down(hmap_first_with_hash(&by_downlink, hash_fteid(down)),
+                     down);
+}
+
+struct bearer *
 session_next_by_downlink(const struct bearer *b)
 {
-    const struct hmap_node *node = &impl(CONST_CAST(struct bearer *,
-                                                    b))->down.node;
-
-    while ((node = hmap_next_with_hash(node))) {
-        struct down_node *dn = CONTAINER_OF(node, struct down_node, node);
-        if (fteid_equal(&dn->bearer->down, &b->down)) {
-            return dn->bearer;
-        }
-    }
-    return NULL;
+    return find_down(hmap_next_with_hash(&b->down_node), &b->down);
 }
 
 struct session *

@@ -87,7 +87,8 @@ struct bearer {
     struct bearer_counters last_counters;   /* As the endpoint last said. */
 
     /* Owned by session.c. */
-    struct hmap_node up_node;           /* In bearers, by 'up'. */
+    struct hmap_node up_node;           /* By 'up'. */
+    struct hmap_node down_node;         /* By 'down', if that is known. */
     struct ovs_list session_node;       /* In session->bearers. */
     struct ovs_list age_node;           /* By 'seen' within its state. */
 };

@@ -348,6 +348,24 @@ def test_tcp_mss_is_clamped_both_ways(nat, port):
         packet_to(port, 0x77, flags="RA")
 
 
+def test_tcp_mss_is_clamped_ipv6(nat, port):
+    nat.do("set", SVC6, APP6)
+
+    def listen():
+        s = socket.create_server((APP6, 80), family=socket.AF_INET6)
+        s.settimeout(2)
+        return s
+    with call_in(APP, listen), RawPort(APP, "app0") as app:
+        port.send(frame_up(0x77, ip_tcp(
+            UE6, SVC6, 5000, 80, "S", 1000,
+            options=struct.pack("!BBH", 2, 4, 1440))))
+        clamped = struct.pack("!BBH", 2, 4, ROUTE_MTU - 60)
+        syn = app.wait(lambda f: Inner.parse(f[14:]).flags == "S")
+        assert Inner.parse(syn[14:]).l4[20:24] == clamped
+        p = packet_to(port, 0x77, src=SVC6, flags="SA")
+        assert p.l4[20:24] == clamped and p.l4_ok
+
+
 def test_too_large_an_answer(nat, port):
     """With DF it is refused with the routes' MTU; without, it is cut."""
     nat.do("set", SVC4, APP4)

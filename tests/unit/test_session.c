@@ -379,6 +379,9 @@ test_twins(void)
            && a->state == BEARER_ESTABLISHED
            && b->state == BEARER_ESTABLISHED,
            "they are when both are heard, and share it");
+    session_touch(b, 1000);
+    session_expire(1100, 500, 500, 10);
+    tap_ok(session_count() == 2, "traffic of one keeps both");
     session_forget(b);
     b = uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:9::1", 6);
     tap_ok(!session_twin(a) && !session_twin(b), "not with a new sibling");

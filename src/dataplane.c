@@ -37,6 +37,13 @@ static struct dataplane_events events;
 static bool up;
 static long long int retry_at, check_at;
 
+/* S1-U's: links of ours must take all that either adapter does, but what goes
+ * down to a UE must fit the one towards the eNodeBs. */
+struct mtus {
+    unsigned int links, down;
+};
+static struct mtus mtus;        /* In force. */
+
 void
 dataplane_init(const struct conf *conf_,
                const struct endpoint_class *endpoint_,
@@ -71,15 +78,15 @@ dataplane_destroy(void)
     endpoint->close();
 }
 
-/* Both adapters there and up?  '*mtu' gets the larger MTU. */
+/* Both adapters there and up? */
 static int
-find_adapters(unsigned int *mtu, char **what)
+find_adapters(struct mtus *found, char **what)
 {
     const char *names[] = { conf->s1u.enb, conf->s1u.sgw };
     struct rtnl *rtnl;
     int error = rtnl_open(-1, &rtnl);
 
-    *mtu = 0;
+    found->links = 0;
     if (error) {
         *what = xstrdup("rtnetlink socket");
         return error;
@@ -93,7 +100,8 @@ find_adapters(unsigned int *mtu, char **what)
         if (error) {
             *what = xasprintf("S1-U adapter %s", names[i]);
         } else {
-            *mtu = MAX(*mtu, link.mtu);
+            found->links = MAX(found->links, link.mtu);
+            found->down = i ? found->down : link.mtu;
         }
     }
     rtnl_close(rtnl);
@@ -117,21 +125,34 @@ step(enum status_part part, int error, char **what)
 static int
 bring_up(void)
 {
-    unsigned int mtu;
     char *what = NULL;
 
-    if (step(STATUS_INTERCEPTION, find_adapters(&mtu, &what), &what)) {
+    if (step(STATUS_INTERCEPTION, find_adapters(&mtus, &what), &what)) {
         return ENODEV;
     }
-    if (step(STATUS_ENDPOINT, endpoint->plumb(mtu, &what), &what)
-        || step(STATUS_NAT, nat_init(conf, UE_PORT, mtu, &what), &what)
-        || step(STATUS_FILTER, queues_init(mtu, events.packet, &what), &what)
+    if (step(STATUS_ENDPOINT, endpoint->plumb(mtus.links, &what), &what)
+        || step(STATUS_NAT, nat_init(conf, UE_PORT, mtus.links, mtus.down,
+                                     &what), &what)
+        || step(STATUS_FILTER, queues_init(mtus.links, events.packet, &what),
+                &what)
         || step(STATUS_FILTER, filter_init(conf, endpoint->fed_by_links,
                                            queues_take_tagged(), &what), &what)
         || step(STATUS_INTERCEPTION, wire_init(conf, &what), &what)) {
         return EIO;
     }
     return 0;
+}
+
+static bool
+mtus_have_changed(void)
+{
+    struct mtus now;
+    char *what = NULL;
+    bool changed = (!find_adapters(&now, &what)
+                    && (now.links != mtus.links || now.down != mtus.down));
+
+    free(what);
+    return changed;
 }
 
 /* Links and tables may go away behind our back. */
@@ -142,7 +163,8 @@ check(void)
         status_set(STATUS_FILTER, false, "nftables refused a change");
     } else if (time_msec() < check_at) {
         return;
-    } else if (!filter_in_force() || !endpoint->plumbed()) {
+    } else if (!filter_in_force() || !endpoint->plumbed()
+               || mtus_have_changed()) {
         status_set(STATUS_FILTER, false, "interfaces or tables have changed");
     } else {
         check_at = time_msec() + CHECK_MS;

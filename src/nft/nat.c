@@ -53,7 +53,7 @@ struct nat nat;
 struct setup {
     const struct conf *conf;
     const char *ue_port;
-    unsigned int mtu;
+    unsigned int mtu, down_mtu;
     char **what;
 
     struct rtnl *own, *inside;  /* In tofd's namespace, and in NAT's. */
@@ -319,7 +319,7 @@ route_apps(struct setup *s)
 static int
 route_ues(struct setup *s)
 {
-    unsigned int mtu4 = s->mtu - OUTER_HEADERS;
+    unsigned int mtu4 = s->down_mtu - OUTER_HEADERS;
     unsigned int mtu6 = mtu4 > IPV6_MTU_MIN ? mtu4 : IPV6_MTU_MIN;
     int error = rtnl_neigh_replace(s->inside, NAT_UE, &ue_gateway4, ue_mac);
 
@@ -375,7 +375,7 @@ roll_back(struct setup *s)
 
 int
 nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
-         char **what)
+         unsigned int down_mtu, char **what)
 {
     /* Interfaces come before what refers to them.  The adapter has moved
      * before its sysctls are written. */
@@ -385,13 +385,13 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
     };
     char *unused;
     struct setup s = { .conf = conf, .ue_port = ue_port, .mtu = mtu,
-                       .what = what ? what : &unused };
+                       .down_mtu = down_mtu, .what = what ? what : &unused };
     int error = 0;
 
     *s.what = NULL;
     nat_close();
-    if (mtu <= OUTER_HEADERS) {
-        error = failed(&s, EINVAL, "MTU %u: too small", mtu);
+    if (down_mtu <= OUTER_HEADERS) {
+        error = failed(&s, EINVAL, "MTU %u: too small", down_mtu);
     }
     for (size_t i = 0; !error && i < sizeof steps / sizeof *steps; i++) {
         error = steps[i](&s);

@@ -19,11 +19,12 @@ struct conf;
 
 /* Namespace, ue0 <-> 'ue_port' (in tofd's namespace), Apps adapter (moved
  * in), addresses, routes, and the nftables table.  Adopts what is there.
- * 'mtu' is S1-U's; ue0 and its peer get it, the routes to UEs less by the
- * outer headers.  Returns 0 or a positive errno value with '*what' (malloc'd)
- * naming what failed; then nothing that it made is left. */
+ * ue0 and its peer get 'mtu', S1-U's; the routes to UEs 'down_mtu', that of
+ * S1-U towards the eNodeBs, less the outer headers.  Returns 0 or a positive
+ * errno value with '*what' (malloc'd) naming what failed; then nothing that it
+ * made is left. */
 int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
-             char **what);
+             unsigned int down_mtu, char **what);
 
 /* Puts a service in or replaces its application; takes one out and flushes
  * the conntrack entries of its flows.  All return 0 or a positive errno

@@ -167,7 +167,7 @@ main(int argc, char *argv[])
     for (int i = 6; i < argc; i++) {
         add_prefix(argv[i], &conf);
     }
-    error = nat_init(&conf, argv[3], atoi(argv[4]), &what);
+    error = nat_init(&conf, argv[3], atoi(argv[4]), atoi(argv[4]), &what);
     if (error) {
         printf("error: %s\n", what ? what : strerror(error));
         free(what);

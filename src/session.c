@@ -86,9 +86,11 @@ void
 session_destroy(void)
 {
     struct bearer *b;
+    uint32_t id = 0;
 
     event_cb = NULL;
-    while ((b = session_next_bearer(0))) {
+    while ((b = session_next_bearer(id))) {
+        id = b->id;
         session_forget(b);
     }
     space_destroy();

@@ -14,6 +14,7 @@
 #include "pinger.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip6.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
                "Echo requests that could not be sent.");
 
 #define LINGER_MS 5000
+#define RETRY_MS 2              /* What cannot be sent yet is tried again. */
 
 #define MAGIC 0x544f4650        /* "TOFP" */
 
@@ -67,6 +69,7 @@ struct job {
     bool stopped;                       /* A reply proves nothing. */
     bool done;                          /* Sends nothing any more. */
     unsigned int attempts;
+    unsigned int delays;        /* Times that it could not be sent yet. */
     long long int due;
 };
 
@@ -381,6 +384,28 @@ give_up(struct job *job)
     failed_cb(id);
 }
 
+static void
+sleep_until(struct job *job, long long int due)
+{
+    job->due = due;
+    unqueue(job);
+    heap_insert(&asleep, &job->due_node, UINT64_MAX - due);
+}
+
+/* What can be sent soon is tried again soon, and that was no attempt; unless
+ * it goes on for as long as one.  False if it is not so. */
+static bool
+delay(struct job *job, int error)
+{
+    if (error != EAGAIN || job->delays * RETRY_MS >= conf->pinger.interval_ms) {
+        return false;
+    }
+    job->delays++;
+    job->attempts--;
+    sleep_until(job, time_msec() + RETRY_MS);
+    return true;
+}
+
 /* Sends one request, or gives up if all have been sent. */
 static void
 attempt(struct job *job)
@@ -388,6 +413,7 @@ attempt(struct job *job)
     const struct target_list *targets = job->targets;
     uint8_t packet[PINGER_PACKET_MAX];
     size_t len;
+    int error;
     unsigned int backoff = job->urgent ? 0 : MIN(job->attempts, 6);
 
     if (job->attempts >= conf->pinger.attempts) {
@@ -398,14 +424,12 @@ attempt(struct job *job)
     job->sent = true;
     len = pinger_build(&targets->addrs[job->attempts++ % targets->n],
                        &job->cookie, packet);
-    if (send_cb(job->cookie.bearer_id, packet, len)) {
-        metric_inc(&n_send_errors);
-    } else {
-        metric_inc(&n_requests);
+    error = send_cb(job->cookie.bearer_id, packet, len);
+    if (!delay(job, error)) {
+        metric_inc(error ? &n_send_errors : &n_requests);
+        sleep_until(job, time_msec() + ((long long) conf->pinger.interval_ms
+                                        << backoff));
     }
-    job->due = time_msec() + ((long long) conf->pinger.interval_ms << backoff);
-    unqueue(job);
-    heap_insert(&asleep, &job->due_node, UINT64_MAX - job->due);
 }
 
 static struct job *

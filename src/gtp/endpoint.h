@@ -82,7 +82,7 @@ struct endpoint_class {
 
     /* Sends the IP packet up the bearer's uplink tunnel with its source
      * address, which is unspecified, replaced by 'ue_addr', and checksums
-     * mended. */
+     * mended.  EAGAIN: the way is being prepared. */
     int (*send_up)(const struct endpoint_bearer *, const void *ip,
                    size_t len);
     /* Delivers the UE's IP packet to the service that it is for, as if the

@@ -67,7 +67,9 @@ ovs_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
     }
     put_eth_type(frame, ip);
     memcpy(frame + ETH_HEADER_LEN, ip, len);
-    path_use(SIDE_ENB, &b->up.src, &b->up.dst);
+    if (!path_use(SIDE_ENB, &b->up.src, &b->up.dst)) {
+        return EAGAIN;
+    }
     classifier_send_up(ports, b, &actions);
     return packet_out(frame, ETH_HEADER_LEN + len, &actions);
 }

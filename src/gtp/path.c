@@ -27,6 +27,7 @@ struct path {
     enum filter_side from;
     struct l2_header l2;
     uint32_t number;            /* Low half of the cookie. */
+    uint64_t seqno;             /* Of ofctl, with its flow. */
 };
 
 static struct hmap paths;
@@ -87,7 +88,7 @@ number_taken(uint32_t number)
 }
 
 static void
-compile(const struct path *p)
+compile(struct path *p)
 {
     const uint8_t *l2 = p->l2.bytes;
     struct ds ds = DS_EMPTY_INITIALIZER;
@@ -111,13 +112,14 @@ compile(const struct path *p)
     }
     ds_put_format(&ds, "output:%"PRIu32"\n", out_ports[p->from]);
     ofctl_set(ofctl, COOKIE_PATH + p->number, ds_cstr(&ds));
+    p->seqno = ofctl_seqno(ofctl);
     ds_destroy(&ds);
 }
 
 void
 path_ports(ofp_port_t enb, ofp_port_t sgw)
 {
-    const struct path *p;
+    struct path *p;
 
     out_ports[SIDE_SGW] = enb;
     out_ports[SIDE_ENB] = sgw;
@@ -126,16 +128,17 @@ path_ports(ofp_port_t enb, ofp_port_t sgw)
     }
 }
 
-void
+bool
 path_use(enum filter_side from, const struct in6_addr *src,
          const struct in6_addr *dst)
 {
+    struct path *p = find(src, dst);
     struct l2_header l2;
 
-    if (!find(src, dst) && l2_get(from, src, dst, &l2)) {
+    if (!p && l2_get(from, src, dst, &l2)) {
         uint32_t hash = hash_pair(src, dst);
-        struct path *p = xmalloc(sizeof *p);
 
+        p = xmalloc(sizeof *p);
         *p = (struct path) { .src = *src, .dst = *dst, .from = from,
                              .l2 = l2, .number = hash };
         while (number_taken(p->number)) {
@@ -144,6 +147,7 @@ path_use(enum filter_side from, const struct in6_addr *src,
         hmap_insert(&paths, &p->node, hash);
         compile(p);
     }
+    return p && ofctl_acked(ofctl, p->seqno);
 }
 
 void

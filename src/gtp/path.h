@@ -8,6 +8,7 @@
  * mark brings, and outputs to the right side. */
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "filter.h"
@@ -23,8 +24,9 @@ void path_ports(ofp_port_t enb, ofp_port_t sgw);
 
 /* Makes sure that there is a flow for packets from 'src' to 'dst', built as if
  * they came in on side 'from' and sent out on the other, if an Ethernet header
- * has been seen for them. */
-void path_use(enum filter_side from, const struct in6_addr *src,
+ * has been seen for them.  Returns true if the switch has confirmed it; false: not
+ * yet, what is sent now may be lost. */
+bool path_use(enum filter_side from, const struct in6_addr *src,
               const struct in6_addr *dst);
 
 /* The Ethernet header of that pair has changed: its flow, if there is one,

@@ -72,6 +72,18 @@ def test_ping_is_sent_as_the_ue_and_its_reply_consumed(net, api):
     assert not [f for f in net.enb.frames if b.is_downlink(f)]
 
 
+def test_ping_waits_for_the_way_to_be_prepared(net, api):
+    """Each of these eNodeBs is new, so nothing knows yet how to send in its
+    name."""
+    before = api.metrics()["tof_pinger_requests_total"]
+    for i in range(10):
+        b = net.bearer(f"10.45.2.{10 + i}", enb=f"10.1.0.{20 + i}")
+        b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+        api.wait_proved(b.ue)
+    requests = api.metrics()["tof_pinger_requests_total"] - before
+    assert len(net.pings) == requests
+
+
 def test_own_ping_of_a_ue_passes(net, api):
     b = net.bearer("10.45.2.1")
     b.uplink(p.ip_udp(b.ue, OTHER, b"x"))

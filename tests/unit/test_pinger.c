@@ -6,6 +6,7 @@
 
 #include "pinger.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/icmp6.h>
@@ -21,11 +22,15 @@
 
 static uint8_t last[PINGER_PACKET_MAX];
 static uint32_t sent[64], failed[64];
-static unsigned int n_sent, n_failed;
+static unsigned int n_sent, n_failed, n_not_yet;
 
 static int
 record_sent(uint32_t id, const void *ip, size_t len)
 {
+    if (n_not_yet) {
+        n_not_yet--;
+        return EAGAIN;
+    }
     memcpy(last, ip, len);
     sent[n_sent++ % 64] = id;
     return 0;
@@ -98,6 +103,25 @@ test_ipv6(const struct conf *conf)
     pinger_destroy();
 }
 
+static void
+test_not_yet(const struct conf *conf)
+{
+    pinger_init(conf, record_sent, record_failed);
+    n_sent = n_failed = 0;
+    n_not_yet = 2;
+    pinger_ask(0x500, AF_INET, true);
+    run_until_failed(1);
+    tap_ok(n_sent == conf->pinger.attempts && !n_not_yet,
+           "what cannot be sent yet is no attempt");
+    n_sent = n_failed = 0;
+    n_not_yet = 1000;
+    pinger_ask(0x600, AF_INET, true);
+    run_until_failed(1);
+    tap_ok(!n_sent && n_failed == 1, "unless it never can");
+    n_not_yet = 0;
+    pinger_destroy();
+}
+
 int
 main(void)
 {
@@ -164,5 +188,6 @@ main(void)
 
     conf.pinger.n_targets = 2;
     test_ipv6(&conf);
+    test_not_yet(&conf);
     return tap_done();
 }

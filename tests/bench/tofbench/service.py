@@ -92,6 +92,7 @@ def service_path(run):
 
     def measure(t):
         t.register()
+        t.set_apart()
         for size in run.pick(SIZES, ("100",)):
             t.uplink(size, rig.frames(
                 lambda s: rig.uplink(s, SERVICE_IP), size), SESSIONS)

@@ -11,6 +11,7 @@ an echo (end "app"); what comes down to the eNodeB ends in "enb", counted."""
 import contextlib
 import time
 
+from tofnet import netns
 from tofnet.lab import APP, SERVICE_IP, STATE, Lab
 from tofnet.wait import wait_until
 
@@ -77,6 +78,18 @@ class Tof:
                          **{**rig.GTP, **conf})
         self.engine.set(name, sessions=sessions, first=first, id_base=1,
                         addr_base=rig.UE_FIRST)
+
+    def set_apart(self):
+        """tofd and Open vSwitch to processor 1: a paced sender (which waits in
+        a loop) has processor 0 for itself, and what the kernel does with its
+        packets."""
+        pids = [self.pid()]
+        with contextlib.suppress(OSError):
+            with open(f"{STATE}/run/ovs/ovs-vswitchd.pid",
+                      encoding="ascii") as f:
+                pids.append(int(f.read()))
+        for pid in pids:
+            netns.run_in(None, "taskset", "-a", "-c", "-p", 1, pid)
 
     def register(self):
         self.api.register("bench", SERVICE_IP, APP)

@@ -77,6 +77,30 @@ prove_is_fresh(const struct bearer *b, long long int now)
             && now - b->proved <= evidence_ms);
 }
 
+/* Whether 'witness', which has targets of its family, vouches for its twin 'b',
+ * which has none.  Not if another UE has the same address already: one of them
+ * forges it, and must not get answers to the other one's connections. */
+static bool
+vouches(const struct bearer *witness, const struct bearer *b)
+{
+    const struct bearer *other;
+
+    if (!pinger_has_target(bearer_family(witness))
+        || pinger_has_target(bearer_family(b))) {
+        return false;
+    }
+    LIST_FOR_EACH (other, session_node, &b->session->bearers) {
+        if (other != b && other->state == BEARER_ESTABLISHED) {
+            const struct bearer *twin = session_twin(other);
+
+            if (!twin || twin->session != witness->session) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* The bearer that must be proved so that 'b' is; NULL if there is none. */
 static const struct bearer *
 find_witness(const struct bearer *b)
@@ -87,7 +111,7 @@ find_witness(const struct bearer *b)
         return b;
     }
     twin = session_twin(b);
-    return twin && pinger_has_target(bearer_family(twin)) ? twin : NULL;
+    return twin && vouches(twin, b) ? twin : NULL;
 }
 
 bool
@@ -111,8 +135,7 @@ prove_vouched(const struct bearer *b)
 {
     struct bearer *twin = session_twin(b);
 
-    return (twin && pinger_has_target(bearer_family(b))
-            && !pinger_has_target(bearer_family(twin)) ? twin : NULL);
+    return twin && vouches(b, twin) ? twin : NULL;
 }
 
 bool

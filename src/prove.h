@@ -30,8 +30,7 @@ bool prove_is_possible(const struct bearer *);
 void prove_ask(const struct bearer *, bool urgent);
 
 /* The twin that is proved by a proof of the bearer, or NULL: it has no targets
- * of its own family.  (Who forges a source address gets no more than answers
- * to himself.) */
+ * of its own family, and nobody else has its address. */
 struct bearer *prove_vouched(const struct bearer *);
 
 /* Whether UEs of that family are proved by themselves, so that nobody has a

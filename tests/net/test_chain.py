@@ -12,7 +12,7 @@ import pytest
 
 from tofnet import netns
 from tofnet import packet as p
-from tofnet.lab import SERVICE_IP, STATE, flows
+from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6, STATE, flows
 from tofnet.netns import RawPort, run_in
 from tofnet.wait import wait_until
 
@@ -219,6 +219,17 @@ def test_what_the_function_drops_never_reaches_the_app(net, fw, app, api):
     assert arrived(app, b"rest") and not with_text(app, b"forbidden")
     assert not [f for f in net.sgw.since(mark) if (g := b.is_uplink(f))
                 and g.inner.payload == b"forbidden"]
+
+
+def test_ipv6_passes_the_functions(net, fw, mon, api):
+    api.register("six", SERVICE_IP6, APP6, chain=["fw", "mon"])
+    b = net.bearer("2001:db8:5:5::1")
+    up, down = fw.counter("up"), mon.counter("down")
+    for text in (b"one", b"two"):
+        f = answered(b, text, SERVICE_IP6)
+        assert (f.inner.src, f.inner.dst) == (SERVICE_IP6, b.ue)
+        assert f.inner.l4_ok
+    assert fw.counter("up") >= up + 2 and mon.counter("down") >= down + 2
 
 
 def test_service_without_a_chain_beside_it(net, fw, app, api):

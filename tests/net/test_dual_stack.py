@@ -118,13 +118,14 @@ def v4_targets(lab, net, api):
             api.clean()
 
 
-def heard_in_turn(net, api):
-    """Both bearers, of which each has been seen after the other."""
-    v4, v6 = dual_stack(net)
-    v4.uplink(p.ip_udp(UE4, OTHER, b"x"))
-    api.wait_proved(UE4)
-    v6.uplink(p.ip_udp(UE6, OTHER6, b"x"))
-    wait_until(lambda: api.session_of(UE6), what="the IPv6 session")
+def heard_in_turn(net, api, v4, v6):
+    """Each of both bearers has been seen after the other."""
+    v4.uplink(p.ip_udp(v4.ue, OTHER, b"x"))
+    api.wait_proved(v4.ue)
+    v6.uplink(p.ip_udp(v6.ue, OTHER6, b"x"))
+    wait_until(lambda: v6.up_teid in [
+        b["uplink"]["teid"] for b in api.session_of(v6.ue)["bearers"]],
+        what="the IPv6 bearer")
     says(v4, b"v4")
     v4.wait_downlink(is_text(b"v4"))
     return v4, v6
@@ -132,7 +133,7 @@ def heard_in_turn(net, api):
 
 def test_a_twin_vouches(net, api, v4_targets):
     register(api)
-    _, v6 = heard_in_turn(net, api)
+    _, v6 = heard_in_turn(net, api, *dual_stack(net))
     for text in (b"held", b"diverted"):
         says(v6, text)
         v6.wait_downlink(is_text(text))
@@ -140,6 +141,25 @@ def test_a_twin_vouches(net, api, v4_targets):
     pinger = next(part for part in api.get("/status").json["parts"]
                   if part["name"] == "pinger")
     assert pinger["ready"] and "no IPv6 target" in pinger["detail"]
+
+
+def test_a_twin_does_not_vouch_for_another_ues_address(
+        net, api, v4_targets):
+    """One UE forges what another one uses."""
+    register(api)
+    _, owner = heard_in_turn(net, api, *dual_stack(net))
+    says(owner, b"mine")
+    owner.wait_downlink(is_text(b"mine"))
+    v4 = net.bearer("10.45.6.66")
+    forger = net.bearer(UE6, v4.up_teid, v4.down_teid)
+    heard_in_turn(net, api, v4, forger)
+    switched(net, says(forger, b"forged"))
+    for _ in range(3):
+        says(owner, b"still mine")
+        owner.wait_downlink(is_text(b"still mine"))
+        net.enb.clear()
+    assert [b["proved"] for b in api.session_of(UE6)["bearers"]
+            if b["uplink"]["teid"] == forger.up_teid] == [False]
 
 
 def test_a_sibling_does_not(net, api, v4_targets):
@@ -155,7 +175,7 @@ def test_a_sibling_does_not(net, api, v4_targets):
 def test_nobody_connects_to_an_address_that_is_only_vouched_for(
         net, api, v4_targets):
     register(api)
-    _, v6 = heard_in_turn(net, api)
+    _, v6 = heard_in_turn(net, api, *dual_stack(net))
     says(v6, b"held")
     v6.wait_downlink(is_text(b"held"))
     before = api.metrics()["tof_down_dropped_total"]

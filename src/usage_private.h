@@ -56,7 +56,7 @@ struct usage_account {
     struct hmap_node session_node;      /* By 'session', until it ends. */
     struct ovs_list node;       /* In usage_alive or usage_ended. */
     uint32_t session;
-    struct in6_addr ue;
+    struct in6_addr ue;         /* Key: addr_ue_key(). */
     long long int since;        /* Wall clock, ms. */
     struct ovs_list bearers, services;
     unsigned int n_closed;      /* Of 'bearers'. */

@@ -102,13 +102,13 @@ usage_state_put(const struct usage_account *a)
 {
     const struct usage_service *s;
     const struct usage_bearer *b;
-    char ip[INET6_ADDRSTRLEN];
+    char ip[ADDR_UE_STRLEN];
 
     if (!stream) {
         return;
     }
     fprintf(stream, "session %08"PRIx32" %s %lld %d %s\n", a->session,
-            addr_format(&a->ue, ip), a->since, a->changed,
+            addr_format_ue(&a->ue, ip), a->since, a->changed,
             a->reason ? a->reason : "-");
     LIST_FOR_EACH (b, account_node, &a->bearers) {
         put_bearer(b);
@@ -167,15 +167,15 @@ known_reason(const char *reason)
 static bool
 restore_session(const char *args, struct restoring *r)
 {
-    char ue[INET6_ADDRSTRLEN], reason[16];
+    char ue[ADDR_UE_STRLEN], reason[16];
     long long int since;
     struct in6_addr addr;
     int changed;
     uint32_t id;
 
-    if (sscanf(args, "%"SCNx32" %45s %lld %d %15s", &id, ue, &since, &changed,
+    if (sscanf(args, "%"SCNx32" %48s %lld %d %15s", &id, ue, &since, &changed,
                reason) != 5
-        || !addr_parse(ue, &addr)) {
+        || !addr_parse_ue(ue, &addr)) {
         return false;
     }
     r->account = usage_account_create(id, &addr, since);

@@ -275,12 +275,14 @@ test_restart(void)
     struct bearer *b = make_bearer("10.45.0.1", 1);
     struct bearer *quiet = make_bearer("10.45.0.2", 2);
     struct bearer *gone = make_bearer("10.45.0.3", 3);
+    struct bearer *six = make_bearer("2001:db8:45:1::7", 6);
 
     unlink(file);
     usage_init(&conf);
     usage_sent_down(b, service_ip(), 100);
     usage_sent_down(b, service_ip(), 50);
     usage_bearer(quiet);
+    usage_sent_down(six, service_ip(), 10);
     usage_sent_down(gone, service_ip(), 1);
     same("sums", shown(b->session->id), "[] 198.51.100.10 2 150\n");
     same("no sums", shown(quiet->session->id), "");
@@ -290,6 +292,8 @@ test_restart(void)
     session_forget(gone);
     usage_init(&conf);
     same("sums survive", shown(b->session->id), "[] 198.51.100.10 2 150\n");
+    same("those of an IPv6 UE too", shown(six->session->id),
+         "[] 198.51.100.10 1 10\n");
     same("a session that is not there any more is not shown", shown(id), "");
     usage_sent_down(b, service_ip(), 1);
     same("and go on", shown(b->session->id), "[] 198.51.100.10 3 151\n");

@@ -10,6 +10,16 @@
  * and each write goes to the place where the last whole record ends, so a
  * write that was cut short is simply overwritten.
  *
+ * Nothing here waits for the disk: files are synced in the background
+ * (fdsync.c), and a compaction is a second file that grows beside the first
+ * one, until it has all and is synced and can take its place:
+ *
+ *   COPYING    the owner puts in what is alive, bit by bit.  Meanwhile changes
+ *              go into both files; where one comes before its bearer is put
+ *              in, that record says the same or something newer.
+ *   WRITING    the owner is done; the rest is being written.
+ *   SYNCING    then it is renamed.
+ *
  * The lock is on the directory: the file itself changes with compaction, and
  * a lock on it would then be on a file that nobody opens any more. */
 
@@ -24,6 +34,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fdsync.h"
 #include "openvswitch/poll-loop.h"
 #include "timeval.h"
 
@@ -52,11 +63,14 @@ struct journal {
     struct log log;
     bool lost;                  /* Records were dropped. */
     long long int retry_at;     /* If log.error. */
-    bool dirty;                 /* Written since the last sync. */
+    bool dirty;                 /* Written since the last sync began. */
     long long int sync_at;      /* If 'dirty'. */
+    struct fdsync *sync;
+    enum { SYNC_LOG, SYNC_NEW_LOG, SYNC_DIR } sync_what;        /* If busy. */
 
-    bool compacting;
-    struct log new_log;         /* If 'compacting'. */
+    enum { IDLE, COPYING, WRITING, SYNCING } compaction;
+    struct log new_log;         /* But if IDLE. */
+    int compaction_error;       /* Of the last one. */
 };
 
 static void *
@@ -192,6 +206,7 @@ journal_open(const char *dir, void (*replay)(const struct statelet *, void *),
 
     *journalp = NULL;
     j->log.fd = j->new_log.fd = -1;
+    j->sync = fdsync_create();
     j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (j->dir_fd < 0) {
         error = errno;
@@ -211,33 +226,93 @@ journal_open(const char *dir, void (*replay)(const struct statelet *, void *),
     return 0;
 }
 
+static void
+compaction_failed(struct journal *j, int error)
+{
+    log_close(&j->new_log);
+    unlinkat(j->dir_fd, TEMPORARY_NAME, 0);
+    j->compaction = IDLE;
+    j->compaction_error = error;
+}
+
 void
 journal_append(struct journal *j, const struct statelet *s)
 {
-    if (j->compacting) {
-        log_add(&j->new_log, s);
-        if (j->new_log.n_buffered >= MAX_WRITE) {
-            if (j->new_log.error) {
-                j->new_log.n_buffered = 0;
-            } else {
-                log_write(&j->new_log);
-            }
-        }
-    } else if (j->log.n_buffered < MAX_BUFFERED) {
+    if (j->log.n_buffered < MAX_BUFFERED) {
         log_add(&j->log, s);
     } else {
         j->lost = true;
     }
+    if (j->compaction != IDLE) {
+        journal_compact_add(j, s);
+    }
 }
 
-static int
-sync_log(struct journal *j)
+static void
+start_sync(struct journal *j, int what, int fd)
 {
-    if (fdatasync(j->log.fd)) {
-        return j->log.error = errno;
+    j->sync_what = what;
+    fdsync_start(j->sync, fd);
+}
+
+/* The new file has everything, on disk. */
+static void
+compaction_done(struct journal *j)
+{
+    if (renameat(j->dir_fd, TEMPORARY_NAME, j->dir_fd, FILE_NAME)) {
+        compaction_failed(j, errno);
+        return;
     }
-    j->dirty = false;
-    return 0;
+    log_close(&j->log);
+    j->log = j->new_log;
+    j->new_log = (struct log) { .fd = -1 };
+    j->lost = false;
+    j->dirty = true;            /* By what has come since. */
+    j->sync_at = time_msec() + SYNC_INTERVAL_MS;
+    j->compaction = IDLE;
+    j->compaction_error = 0;
+    start_sync(j, SYNC_DIR, j->dir_fd);
+}
+
+static void
+run_sync(struct journal *j)
+{
+    int error = (fdsync_is_busy(j->sync) ? fdsync_poll(j->sync)
+                 : EINPROGRESS);
+
+    if (error == EINPROGRESS) {
+        return;
+    }
+    if (j->sync_what == SYNC_LOG && error) {
+        j->log.error = error;
+        j->dirty = true;
+    } else if (j->sync_what == SYNC_NEW_LOG && j->compaction == SYNCING) {
+        if (error) {
+            compaction_failed(j, error);
+        } else {
+            compaction_done(j);
+        }
+    }
+}
+
+static void
+run_compaction(struct journal *j)
+{
+    struct log *log = &j->new_log;
+
+    if (j->compaction == IDLE) {
+        return;
+    }
+    if (log->n_buffered && !log->error) {
+        log_write(log);
+    }
+    if (log->error) {
+        compaction_failed(j, log->error);
+    } else if (j->compaction == WRITING && !log->n_buffered
+               && !fdsync_is_busy(j->sync)) {
+        j->compaction = SYNCING;
+        start_sync(j, SYNC_NEW_LOG, log->fd);
+    }
 }
 
 int
@@ -245,6 +320,8 @@ journal_run(struct journal *j)
 {
     long long int now = time_msec();
 
+    run_sync(j);
+    run_compaction(j);
     if (j->log.error && now < j->retry_at) {
         return j->log.error;
     }
@@ -253,8 +330,11 @@ journal_run(struct journal *j)
         j->dirty = true;
         j->sync_at = now + SYNC_INTERVAL_MS;
     }
-    if (!j->log.error && j->dirty && now >= j->sync_at) {
-        sync_log(j);
+    if (!j->log.error && j->dirty && now >= j->sync_at
+        && !fdsync_is_busy(j->sync)) {
+        j->dirty = false;
+        start_sync(j, SYNC_LOG, j->log.fd);
+        run_sync(j);
     }
     if (j->log.error) {
         j->retry_at = now + RETRY_INTERVAL_MS;
@@ -266,13 +346,21 @@ journal_run(struct journal *j)
 void
 journal_wait(struct journal *j)
 {
+    bool busy = fdsync_is_busy(j->sync);
+
     if (j->log.error) {
         poll_timer_wait_until(j->retry_at);
     } else if (j->log.n_buffered) {
         poll_immediate_wake();
-    } else if (j->dirty) {
+    } else if (j->dirty && !busy) {
         poll_timer_wait_until(j->sync_at);
     }
+    if (j->compaction != IDLE
+        && (j->new_log.n_buffered || j->new_log.error
+            || (j->compaction == WRITING && !busy))) {
+        poll_immediate_wake();
+    }
+    fdsync_wait(j->sync);
 }
 
 size_t
@@ -281,18 +369,45 @@ journal_count(const struct journal *j)
     return j->log.count + j->log.n_buffered;
 }
 
-void
+int
 journal_compact_begin(struct journal *j)
 {
-    j->compacting = true;
-    j->new_log = (struct log) {
-        .fd = openat(j->dir_fd, TEMPORARY_NAME,
-                     O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                     0600),
-    };
-    if (j->new_log.fd < 0) {
-        j->new_log.error = errno;
+    int fd = openat(j->dir_fd, TEMPORARY_NAME,
+                    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
+
+    if (fd < 0) {
+        return errno;
     }
+    j->new_log = (struct log) { .fd = fd };
+    j->compaction = COPYING;
+    return 0;
+}
+
+void
+journal_compact_add(struct journal *j, const struct statelet *s)
+{
+    if (j->compaction != IDLE) {
+        if (j->new_log.n_buffered < MAX_BUFFERED) {
+            log_add(&j->new_log, s);
+        } else {
+            j->new_log.error = ENOBUFS;
+        }
+    }
+}
+
+void
+journal_compact_end(struct journal *j)
+{
+    if (j->compaction == COPYING) {
+        j->compaction = WRITING;
+    }
+}
+
+int
+journal_compaction(const struct journal *j)
+{
+    return j->compaction == IDLE ? j->compaction_error : EINPROGRESS;
 }
 
 /* Writes out what is left of 'log'.  Returns 0 or a positive errno value. */
@@ -305,45 +420,20 @@ log_flush(struct log *log)
     return log->error;
 }
 
-int
-journal_compact_end(struct journal *j)
-{
-    int error = log_flush(&j->new_log);
-
-    if (!error && fsync(j->new_log.fd)) {
-        error = errno;
-    }
-    if (!error && renameat(j->dir_fd, TEMPORARY_NAME, j->dir_fd, FILE_NAME)) {
-        error = errno;
-    }
-    j->compacting = false;
-    if (error) {
-        log_close(&j->new_log);
-        unlinkat(j->dir_fd, TEMPORARY_NAME, 0);
-        return error;
-    }
-    log_close(&j->log);
-    j->log = j->new_log;
-    j->new_log = (struct log) { .fd = -1 };
-    j->lost = false;
-    j->dirty = false;
-    return fsync(j->dir_fd) ? errno : 0;
-}
-
 void
 journal_close(struct journal *j)
 {
     if (!j) {
         return;
     }
+    fdsync_destroy(j->sync);
     j->log.error = 0;
     if (j->log.fd >= 0 && !log_flush(&j->log)) {
-        sync_log(j);
+        fdatasync(j->log.fd);
     }
     log_close(&j->log);
-    if (j->compacting) {
-        log_close(&j->new_log);
-        unlinkat(j->dir_fd, TEMPORARY_NAME, 0);
+    if (j->compaction != IDLE) {
+        compaction_failed(j, ECANCELED);
     }
     if (j->dir_fd >= 0) {
         close(j->dir_fd);

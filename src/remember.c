@@ -6,6 +6,9 @@
 
 #include "remember.h"
 
+#include <errno.h>
+
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "session.h"
 #include "status.h"
@@ -16,10 +19,14 @@ VLOG_DEFINE_THIS_MODULE(remember);
 
 #define COMPACT_MIN 10000               /* Records that are always let be. */
 #define COMPACT_RETRY_MS 60000
+#define COPY_BUDGET 2000                /* Bearers a round of the loop. */
 
 static struct journal *journal;
 static bool replaying;
 static long long int compact_at;        /* Not before this. */
+static bool compacting;                 /* A smaller journal is being made. */
+static bool copying;                    /* Bearers are copied to it. */
+static uint32_t copied;                 /* The last bearer that was. */
 
 bool
 remember_is_replaying(void)
@@ -65,22 +72,61 @@ remember_open(const char *dir, char **what)
 }
 
 static void
-compact(void)
+copy_some(void)
+{
+    for (int i = 0; i < COPY_BUDGET; i++) {
+        const struct bearer *b = session_next_bearer(copied);
+        struct statelet st;
+
+        if (!b) {
+            journal_compact_end(journal);
+            copying = false;
+            return;
+        }
+        copied = b->id;
+        session_to_statelet(b, &st);
+        journal_compact_add(journal, &st);
+    }
+    poll_immediate_wake();
+}
+
+static bool
+is_large(void)
 {
     size_t alive = 0;
 
     for (int i = 0; i <= BEARER_STALE; i++) {
         alive += session_bearer_count(i);
     }
-    if (journal_count(journal) > COMPACT_MIN + 4 * alive
-        && time_msec() >= compact_at) {
-        compact_at = time_msec() + COMPACT_RETRY_MS;
-        journal_compact_begin(journal);
-        for (struct bearer *b = session_next_bearer(0); b;
-             b = session_next_bearer(b->id)) {
-            remember_bearer(b, STATELET_BEARER);
+    return journal_count(journal) > COMPACT_MIN + 4 * alive;
+}
+
+static void
+compact(void)
+{
+    int error = journal_compaction(journal);
+
+    if (error == EINPROGRESS) {
+        if (copying) {
+            copy_some();
         }
-        journal_compact_end(journal);
+        return;
+    }
+    if (!compacting && time_msec() >= compact_at && is_large()) {
+        compact_at = time_msec() + COMPACT_RETRY_MS;
+        error = journal_compact_begin(journal);
+        compacting = copying = true;
+        copied = 0;
+        if (!error) {
+            return;
+        }
+    }
+    if (compacting) {
+        compacting = false;
+        if (error) {
+            VLOG_WARN("journal: cannot be made smaller: %s",
+                      ovs_strerror(error));
+        }
     }
 }
 

@@ -55,7 +55,7 @@ test_conf_LDADD = $(DEPS_LIBS)
 
 # It brings its own clock.
 test_journal_SOURCES = tests/unit/test_journal.c tests/unit/tap.h \
-	src/journal.c src/statelet.c
+	src/fdsync.c src/journal.c src/statelet.c
 test_journal_CPPFLAGS = $(TEST_CPPFLAGS)
 
 test_statelet_SOURCES = tests/unit/test_statelet.c tests/unit/tap.h \

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,16 @@ poll_immediate_wake_at(const char *where)
     wake_at = now;
 }
 
+static int wait_fd;
+
+void
+poll_fd_wait_at(int fd, short int events, const char *where)
+{
+    (void) events;
+    (void) where;
+    wait_fd = fd;
+}
+
 static char dir[] = "test_journal.XXXXXX";
 static char file[64];
 
@@ -70,6 +81,33 @@ append(struct journal *j, uint32_t id)
     struct statelet s = { .op = STATELET_BEARER, .bearer_id = id };
 
     journal_append(j, &s);
+}
+
+static void
+compact_add(struct journal *j, uint32_t id)
+{
+    struct statelet s = { .op = STATELET_BEARER, .bearer_id = id };
+
+    journal_compact_add(j, &s);
+}
+
+/* Goes on until nothing is under way any more. */
+static void
+finish(struct journal *j)
+{
+    for (int i = 0; i < 100; i++) {
+        wait_fd = -1;
+        wake_at = 0;
+        journal_run(j);
+        journal_wait(j);
+        if (wait_fd >= 0) {
+            struct pollfd pfd = { .fd = wait_fd, .events = POLLIN };
+
+            poll(&pfd, 1, 10000);
+        } else if (wake_at != now) {
+            return;
+        }
+    }
 }
 
 /* Makes a new file with records 1 to 'n'. */
@@ -251,9 +289,18 @@ test_wait(void)
     journal_wait(j);
     tap_ok(wake_at == start + 1000, "written: wakeup to sync after a second");
     now = wake_at;
+    wait_fd = -1;
     journal_run(j);
+    append(j, 3);
+    tap_ok(!journal_run(j) && file_size() == 3 * STATELET_LEN,
+           "being synced: written to all the same");
     wake_at = 0;
     journal_wait(j);
+    tap_ok(wait_fd >= 0 || wake_at == now + 1000,
+           "being synced: wakeup at its end");
+    finish(j);
+    now += 1000;
+    finish(j);
     tap_ok(wake_at == 0, "synced: no wakeup");
     journal_close(j);
 }
@@ -270,17 +317,58 @@ test_compaction(void)
         return;
     }
     append(j, 6);
-    journal_compact_begin(j);
-    append(j, 2);
-    append(j, 5);
-    tap_ok(file_size() == 5 * STATELET_LEN, "compaction: old file untouched");
-    tap_ok(!journal_compact_end(j) && journal_count(j) == 2
-           && file_size() == 2 * STATELET_LEN, "compaction: new file");
+    tap_ok(!journal_compact_begin(j)
+           && journal_compaction(j) == EINPROGRESS, "compaction begins");
+    compact_add(j, 2);
+    finish(j);
+    append(j, 7);
+    finish(j);
+    compact_add(j, 5);
+    tap_ok(file_size() == 7 * STATELET_LEN
+           && journal_compaction(j) == EINPROGRESS,
+           "compaction: the old file goes on");
+    journal_compact_end(j);
     append(j, 8);
+    finish(j);
+    tap_ok(!journal_compaction(j) && journal_count(j) == 4
+           && file_size() == 4 * STATELET_LEN, "compaction: new file");
+    append(j, 9);
     journal_run(j);
-    tap_ok(file_size() == 3 * STATELET_LEN, "compaction: then appended to");
+    tap_ok(file_size() == 5 * STATELET_LEN, "compaction: then appended to");
     journal_close(j);
-    tap_ok(has("2 5 8", 0), "compaction: replayed");
+    tap_ok(has("2 7 5 8 9", 0), "compaction: replayed");
+}
+
+static void
+test_compaction_cut_short(void)
+{
+    struct replayed r = { .n = 0 };
+    struct journal *j;
+
+    make_file(2);
+    if (journal_open(dir, replay_cb, &r, &j, NULL)) {
+        tap_ok(false, "compaction cut short");
+        return;
+    }
+    journal_compact_begin(j);
+    compact_add(j, 1);
+    append(j, 3);
+    journal_compact_end(j);
+    journal_close(j);
+    tap_ok(has("1 2 3", 0), "compaction cut short: the old file is whole");
+
+    /* Its file turns into something that nothing can be renamed to. */
+    journal_open(dir, replay_cb, &r, &j, NULL);
+    journal_compact_begin(j);
+    compact_add(j, 1);
+    unlink(file);
+    mkdir(file, 0700);
+    journal_compact_end(j);
+    finish(j);
+    tap_ok(journal_compaction(j) == EISDIR, "compaction fails late");
+    tap_ok(!journal_compact_begin(j), "and can be tried again");
+    journal_close(j);
+    rmdir(file);
 }
 
 static void
@@ -298,9 +386,7 @@ test_compaction_failure(void)
     snprintf(temporary, sizeof temporary, "%s.tmp", file);
     mkdir(temporary, 0700);
     append(j, 3);
-    journal_compact_begin(j);
-    append(j, 1);
-    tap_ok(journal_compact_end(j) == EISDIR, "compaction fails");
+    tap_ok(journal_compact_begin(j) == EISDIR, "compaction fails");
     rmdir(temporary);
     journal_close(j);
     tap_ok(has("1 2 3", 0), "and the old file stays in use");
@@ -324,8 +410,10 @@ test_lock(void)
            && !second && r.n == 1, "second opener: EBUSY, nothing replayed");
 
     journal_compact_begin(j);
-    append(j, 1);
-    error = journal_compact_end(j);
+    compact_add(j, 1);
+    journal_compact_end(j);
+    finish(j);
+    error = journal_compaction(j);
     tap_ok(!error && journal_open(dir, replay_cb, &r, &second, NULL) == EBUSY,
            "still so after compaction");
 
@@ -423,8 +511,10 @@ test_overflow(void)
     tap_ok(journal_count(j) < 200000, "the buffer is bounded");
     tap_ok(journal_run(j) == ENOBUFS, "records were dropped: ENOBUFS");
     journal_compact_begin(j);
-    append(j, 1);
-    tap_ok(!journal_compact_end(j) && !journal_run(j),
+    compact_add(j, 1);
+    journal_compact_end(j);
+    finish(j);
+    tap_ok(!journal_compaction(j) && !journal_run(j),
            "and no more after compaction");
     journal_close(j);
     tap_ok(has("1", 0), "what is alive is there");
@@ -445,6 +535,7 @@ main(void)
     test_wait();
     test_compaction();
     test_compaction_failure();
+    test_compaction_cut_short();
     test_lock();
     test_kill();
     test_full();

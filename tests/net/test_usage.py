@@ -294,12 +294,16 @@ def test_tcp_is_counted(net, api, ue):
     body = stack.get(f"http://{SERVICE_IP}/")
     assert body
 
-    def frames(port, mine):
-        return [f for raw in list(port.frames) if (f := mine(raw))]
+    def closed():
+        """Nothing more will be sent down."""
+        states = stack.run("ss", "-Htan").stdout.splitlines()
+        return all(line.startswith("TIME-WAIT") for line in states)
 
+    wait_until(closed, what="the connection to be closed")
     purge(api, ue)
     r = wait_end(ue)
-    down = frames(net.enb, stack.bearer.is_downlink)
+    down = [f for raw in list(net.enb.frames)
+            if (f := stack.bearer.is_downlink(raw))]
     assert r["totals"]["bytesDown"] == sum(len(f.payload) for f in down)
     assert r["totals"]["packetsDown"] == len(down)
     assert r["totals"]["packetsUp"] >= 3

@@ -13,7 +13,8 @@ import zlib
 import pytest
 
 from tofnet import packet as p
-from tofnet.lab import APP, SERVICE_IP, STATE, lab_sh
+from tofnet.lab import (
+    APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, lab_sh)
 from tofnet.netns import call_in
 from tofnet.wait import wait_until
 
@@ -307,6 +308,24 @@ def test_tcp_is_counted(net, api, ue):
     assert r["totals"]["bytesDown"] == sum(len(f.payload) for f in down)
     assert r["totals"]["packetsDown"] == len(down)
     assert r["totals"]["packetsUp"] >= 3
+
+
+def test_ipv6_is_counted(net, api):
+    """The UE is its prefix, whatever address it takes."""
+    api.register("six", SERVICE_IP6, APP6)
+    prefix, sizes = "2001:db8:45:77::", []
+    b = net.bearer(prefix + "1")
+    for host, text in (("1", b"one"), ("2", b"three")):
+        b.ue = prefix + host
+        exchange(b, text, SERVICE_IP6)
+        sizes.append(48 + len(text))
+    s, = api.sessions(ue=prefix + "1")
+    before = len(records(s["ue"], "end"))
+    assert api.delete(f"/session/{s['id']}").status == 200
+    r = wait_end(s["ue"], before + 1)
+    assert r["ue"] == prefix + "/64"
+    assert r["services"] == [
+        service("six", SERVICE_IP6, *same(2, sum(sizes)))]
 
 
 def test_interim_records_while_there_is_traffic(lab, net, api, ue):

@@ -32,20 +32,24 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
         return;
     }
     struct bearer_counters *c = &b->counters, *last = &b->last_counters;
+    bool carried;
     if (direction == ENDPOINT_UP) {
         count_advance(&c->bytes_up, &last->bytes_up, bytes);
-        if (count_advance(&c->packets_up, &last->packets_up, packets)) {
+        carried = count_advance(&c->packets_up, &last->packets_up, packets);
+        if (carried) {
             session_heard(b, now);
         }
     } else {
         count_advance(&c->bytes_down, &last->bytes_down, bytes);
-        if (count_advance(&c->packets_down, &last->packets_down, packets)) {
+        carried = count_advance(&c->packets_down, &last->packets_down,
+                                packets);
+        if (carried) {
             session_touch(b, now);
-            if (now - MAX(b->heard, b->proved) > evidence_ms / 2) {
-                /* A stream that the UE never answers must not stall. */
-                prove_ask(b, true);
-            }
         }
+    }
+    if (carried && b->ready
+        && now - MAX(b->proved, b->created) > evidence_ms / 2) {
+        prove_ask(b, false);
     }
 }
 

@@ -6,8 +6,9 @@
  *
  * Place in the flow: the endpoint tells its own counts (struct
  * endpoint_events); sessions and services keep the sums.  A bearer that is
- * only sent to is proved again in the background, so that one-way streams
- * never stall. */
+ * in use is proved again in the background, twice in the evidence time: so a
+ * one-way stream never stalls, and a tunnel that has changed unseen is found
+ * out. */
 
 #include "gtp/endpoint.h"
 

@@ -58,7 +58,7 @@ VLOG_DEFINE_THIS_MODULE(agent);
 
 #define EMBRYONIC_MS 30000               /* Beyond the next sample. */
 #define EXPIRE_BUDGET 200         /* A round of the loop and kind. */
-#define COUNTERS_MS 1000
+#define SLOW_MS 1000
 #define READY_RETRY_MS 100
 
 METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
@@ -75,7 +75,8 @@ static const struct endpoint_class *endpoint;
 static bool ending;                     /* What is in force stays so. */
 static bool endpoint_started;
 static long long int evidence_ms;
-static long long int counters_due;
+static long long int slow_due, counters_due;
+static long long int counters_ms;       /* Each of some kinds in turn. */
 static bool conntrack_due;              /* Diverted bearers have gone. */
 static const char *gone_reason = "reused";      /* Why bearers go just now. */
 
@@ -514,6 +515,7 @@ agent_init(const struct conf *conf_, char **what)
     endpoint = &endpoint_ovs;
     register_malformed();
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    counters_ms = MIN(SLOW_MS, evidence_ms / 16);
     session_init(conf->sessions.max, bearer_event);
     hold_init();
     l2_init(endpoint->path_changed);
@@ -599,17 +601,18 @@ run_slowly(void)
 {
     long long int now = time_msec();
 
-    if (now < counters_due) {
+    if (endpoint_started && now >= counters_due) {
+        counters_due = now + counters_ms;
+        endpoint->poll_counters();
+    }
+    if (now < slow_due) {
         return;
     }
-    counters_due = now + COUNTERS_MS;
+    slow_due = now + SLOW_MS;
     if (conntrack_due && !nat_flush_bearers(bearer_is_gone)) {
         conntrack_due = false;
     }
     filter_poll_counters();
-    if (endpoint_started) {
-        endpoint->poll_counters();
-    }
 }
 
 void
@@ -640,5 +643,6 @@ agent_wait(void)
     }
     usage_wait(dataplane_is_up());
     remember_wait();
+    poll_timer_wait_until(slow_due);
     poll_timer_wait_until(counters_due);
 }

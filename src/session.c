@@ -375,6 +375,21 @@ take_down(const struct bearer *b, const struct fteid *down)
     }
 }
 
+/* Also a bearer that nobody has seen before the handover may be answered on
+ * the old path of its session. */
+static bool
+is_retired(const struct session *s, const struct fteid *down)
+{
+    const struct bearer *b;
+
+    LIST_FOR_EACH (b, session_node, &s->bearers) {
+        if (b->down_retired && fteid_equal(&b->down, down)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 session_proved(struct bearer *b, const struct in6_addr *sgw,
                const struct fteid *down, uint8_t qfi, long long int now)
@@ -383,7 +398,7 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
     bool changed = (b->state != BEARER_ESTABLISHED || !same
                     || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw));
 
-    if (same && b->down_retired) {
+    if (is_retired(b->session, down)) {
         return false;
     }
     take_down(b, down);

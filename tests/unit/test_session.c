@@ -124,6 +124,11 @@ test_handover(void)
     tap_ok(prove(b, "10.1.0.2", "10.1.0.3", 8, 14),
            "and so does the old one if the UE has come back");
 
+    uplink("10.1.0.9", "10.1.0.2", 1, "10.45.0.2", 15);
+    struct bearer *two = uplink("10.1.0.9", "10.1.0.2", 2, "10.45.0.2", 16);
+    tap_ok(!prove(two, "10.1.0.2", "10.1.0.3", 8, 17),
+           "another bearer of the UE is not proved by its old path");
+
     b = uplink("10.1.0.1", "10.1.0.2", 5, "10.45.0.5", 0);
     prove(b, "10.1.0.2", "10.1.0.4", 55, 1);
     uplink("10.1.0.9", "10.1.0.2", 5, "10.45.0.5", 2);

@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* A data plane in memory: see plane.h.
+ *
+ * Filter: a packet is copied, held, diverted or switched by the rules of
+ * doc/ARCHITECTURE.md.  Endpoint: records what it is told, and is ready some
+ * milliseconds later.  Each time a downlink tunnel is named, the judge in
+ * world.c is asked whose it is. */
+
+#include <config.h>
+
+#include "plane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "agent.h"
+#include "conf.h"
+#include "dataplane.h"
+#include "gtp/filter.h"
+#include "gtp/gtpu.h"
+#include "gtp/l2.h"
+#include "gtp/wire.h"
+#include "hash.h"
+#include "nft/nat.h"
+#include "ovs/registry.h"
+#include "packets.h"
+#include "packets_model.h"
+#include "remember.h"
+#include "service.h"
+#include "util.h"
+#include "world.h"
+
+struct plane_stats plane_stats;
+int64_t plane_now;
+
+static struct dataplane_events events;
+static const struct conf *conf;
+static struct conf *conf_owned;
+static int64_t evidence_us, resample_us;
+static uint64_t rng;
+
+/* The clock of everything that is linked. */
+long long int __wrap_time_msec(void);
+long long int
+__wrap_time_msec(void)
+{
+    return plane_now / 1000;
+}
+
+static uint32_t
+dice(uint32_t n)
+{
+    rng = rng * 6364136223846793005ull + 1442695040888963407ull;
+    return (rng >> 33) % n;
+}
+
+static uint32_t
+v4(const struct in6_addr *addr)
+{
+    return ntohl(in6_addr_get_mapped_ipv4(addr));
+}
+
+/* Endpoint. */
+
+struct record {
+    struct endpoint_bearer b;
+    bool ready;
+    int64_t ready_at;
+    int64_t divert_until, lease_until;
+    uint64_t up, down;          /* Packets. */
+};
+
+#define MAX_RECORDS 4096
+static struct record records[MAX_RECORDS];
+static size_t n_records;
+
+static struct record *
+find_record(uint32_t id)
+{
+    for (size_t i = 0; i < n_records; i++) {
+        if (records[i].b.id == id) {
+            return &records[i];
+        }
+    }
+    return NULL;
+}
+
+static bool
+same_tunnels(const struct endpoint_bearer *a, const struct endpoint_bearer *b)
+{
+    return (!memcmp(&a->up, &b->up, sizeof a->up)
+            && !memcmp(&a->down, &b->down, sizeof a->down));
+}
+
+static bool
+may_use(const struct endpoint_bearer *b)
+{
+    return world_may_use(v4(&b->down.dst), b->down.teid, v4(&b->ue),
+                         v4(&b->up.dst), plane_now);
+}
+
+static void
+plane_bearer_set(const struct endpoint_bearer *b, bool adopted OVS_UNUSED)
+{
+    struct record *r = find_record(b->id);
+
+    plane_stats.sets++;
+    may_use(b);
+    if (!r) {
+        ovs_assert(n_records < MAX_RECORDS);
+        r = &records[n_records++];
+        *r = (struct record) { .b = *b };
+    } else if (!same_tunnels(&r->b, b)) {
+        r->divert_until = 0;
+    }
+    r->b = *b;
+    r->ready = false;
+    r->ready_at = plane_now + 1000 + dice(20000);
+    r->lease_until = plane_now + evidence_us;
+}
+
+static void
+plane_bearer_clear(const struct endpoint_bearer *b)
+{
+    struct record *r = find_record(b->id);
+
+    plane_stats.clears++;
+    if (r) {
+        *r = records[--n_records];
+    }
+}
+
+static void
+run_records(void)
+{
+    for (size_t i = 0; i < n_records; i++) {
+        struct record *r = &records[i];
+        if (!r->ready && r->ready_at <= plane_now) {
+            uint32_t id = r->b.id;
+
+            r->ready = true;
+            r->divert_until = plane_now + evidence_us;
+            events.endpoint.bearer_ready(id);
+            return;             /* It may have changed the table. */
+        }
+    }
+}
+
+/* A UE's packet in 'r's downlink tunnel. */
+static void
+emit_down(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
+{
+    uint8_t buf[MODEL_MAX];
+
+    len = model_gtp(buf, v4(&b->down.src), v4(&b->down.dst), b->down.teid,
+                    MODEL_GPDU, false, ip, len);
+    world_at_enb(buf, len, plane_now);
+}
+
+/* App: answers at once, or late, or twice. */
+
+struct answer {
+    int64_t due;
+    uint32_t id;                /* Conntrack mark; 0 if it was flushed. */
+    size_t len;
+    uint8_t frame[14 + MODEL_MAX];
+};
+
+#define MAX_ANSWERS 8192
+static struct answer answers[MAX_ANSWERS];
+static size_t n_answers;
+
+static void
+app_receives(uint32_t id, const uint8_t *ip, size_t len)
+{
+    for (int n = dice(10) ? 1 : 2; n && n_answers < MAX_ANSWERS; n--) {
+        struct answer *a = &answers[n_answers++];
+
+        a->due = plane_now + (dice(10) < 7 ? dice(1000)
+                              : dice(5 * evidence_us / 2));
+        a->id = id;
+        a->len = 14 + len;
+        memset(a->frame, 0, 14);
+        a->frame[12] = 8;
+        memcpy(a->frame + 14, ip, len);
+        /* Back to where it came from. */
+        memcpy(a->frame + 14 + 12, ip + 16, 4);
+        memcpy(a->frame + 14 + 16, ip + 12, 4);
+    }
+}
+
+static void
+app_answers(struct answer *a)
+{
+    struct record *r = find_record(a->id);
+    struct in6_addr ue;
+    ovs_be32 dst;
+
+    if (r && r->lease_until >= plane_now) {
+        plane_stats.answered++;
+        r->down++;
+        emit_down(&r->b, a->frame + 14, a->len - 14);
+    } else if (a->id) {
+        plane_stats.held_down++;
+        events.endpoint.held_down(a->id, a->frame, a->len);
+    } else {
+        plane_stats.unclaimed++;
+        memcpy(&dst, a->frame + 14 + 16, 4);
+        in6_addr_set_mapped_ipv4(&ue, dst);
+        events.endpoint.unclaimed(&ue, a->frame, a->len);
+    }
+}
+
+static void
+run_app(void)
+{
+    for (size_t i = 0; i < n_answers; i++) {
+        if (answers[i].due <= plane_now) {
+            struct answer a = answers[i];
+
+            answers[i--] = answers[--n_answers];
+            app_answers(&a);
+        }
+    }
+}
+
+static int
+plane_send_up(const struct endpoint_bearer *b, const void *ip_, size_t len)
+{
+    uint8_t inner[MODEL_MAX], buf[MODEL_MAX];
+    ovs_be32 ue = in6_addr_get_mapped_ipv4(&b->ue);
+
+    memcpy(inner, ip_, len);
+    memcpy(inner + 12, &ue, 4);
+    len = model_gtp(buf, v4(&b->up.src), v4(&b->up.dst), b->up.teid,
+                    MODEL_GPDU, false, inner, len);
+    world_at_sgw(buf, len, plane_now);
+    return 0;
+}
+
+static int
+plane_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
+{
+    plane_stats.released++;
+    app_receives(b->id, ip, len);
+    return 0;
+}
+
+static int
+plane_send_down(const struct endpoint_bearer *b, const void *frame_,
+                size_t len)
+{
+    const uint8_t *frame = frame_;
+
+    plane_stats.sent_down++;
+    may_use(b);
+    emit_down(b, frame + 14, len - 14);
+    return 0;
+}
+
+static void
+plane_poll_counters(void)
+{
+    for (size_t i = 0; i < n_records; i++) {
+        const struct record r = records[i];
+
+        events.endpoint.counters(r.b.id, ENDPOINT_UP, r.up, 0);
+        events.endpoint.counters(r.b.id, ENDPOINT_DOWN, r.down, 0);
+    }
+}
+
+static bool
+always(void)
+{
+    return true;
+}
+
+static bool
+always_for(const struct in6_addr *ip OVS_UNUSED)
+{
+    return true;
+}
+
+static bool
+always_possible(const struct service_spec *spec OVS_UNUSED,
+                const char **why OVS_UNUSED)
+{
+    return true;
+}
+
+static int
+no_error(const struct service_spec *spec OVS_UNUSED)
+{
+    return 0;
+}
+
+static void
+nothing(void)
+{
+}
+
+static void
+nothing_cleared(const struct service_spec *spec OVS_UNUSED)
+{
+}
+
+static void
+nothing_changed(enum filter_side from OVS_UNUSED,
+                const struct in6_addr *src OVS_UNUSED,
+                const struct in6_addr *dst OVS_UNUSED,
+                const struct l2_header *l2 OVS_UNUSED)
+{
+}
+
+const struct endpoint_class endpoint_ovs = {
+    .name = "model",
+    .run = nothing,
+    .wait = nothing,
+    .close = nothing,
+    .start = nothing,
+    .ready = always,
+    .plumbed = always,
+    .bearer_set = plane_bearer_set,
+    .bearer_clear = plane_bearer_clear,
+    .service_set = no_error,
+    .service_clear = nothing_cleared,
+    .service_possible = always_possible,
+    .service_ready = always_for,
+    .send_up = plane_send_up,
+    .send_app = plane_send_app,
+    .send_down = plane_send_down,
+    .path_changed = nothing_changed,
+    .poll_counters = plane_poll_counters,
+};
+
+/* Filter. */
+
+static struct {
+    struct tunnel t;
+    int64_t until;
+} learned[1 << 16];             /* Who loses his place is copied again. */
+
+static size_t
+learned_slot(const struct tunnel *t)
+{
+    return hash_bytes(t, sizeof *t, 0) % ARRAY_SIZE(learned);
+}
+
+void
+filter_learned(const struct tunnel *t, sa_family_t inner OVS_UNUSED)
+{
+    size_t i = learned_slot(t);
+
+    learned[i].t = *t;
+    learned[i].until = plane_now + resample_us;
+}
+
+static bool
+is_learned(const struct tunnel *t)
+{
+    size_t i = learned_slot(t);
+
+    return (learned[i].until > plane_now
+            && !memcmp(&learned[i].t, t, sizeof *t));
+}
+
+static void
+to_agent(enum filter_queue queue, const uint8_t *ip, size_t len)
+{
+    const struct nfq_packet np = { .queue = queue, .ip = ip, .len = len };
+
+    if (queue == QUEUE_HOLD_ENB || queue == QUEUE_HOLD_SGW) {
+        plane_stats.held++;
+    } else {
+        plane_stats.copies++;
+    }
+    events.packet(&np);
+}
+
+/* Rules 7 and 7a.  Returns true if that is all. */
+static bool
+filter_service_packet(const uint8_t *ip, size_t len,
+                      const struct gtpu_packet *p, const struct tunnel *t,
+                      bool is_service)
+{
+    for (size_t i = 0; i < n_records; i++) {
+        struct record *r = &records[i];
+
+        if (r->divert_until < plane_now
+            || memcmp(&r->b.up, t, sizeof *t)) {
+            continue;
+        }
+        if (!IN6_ARE_ADDR_EQUAL(&r->b.ue, &p->inner.src)) {
+            if (is_service) {
+                world_at_sgw(ip, len, plane_now);
+                to_agent(QUEUE_COPY_ENB, ip, len);
+            }
+            return is_service;
+        }
+        r->divert_until = plane_now + evidence_us;
+        if (is_service) {
+            r->lease_until = plane_now + evidence_us;
+            plane_stats.diverted++;
+            r->up++;
+            app_receives(r->b.id, p->msg.payload, p->msg.payload_len);
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+plane_from_enb(const uint8_t *ip, size_t len)
+{
+    struct gtpu_packet p;
+    bool bad = gtpu_parse_packet(ip, len, &p);
+    const struct tunnel t = { p.src, p.dst, p.msg.teid };
+
+    if (!bad && p.msg.type == GTPU_ERROR_INDICATION) {
+        to_agent(QUEUE_HOLD_ENB, ip, len);
+        return;
+    }
+    if (!bad && p.msg.type == GTPU_GPDU && p.msg.teid) {
+        bool is_service = v4(&p.inner.dst) == 0xc633640a;
+
+        if (filter_service_packet(ip, len, &p, &t, is_service)) {
+            return;
+        } else if (is_service) {
+            to_agent(QUEUE_HOLD_ENB, ip, len);
+            return;
+        } else if (!is_learned(&t)) {
+            to_agent(QUEUE_COPY_ENB, ip, len);
+        }
+    }
+    world_at_sgw(ip, len, plane_now);
+}
+
+void
+plane_from_sgw(const uint8_t *ip, size_t len)
+{
+    struct gtpu_packet p;
+    bool bad = gtpu_parse_packet(ip, len, &p);
+    const struct tunnel t = { p.src, p.dst, p.msg.teid };
+
+    if (!bad && p.msg.type == GTPU_ERROR_INDICATION) {
+        to_agent(QUEUE_HOLD_SGW, ip, len);
+        return;
+    } else if (!bad && p.msg.type == GTPU_END_MARKER) {
+        to_agent(QUEUE_COPY_SGW, ip, len);
+    } else if (!bad && p.msg.type == GTPU_GPDU) {
+        if (p.inner.proto == IPPROTO_ICMP) {
+            to_agent(QUEUE_HOLD_SGW, ip, len);
+            return;
+        } else if (!is_learned(&t)) {
+            to_agent(QUEUE_COPY_SGW, ip, len);
+        }
+    }
+    world_at_enb(ip, len, plane_now);
+}
+
+void
+filter_undivert(const struct endpoint_bearer *b OVS_UNUSED)
+{
+}
+
+int
+filter_divert_flush(void)
+{
+    return 0;
+}
+
+int
+filter_divert_dump(filter_bearer_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_guard_dump(filter_bearer_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_service_dump(void (*cb)(const struct in6_addr *, void *aux) OVS_UNUSED,
+                    void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_service_set(const struct in6_addr *ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_service_clear(const struct in6_addr *ip OVS_UNUSED)
+{
+    return 0;
+}
+
+bool
+filter_endpoint_is_live(void)
+{
+    return true;
+}
+
+void
+filter_poll_counters(void)
+{
+}
+
+/* Wire. */
+
+bool
+l2_get(enum filter_side side OVS_UNUSED, const struct in6_addr *src OVS_UNUSED,
+       const struct in6_addr *dst OVS_UNUSED, struct l2_header *l2 OVS_UNUSED)
+{
+    return true;
+}
+
+void
+l2_seen(enum filter_side side OVS_UNUSED,
+        const struct in6_addr *src OVS_UNUSED,
+        const struct in6_addr *dst OVS_UNUSED,
+        const uint8_t *src_mac OVS_UNUSED)
+{
+}
+
+void
+l2_init(l2_changed_cb *cb OVS_UNUSED)
+{
+}
+
+void
+l2_destroy(void)
+{
+}
+
+int
+wire_send(enum wire_port port, const struct l2_header *l2 OVS_UNUSED,
+          const void *ip, size_t len)
+{
+    if (port == WIRE_SGW) {
+        world_at_sgw(ip, len, plane_now);
+    } else {
+        world_at_enb(ip, len, plane_now);
+    }
+    return 0;
+}
+
+/* NAT, registry, journal. */
+
+int
+nat_service_set(const struct in6_addr *service_ip OVS_UNUSED,
+                const struct in6_addr *application_ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+nat_service_clear(const struct in6_addr *service_ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
+                            const struct in6_addr *application_ip,
+                            void *aux) OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+nat_flush_bearers(bool (*gone)(uint32_t bearer_id))
+{
+    for (size_t i = 0; i < n_answers; i++) {
+        if (answers[i].id && gone(answers[i].id)) {
+            answers[i].id = 0;
+        }
+    }
+    return 0;
+}
+
+void
+registry_init(const char *remotes OVS_UNUSED)
+{
+}
+
+void
+registry_destroy(void)
+{
+}
+
+void
+registry_run(void)
+{
+}
+
+void
+registry_wait(void)
+{
+}
+
+bool
+registry_is_connected(void)
+{
+    return true;
+}
+
+unsigned int
+registry_seqno(void)
+{
+    return 1;
+}
+
+void
+registry_for_each(void (*cb)(const struct service_spec *, void *aux),
+                  void *aux)
+{
+    struct service_spec spec = { .name = "svc" };
+
+    addr_parse("198.51.100.10", &spec.service_ip);
+    addr_parse("192.168.100.10", &spec.application_ip);
+    cb(&spec, aux);
+}
+
+void
+registry_insert(const struct service_spec *spec OVS_UNUSED,
+                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+}
+
+void
+registry_update(const char *name OVS_UNUSED,
+                const struct service_spec *spec OVS_UNUSED,
+                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+}
+
+void
+registry_delete(const char *name OVS_UNUSED, registry_cb *cb OVS_UNUSED,
+                void *aux OVS_UNUSED)
+{
+}
+
+int
+remember_open(const char *dir OVS_UNUSED, char **what OVS_UNUSED)
+{
+    return 0;
+}
+
+void
+remember_close(void)
+{
+}
+
+bool
+remember_is_replaying(void)
+{
+    return false;
+}
+
+void
+remember_bearer(const struct bearer *b OVS_UNUSED,
+                enum statelet_op op OVS_UNUSED)
+{
+}
+
+void
+remember_run(void)
+{
+}
+
+void
+remember_wait(void)
+{
+}
+
+/* The data plane as a whole. */
+
+void
+dataplane_init(const struct conf *conf_,
+               const struct endpoint_class *endpoint OVS_UNUSED,
+               const struct dataplane_events *events_)
+{
+    conf = conf_;
+    events = *events_;
+    events.up();
+}
+
+void
+dataplane_destroy(void)
+{
+}
+
+void
+dataplane_run(void)
+{
+}
+
+void
+dataplane_wait(void)
+{
+}
+
+bool
+dataplane_is_up(void)
+{
+    return conf;
+}
+
+void
+plane_init(uint64_t seed, const char *text)
+{
+    char *error = NULL;
+
+    rng = seed;
+    conf_owned = conf_parse(text, strlen(text), "model", &error);
+    if (!conf_owned) {
+        ovs_fatal(0, "%s", error);
+    }
+    evidence_us = conf_owned->sessions.evidence_seconds * 1000000ll;
+    resample_us = conf_owned->sessions.idle_seconds * 1000000ll / 5;
+    memset(&plane_stats, 0, sizeof plane_stats);
+    memset(learned, 0, sizeof learned);
+    n_records = n_answers = 0;
+    if (agent_init(conf_owned, &error)) {
+        ovs_fatal(0, "%s", error);
+    }
+    agent_run();
+}
+
+void
+plane_run(void)
+{
+    run_records();
+    run_app();
+    agent_run();
+}
+
+void
+plane_destroy(void)
+{
+    agent_destroy();
+    conf = NULL;
+    conf_free(conf_owned);
+}

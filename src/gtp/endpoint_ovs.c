@@ -345,8 +345,7 @@ ovs_ready(void)
 static void
 run_waiting(void)
 {
-    long long int stale = time_msec()
-        - conf->sessions.evidence_seconds * 1000ll / 2;
+    long long int evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     struct ovs_bearer *ob;
 
     LIST_FOR_EACH_SAFE (ob, waiting_node, &waiting) {
@@ -360,11 +359,12 @@ run_waiting(void)
         }
         ovs_list_remove(&ob->waiting_node);
         ovs_list_init(&ob->waiting_node);
+        long long int left = ob->asked + evidence_ms - time_msec();
         if (ob->adopted) {
             events.bearer_ready(ob->b.id);
-        } else if (ob->asked >= stale && !ofctl_last_error(tof)) {
+        } else if (left > 0 && !ofctl_last_error(tof)) {
             events.bearer_ready(ob->b.id);
-            filter_divert(&ob->b);
+            filter_divert(&ob->b, left);
         }
     }
 }

@@ -316,7 +316,7 @@ filter_guard(const struct endpoint_bearer *eb)
 }
 
 void
-filter_divert(const struct endpoint_bearer *eb)
+filter_divert(const struct endpoint_bearer *eb, uint64_t left_ms)
 {
     struct filter_bearer_key key = bearer_key(&eb->up, &eb->ue);
     struct filter_tunnel_key bound = tunnel_key(
@@ -326,9 +326,9 @@ filter_divert(const struct endpoint_bearer *eb)
         return;
     }
     nft_elem_add(batch(), &filter_table, &filter_divert_set, &key, NULL,
-                 evidence_ms);
+                 left_ms);
     nft_elem_add(batch(), &filter_table, &filter_bound, &bound, NULL,
-                 evidence_ms);
+                 left_ms);
     metric_inc(&n_diverts);
 }
 

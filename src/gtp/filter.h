@@ -76,14 +76,15 @@ void filter_learned(const struct tunnel *tunnel, sa_family_t inner);
 /* From the next filter_run() on,
  *
  * filter_guard() lets packets for the bearer's UE in its downlink tunnel out;
- * filter_divert() diverts service packets of the bearer, until its UE has been
+ * filter_divert() diverts service packets of the bearer, for 'left_ms' (what is
+ * left of the evidence time of its proof), and then until its UE has been
  * silent for the evidence time;
  * filter_undivert() ends both.
  *
  * 'ue' of the bearer is its UE key: an IPv4 address, or a /64 prefix with
  * zeros behind. */
 void filter_guard(const struct endpoint_bearer *);
-void filter_divert(const struct endpoint_bearer *);
+void filter_divert(const struct endpoint_bearer *, uint64_t left_ms);
 void filter_undivert(const struct endpoint_bearer *);
 
 /* filter_committed(filter_seqno()): what had been asked for when

@@ -3,14 +3,13 @@
 everything else is switched, and nothing goes down a tunnel not proved."""
 
 import socket
-import time
 
 import pytest
 
 from tofnet import packet as p
 from tofnet.emulator import TARGET
 from tofnet.frames import FRAMES, turned
-from tofnet.lab import SERVICE_IP, ofctl
+from tofnet.lab import SERVICE_IP
 from tofnet.netns import call_in
 from tofnet.wait import wait_until
 
@@ -194,116 +193,6 @@ def test_held_in_vain_is_switched(net, api):
     for frame in frames:
         switched(net, frame, timeout=4)
     assert net.enb.frames == []
-
-
-def test_more_than_can_be_held_is_switched(net, api):
-    api.register()
-    net.silent = True
-    b = net.bearer("10.45.2.1")
-    frames = [b.uplink(echo(b.ue, b"%03d" % i)) for i in range(100)]
-    for frame in frames:
-        switched(net, frame, timeout=4)
-
-
-def test_spoofed_source_is_switched(net, api):
-    """Another inner source in a diverted tunnel earns nothing."""
-    api.register()
-    victim = establish(net, api, "10.45.2.1")
-    b = establish(net, api, "10.45.2.2")
-    mark = net.enb.mark()
-    frame = b.uplink(echo(victim.ue, b"spoofed"))
-    switched(net, frame)
-    b.uplink(echo(b.ue, b"own"))
-    b.wait_downlink(is_text(b"own"))
-    assert not [f for f in net.enb.since(mark) if (g := p.GtpFrame.parse(f))
-                and g.inner.payload == b"spoofed"]
-    assert api.session_of(victim.ue)["bearers"][0]["proved"]
-
-
-def test_answer_after_silence_is_held_and_proved_again(net, api):
-    """The lease runs out with the evidence: the app's next packet waits for
-    a new proof, and does not go down while there is none."""
-    api.register()
-    b = establish(net, api)
-    net.silent = True
-    evidence = 10
-    time_out = time.monotonic() + evidence + 5
-
-    def lease_is_gone():
-        return not net_lease(b)
-
-    wait_until(lease_is_gone, timeout=time_out - time.monotonic(),
-               what="the lease to end")
-    mark, pings = net.enb.mark(), len(net.pings)
-    app_sends(b.ue, b"late")
-    wait_until(lambda: len(net.pings) > pings, what="a ping")
-    assert not [f for f in net.enb.since(mark) if b.is_downlink(f)]
-    net.silent = False
-    b.wait_downlink(is_text(b"late"))
-
-
-def net_lease(b):
-    flows = ofctl("br-tof", "dump-flows", "table=20")
-    return [f for f in flows.splitlines() if f"{b.down_teid:#x}" in f]
-
-
-def app_sends(ue, text):
-    """The echo server's host sends to the flow that is in conntrack."""
-    def send():
-        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        s.sendto(p.udp("192.168.100.10", ue, text, 7, 5000), (ue, 0))
-        s.close()
-    call_in("lab-app", send)
-
-
-def test_end_marker_ends_the_downlink(net, api):
-    api.register()
-    b = establish(net, api)
-    net.silent = True
-    frame = b.end_marker()
-    net.enb.wait(frame)
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
-    mark = net.enb.mark()
-    held = b.uplink(echo(b.ue, b"x"))
-    switched(net, held, timeout=4)
-    assert not [f for f in net.enb.since(mark) if b.is_downlink(f)]
-
-
-def test_new_enodeb_is_proved_before_it_gets_anything(net, api):
-    """X2 handover: same uplink F-TEID, new sender, new downlink TEID."""
-    api.register()
-    b = establish(net, api)
-    old_teid = b.down_teid
-    b.enb, b.enb_mac, b.down_teid = "10.1.0.9", "0e:0e:0b:00:00:09", 0x7777
-    mark = net.enb.mark()
-    b.uplink(echo(b.ue, b"moved"))
-    f = b.wait_downlink(is_text(b"moved"))
-    assert f.ip.dst == "10.1.0.9" and f.dst_mac == b.enb_mac
-    assert not [f for f in net.enb.since(mark) if (g := p.GtpFrame.parse(f))
-                and g.teid == old_teid]
-
-
-def test_tunnels_of_two_bearers_of_a_ue(net, api):
-    """Answers return on the bearer that the flow came from."""
-    api.register()
-    one = establish(net, api, "10.45.2.1")
-    two = net.bearer("10.45.2.1")
-    two.uplink(echo(two.ue, b"two", sport=6000))
-    two.wait_downlink(is_text(b"two"))
-    one.uplink(echo(one.ue, b"one"))
-    one.wait_downlink(is_text(b"one"))
-    assert len(api.session_of("10.45.2.1")["bearers"]) == 2
-
-
-def test_purged_session_is_learned_again(net, api):
-    api.register()
-    b = establish(net, api)
-    s = api.session_of(b.ue)
-    assert api.delete(f"/session/{s['id']}").status == 200
-    assert api.session_of(b.ue) is None
-    b.uplink(echo(b.ue, b"again"))
-    b.wait_downlink(is_text(b"again"))
 
 
 def test_app_opens_a_connection(net, api):

@@ -48,6 +48,9 @@ class Bearer:
     up_tos: int = 0
     down_tos: int = 0
     silent: bool = False        # The SGW does not answer pings of this one.
+    answered_by: "Bearer" = None        # Whose downlink answers its pings.
+    page: object = None         # page(reply), called instead of answering a
+                                # ping: the UE is idle.
 
     def uplink_frame(self, inner, **kw):
         if self.qfi is not None:
@@ -74,8 +77,8 @@ class Bearer:
         self.net.sgw.send(frame)
         return frame
 
-    def end_marker(self):
-        frame = self.downlink_frame(b"", kind=END_MARKER, exts=())
+    def end_marker(self, exts=()):
+        frame = self.downlink_frame(b"", kind=END_MARKER, exts=exts)
         self.net.sgw.send(frame)
         return frame
 
@@ -175,10 +178,11 @@ class Emulator:
         if self.silent or not bearer or bearer.silent:
             return
         reply = echo_reply_to(f.payload)
+        answer = bearer.page or (bearer.answered_by or bearer).downlink
         if self.delay:
-            threading.Timer(self.delay, bearer.downlink, (reply,)).start()
+            threading.Timer(self.delay, answer, (reply,)).start()
         else:
-            bearer.downlink(reply)
+            answer(reply)
 
     def _at_enb(self, raw):
         if not self.ues:

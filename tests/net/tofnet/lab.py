@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab (scripts/lab.sh) and the TOF's REST API in it."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -8,7 +9,7 @@ import socket
 import subprocess
 from dataclasses import dataclass
 
-from . import netns
+from . import netns, packet
 from .wait import wait_until
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../.."))
@@ -173,6 +174,28 @@ class Lab:
     def ovs(self, verb):
         lab_sh("ovs", verb)
 
+    @contextlib.contextmanager
+    def configured(self, *changes):
+        """With a tofd whose configuration differs: (old text, new text)
+        each.  Afterwards all is as before."""
+        path = f"{STATE}/tof.yaml"
+        with open(path, encoding="utf-8") as f:
+            saved = text = f.read()
+        for old, new in changes:
+            assert old in text, f"no {old!r} in {text}"
+            text = text.replace(old, new)
+        self._restart_with(path, text)
+        try:
+            yield self
+        finally:
+            self._restart_with(path, saved)
+
+    def _restart_with(self, path, text):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        self.tofd("restart")
+        wait_until(self.api.healthy, 15, "tofd")
+
     def run(self, ns, *argv, **kw):
         return netns.run_in(ns, *argv, **kw)
 
@@ -184,6 +207,16 @@ class Lab:
     def pid(self, name="tofd"):
         with open(f"{STATE}/pid/{name}", encoding="ascii") as f:
             return int(f.read().split()[0])
+
+
+def app_sends(ue, text, dport=5000, sport=7, app=APP):
+    """The App's host sends to a UE; as part of the flow that is in conntrack,
+    if there is one."""
+    def send():
+        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        s.sendto(packet.udp(app, ue, text, sport, dport), (ue, 0))
+        s.close()
+    netns.call_in("lab-app", send)
 
 
 def ofctl(bridge, *args):

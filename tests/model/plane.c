@@ -29,6 +29,7 @@
 #include "packets_model.h"
 #include "remember.h"
 #include "service.h"
+#include "usage.h"
 #include "util.h"
 #include "world.h"
 
@@ -526,7 +527,7 @@ void
 l2_seen(enum filter_side side OVS_UNUSED,
         const struct in6_addr *src OVS_UNUSED,
         const struct in6_addr *dst OVS_UNUSED,
-        const uint8_t *src_mac OVS_UNUSED)
+        const uint8_t *src_mac OVS_UNUSED, uint32_t tag OVS_UNUSED)
 {
 }
 
@@ -552,7 +553,55 @@ wire_send(enum wire_port port, const struct l2_header *l2 OVS_UNUSED,
     return 0;
 }
 
-/* NAT, registry, journal. */
+/* NAT, registry, journal, usage. */
+
+void
+usage_init(const struct conf *conf OVS_UNUSED)
+{
+}
+
+void
+usage_destroy(void)
+{
+}
+
+void
+usage_adopt(void)
+{
+}
+
+void
+usage_run(bool up OVS_UNUSED, bool settled OVS_UNUSED)
+{
+}
+
+void
+usage_wait(bool up OVS_UNUSED)
+{
+}
+
+void
+usage_reopen(void)
+{
+}
+
+void
+usage_bearer(const struct bearer *b OVS_UNUSED)
+{
+}
+
+void
+usage_bearer_gone(const struct bearer *b OVS_UNUSED,
+                  const char *reason OVS_UNUSED)
+{
+}
+
+void
+usage_sent_down(const struct bearer *b OVS_UNUSED,
+                const struct in6_addr *service_ip OVS_UNUSED,
+                size_t bytes OVS_UNUSED)
+{
+}
 
 int
 nat_service_set(const struct in6_addr *service_ip OVS_UNUSED,

@@ -14,9 +14,9 @@
 
 #define N_ENBS 4
 #define N_SGWS 3
-#define N_TEIDS 64              /* A node; 0 is not used. */
-#define N_ADDRESSES 48          /* An SGW. */
-#define MAX_UES 96
+#define N_TEIDS 128             /* A node; 0 is not used. */
+#define N_ADDRESSES 96          /* An SGW. */
+#define MAX_UES 160
 #define MAX_BEARERS 2
 #define MAX_REPLIES 16
 #define LOG_LINES 80
@@ -282,9 +282,9 @@ attach(void)
         || n_free(downs[enb]) < n) {
         return false;
     }
-    *ue = (struct ue) { .used = true, .traffic = now, .gen = ++next_gen, .sgw = sgw,
-                        .sgws = 1u << sgw, .address = a, .n_bearers = n, .enb = -1,
-                        .by_default = chance(50) };
+    *ue = (struct ue) { .used = true, .traffic = now, .gen = ++next_gen,
+                        .sgw = sgw, .sgws = 1u << sgw, .address = a,
+                        .n_bearers = n, .enb = -1, .by_default = chance(50) };
     address_free[sgw][a] = -1;
     for (int i = 0; i < n; i++) {
         ue->up[i] = teid_take(ups[sgw], ue);
@@ -428,12 +428,17 @@ s1_handover(void)
     return true;
 }
 
+/* At most half of them at a time. */
 static bool
 silence(void)
 {
     struct ue *ue = random_ue();
+    unsigned int n = 0;
 
-    if (!ue) {
+    for (unsigned int i = 0; i < config.n_ues; i++) {
+        n += ues[i].quiet_until > now;
+    }
+    if (!ue || n > config.n_ues / 2) {
         return false;
     }
     ue->quiet_until = now + config.silence_us / 2 + dice(config.silence_us);
@@ -444,6 +449,16 @@ silence(void)
 
 /* Traffic. */
 
+/* Each UE has ports of its own.  Otherwise a late answer of the App's to one
+ * UE could meet the flow of another one with the same address and port, behind
+ * another SGW, after the first one's has ended: the App itself cannot tell
+ * them apart. */
+static uint16_t
+port_of(const struct ue *ue, int bearer)
+{
+    return 1024 + (ue->gen * MAX_BEARERS + bearer) % 60000;
+}
+
 /* Uplink: 'dst', from 'src' in a tunnel of 'ue'. */
 static void
 send_up(struct ue *ue, int bearer, uint32_t src, uint32_t dst,
@@ -452,7 +467,7 @@ send_up(struct ue *ue, int bearer, uint32_t src, uint32_t dst,
     struct model_payload p = { .mark = mark, .gen = ue->gen, .sgw = ue->sgw,
                                .seq = ++next_seq };
     uint8_t inner[MODEL_MAX], buf[MODEL_MAX];
-    size_t len = model_udp(inner, src, dst, 5000 + bearer, port, &p);
+    size_t len = model_udp(inner, src, dst, port_of(ue, bearer), port, &p);
 
     ue->traffic = now;
     ue->shown = true;
@@ -872,8 +887,8 @@ world_print_stats(FILE *f)
     const struct world_stats *s = &world_stats;
 
     fprintf(f, "# seed %"PRIu64": %"PRIu64" events: %"PRIu64" attaches, %"
-            PRIu64" releases, %"PRIu64" X2 and %"PRIu64" S1 handovers, %"
-            PRIu64" S1 releases, %"PRIu64" pages, %"PRIu64" silences\n",
+            PRIu64" releases, %"PRIu64" X2 handovers, %"PRIu64
+            " S1 handovers, %"PRIu64" S1 releases, %"PRIu64" pages, %"PRIu64" silences\n",
             config.seed, s->events, s->attaches, s->releases, s->x2, s->s1,
             s->s1_releases, s->pages, s->silences);
     fprintf(f, "# %"PRIu64" spoofs, %"PRIu64" end markers, %"PRIu64
@@ -882,8 +897,9 @@ world_print_stats(FILE *f)
     fprintf(f, "# service: %"PRIu64" asked, %"PRIu64" answered, %"PRIu64
             " switched; answers: %"PRIu64" to the address's next holder, %"
             PRIu64" to spoofed ones, %"PRIu64" into dead tunnels, %"PRIu64
-            " in flight (%.1f ms at most)\n", s->asked, s->answered, s->switched, s->next_holder,
-            s->spoofed_answers, s->dead_down, s->in_flight, s->max_in_flight_us / 1e3);
+            " in flight (%.1f ms at most)\n", s->asked,
+            s->answered, s->switched, s->next_holder, s->spoofed_answers,
+            s->dead_down, s->in_flight, s->max_in_flight_us / 1e3);
     fprintf(f, "# pinger: %"PRIu64" pings, %"PRIu64" replies, %"PRIu64
             " by an old path, %"PRIu64" pings into dead tunnels, %"PRIu64
             " into others' that were not seen, %"PRIu64" replies leaked\n",

@@ -75,8 +75,8 @@ main(int argc, char *argv[])
              p->held_down, p->sent_down, p->unclaimed);
     tap_ok(!w->violations, "nobody's traffic in another UE's tunnel");
     tap_ok(w->reused_down > events / 100 && w->x2 > events / 100
-           && w->s1 > events / 1000 && w->s1_releases > events / 200
-           && w->pages > events / 2000 && w->spoofs > events / 200,
+           && w->s1 > events / 1000 && w->s1_releases > events / 500
+           && w->pages > events / 5000 && w->spoofs > events / 200,
            "much has happened");
     tap_ok(w->answered > w->asked / 2, "most packets are answered");
     tap_ok(p->diverted > events / 10 && p->released > events / 100

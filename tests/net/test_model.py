@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""100 000 random events through the real data plane, and a judge: no packet of
+one UE ever leaves in another's tunnel.  See tests/model/world.h for what the
+network may do, and what of it nobody can know.
+
+TOF_MODEL_SEED and TOF_MODEL_EVENTS choose another run."""
+
+import os
+import random
+import re
+
+import pytest
+
+from tofnet.lab import TOP
+from tofnet.netns import run_in
+
+EVIDENCE = 1
+EVENTS = int(os.environ.get("TOF_MODEL_EVENTS", 100000))
+PER_SECOND = 1100
+
+# What the model takes for granted, in ms.  SILENCE: an identifier that was
+# given up in silence is not used again before; it is the evidence time, or
+# more where a data path measures that in whole seconds (Open vSwitch's
+# leases, expired once a second, and its cache).  MARKER: the same after an
+# End Marker.  FLIGHT: how long what has left the TOF is under way.
+BOUNDS = {"ovs": {"silence": 1000 * EVIDENCE + 2000, "marker": 0,
+                  "flight": 20},
+          "xdp": {"silence": 1000 * EVIDENCE + 100, "marker": 0,
+                  "flight": 20}}
+
+
+@pytest.fixture
+def quick(lab):
+    with lab.configured(
+            ("evidence_seconds: 10", f"evidence_seconds: {EVIDENCE}"),
+            ("idle_seconds: 300", "idle_seconds: 30"),
+            ("may_connect: true", "may_connect: false")):
+        yield lab
+
+
+def numbers(text):
+    """'12 asked, 3 answered' -> {"asked": 12, "answered": 3}"""
+    return {what: int(n) for n, what in re.findall(
+        r"(\d+) ((?:X2 |S1 )?[a-z]+(?: [a-z]+)?)", text)}
+
+
+@pytest.mark.usefixtures("quick")
+def test_random_events(api, datapath):
+    api.register()
+    seed = int(os.environ.get("TOF_MODEL_SEED", random.randrange(1 << 32)))
+    bounds = BOUNDS["xdp" if datapath == "xdp" else "ovs"]
+    before = api.metrics()
+    p = run_in(None, os.path.join(TOP, "tests/net/model_driver"), seed,
+               EVENTS, EVENTS // PER_SECOND, bounds["silence"],
+               bounds["marker"], bounds["flight"], check=False, timeout=300)
+    print(p.stdout, p.stderr)
+    after = api.metrics()
+    n = numbers(p.stdout)
+    for name in ("tof_bearers_proved_total", "tof_hold_released_total",
+                 "tof_filter_divert_total", "tof_hold_switched_total"):
+        n[name] = int(after.get(name, 0) - before.get(name, 0))
+        print(f"# {name}: {n[name]}")
+    assert p.returncode == 0 and "violations: 0" in p.stdout
+    share = EVENTS / 100000
+    assert n["asked"] >= 40000 * share
+    assert n["answered"] >= n["asked"] / 3
+    assert n["attaches"] >= 1000 * share and n["X2 handovers"] >= 500 * share
+    assert n["downlink tunnels"] >= 2000 * share
+    assert n["tof_bearers_proved_total"] >= 5000 * share
+    assert n["tof_filter_divert_total" if datapath == "ovs"
+             else "tof_bearers_proved_total"] >= 3000 * share
+    assert n["tof_hold_released_total"] >= 5000 * share

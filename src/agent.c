@@ -446,8 +446,12 @@ agent_session_purge(struct session *s)
 
     gone_reason = "deleted";
     while ((alive = session_by_id(id))) {
-        session_forget(CONTAINER_OF(ovs_list_front(&alive->bearers),
-                                    struct bearer, session_node));
+        struct bearer *b = CONTAINER_OF(ovs_list_front(&alive->bearers),
+                                        struct bearer, session_node);
+        struct endpoint_bearer eb = bearer_describe(b);
+
+        session_forget(b);
+        filter_unlearn(&eb);
     }
     gone_reason = "reused";
 }

@@ -343,6 +343,22 @@ forget(const struct nft_set *set, const void *key)
 }
 
 void
+filter_unlearn(const struct endpoint_bearer *eb)
+{
+    bool v4 = IN6_IS_ADDR_V4MAPPED(&eb->ue);
+    struct filter_tunnel_key up = tunnel_key(&eb->up, v4);
+    struct filter_tunnel_key down = tunnel_key(&eb->down, v4);
+
+    if (!nft) {
+        return;
+    }
+    forget(&filter_learned_set, &up);
+    if (eb->down.teid) {
+        forget(&filter_learned_set, &down);
+    }
+}
+
+void
 filter_undivert(const struct endpoint_bearer *eb)
 {
     struct filter_bearer_key up = bearer_key(&eb->up, &eb->ue);

@@ -72,6 +72,8 @@ void filter_wait(void);
  * in it, for a while: a later one is copied again, which shows that it is
  * alive. */
 void filter_learned(const struct tunnel *tunnel, sa_family_t inner);
+/* The next packet in either tunnel of the bearer is copied again. */
+void filter_unlearn(const struct endpoint_bearer *);
 
 /* From the next filter_run() on,
  *

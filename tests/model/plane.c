@@ -462,6 +462,11 @@ plane_from_sgw(const uint8_t *ip, size_t len)
 }
 
 void
+filter_unlearn(const struct endpoint_bearer *b OVS_UNUSED)
+{
+}
+
+void
 filter_undivert(const struct endpoint_bearer *b OVS_UNUSED)
 {
 }

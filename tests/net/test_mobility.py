@@ -490,6 +490,16 @@ def test_deleted_session_is_learned_again(net, api):
     b.wait_downlink(is_text(text))
 
 
+def test_deleted_session_is_learned_again_without_a_service(net, api):
+    """By the very next packet, whatever its destination."""
+    b = net.bearer("10.45.6.1")
+    for _ in range(2):
+        b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+        api.wait_proved(b.ue)
+        assert api.delete("/session/" + api.session_of(b.ue)["id"]).status \
+            == 200
+
+
 # --- Time --------------------------------------------------------------------
 
 @pytest.fixture(scope="class")
@@ -674,7 +684,7 @@ class TestQuick:
 @pytest.fixture(scope="class")
 def observing(lab):
     """A tofd that has nothing to ping."""
-    with lab.configured(("targets: [203.0.113.10]", "targets: []"),
+    with lab.configured((r"targets: \[[^]]*\]", "targets: []"),
                         ("pairing: proved", "pairing: observed")):
         yield lab
 

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -176,14 +177,14 @@ class Lab:
 
     @contextlib.contextmanager
     def configured(self, *changes):
-        """With a tofd whose configuration differs: (old text, new text)
-        each.  Afterwards all is as before."""
+        """With a tofd whose configuration differs: (regular expression,
+        new text) each.  Afterwards all is as before."""
         path = f"{STATE}/tof.yaml"
         with open(path, encoding="utf-8") as f:
             saved = text = f.read()
         for old, new in changes:
-            assert old in text, f"no {old!r} in {text}"
-            text = text.replace(old, new)
+            text, n = re.subn(old, new, text)
+            assert n, f"no {old!r} in {text}"
         self._restart_with(path, text)
         try:
             yield self

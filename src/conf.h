@@ -96,6 +96,10 @@ void conf_free(struct conf *);
  * empty. */
 void conf_print(const struct conf *, FILE *);
 
+/* The adapter towards the eNodeBs, or else the SGWs: one and the same in
+ * single-adapter mode. */
+const char *conf_adapter(const struct conf *, bool enb);
+
 /* True if 'addr' is in one of the prefixes of 'list'. */
 bool ip_prefix_list_contains(const struct ip_prefix_list *list,
                              const struct in6_addr *addr);

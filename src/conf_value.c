@@ -224,6 +224,13 @@ ip_prefix_format(const struct ip_prefix *prefix, char s[IP_PREFIX_STRLEN])
     snprintf(s + strlen(s), IP_PREFIX_STRLEN - strlen(s), "/%u", prefix->len);
 }
 
+const char *
+conf_adapter(const struct conf *conf, bool enb)
+{
+    return (conf->s1u.interface ? conf->s1u.interface
+            : enb ? conf->s1u.enb : conf->s1u.sgw);
+}
+
 bool
 ip_prefix_list_contains(const struct ip_prefix_list *list,
                         const struct in6_addr *addr)

@@ -82,7 +82,8 @@ dataplane_destroy(void)
 static int
 find_adapters(struct mtus *found, char **what)
 {
-    const char *names[] = { conf->s1u.enb, conf->s1u.sgw };
+    const char *names[] = { conf_adapter(conf, true),
+                            conf_adapter(conf, false) };
     struct rtnl *rtnl;
     int error = rtnl_open(-1, &rtnl);
 

@@ -109,10 +109,7 @@ parse_options(int argc, char *argv[], const char **file)
 static char *
 unsupported(const struct conf *conf)
 {
-    if (conf->s1u.interface) {
-        return xstrdup("s1u.interface: single-adapter mode is not supported "
-                       "yet; use s1u.enb and s1u.sgw");
-    } else if (conf->datapath == DATAPATH_XDP) {
+    if (conf->datapath == DATAPATH_XDP) {
         return xstrdup("datapath: xdp is not supported yet; use ovs or auto");
     }
     return NULL;

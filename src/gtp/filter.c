@@ -181,9 +181,12 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
 {
     rules = (struct filter_rules) {
         .links = links,
-        .tagged = tagged,
-        .enb = conf->s1u.enb,
-        .sgw = conf->s1u.sgw,
+        .tagged = tagged && !conf->s1u.interface,
+        .enb = conf_adapter(conf, true),
+        .sgw = conf_adapter(conf, false),
+        .single = conf->s1u.interface,
+        .enodebs = &conf->s1u.enodebs,
+        .sgws = &conf->s1u.sgws,
         .learn_all = conf->learn == LEARN_ALL,
         .evidence_ms = conf->sessions.evidence_seconds * 1000ull,
     };

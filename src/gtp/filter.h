@@ -61,8 +61,9 @@ struct l2_header {
  * be copied and held.  Returns 0 or a positive errno value with '*what'
  * (malloc'd). */
 int filter_init(const struct conf *, bool links, bool tagged, char **what);
-void filter_close(void);        /* Diversion goes on without us; the calls below
-                                 * do nothing, or return ENOTCONN. */
+/* Diversion goes on without us; the calls below do nothing, or return
+ * ENOTCONN. */
+void filter_close(void);
 
 /* Commits what the calls below have gathered, and renews the lease. */
 int filter_run(void);

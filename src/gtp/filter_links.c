@@ -55,9 +55,30 @@ match_built(struct nftnl_rule *r, unsigned int header)
     }
 }
 
+/* Out of the adapter; or, if there is a single one, into the kernel's routing,
+ * which finds the way out of it. */
 static void
-compile_guarded(struct nft_batch *b, const char *link, int adapter_ifindex,
-                sa_family_t outer, sa_family_t inner, unsigned int header)
+let_out(struct nftnl_rule *r, const struct filter_rules *rules,
+        int adapter_ifindex, struct nft_batch *b)
+{
+    const uint8_t host = 0;
+
+    nft_rule_comment(r, "sent");
+    nft_x_counter(r);
+    if (rules->single) {
+        nft_x_imm(r, NFT_REG32_00, &host, sizeof host);
+        nft_x_meta_set(r, NFT_META_PKTTYPE, NFT_REG32_00);
+        nft_x_verdict(r, NF_ACCEPT, NULL);
+    } else {
+        nft_x_fwd(r, adapter_ifindex);
+    }
+    nft_rule_add(b, r);
+}
+
+static void
+compile_guarded(struct nft_batch *b, const char *link,
+                const struct filter_rules *rules, sa_family_t outer,
+                sa_family_t inner, unsigned int header)
 {
     struct nftnl_rule *r = nft_rule(&filter_table, link);
 
@@ -67,10 +88,7 @@ compile_guarded(struct nft_batch *b, const char *link, int adapter_ifindex,
     filter_load_tunnel(r, outer);
     filter_load_ue(r, inner, UDP_LEN + header, FILTER_DST, REG_BEHIND_TUNNEL);
     nft_x_lookup(r, filter_down.name, NFT_REG32_00, false);
-    nft_rule_comment(r, "sent");
-    nft_x_counter(r);
-    nft_x_fwd(r, adapter_ifindex);
-    nft_rule_add(b, r);
+    let_out(r, rules, rules->enb_ifindex, b);
 }
 
 /* Heartbeats are sent back in. */
@@ -87,7 +105,7 @@ compile_enb_link(const struct filter_rules *rules, struct nft_batch *b)
     nft_x_fwd(r, rules->enb_link_ifindex);
     nft_rule_add(b, r);
     for (int i = 0; i < 8; i++) {
-        compile_guarded(b, link, rules->enb_ifindex, families[i >> 2],
+        compile_guarded(b, link, rules, families[i >> 2],
                         families[i >> 1 & 1], headers[i & 1]);
     }
     r = nft_rule(&filter_table, link);
@@ -112,11 +130,7 @@ compile_sgw_link(const struct filter_rules *rules, struct nft_batch *b)
                  LIVE_TIMEOUT_MS);
     nft_x_verdict(r, NF_DROP, NULL);
     nft_rule_add(b, r);
-    r = nft_rule(&filter_table, link);
-    nft_rule_comment(r, "sent");
-    nft_x_counter(r);
-    nft_x_fwd(r, rules->sgw_ifindex);
-    nft_rule_add(b, r);
+    let_out(nft_rule(&filter_table, link), rules, rules->sgw_ifindex, b);
 }
 
 void

@@ -40,11 +40,18 @@ void filter_match_u16(struct nftnl_rule *, enum nft_payload_bases,
                       uint32_t offset, uint16_t mask, uint16_t value);
 /* GTP-U version 1 with PT set, in UDP, in IP of 'outer', VLAN-tagged or not.
  * Later fragments cannot be known for that. */
-enum filter_part { FILTER_WHOLE, FILTER_FIRST_FRAGMENT, FILTER_LATER_FRAGMENT };
+enum filter_part {
+    FILTER_WHOLE,
+    FILTER_FIRST_FRAGMENT,
+    FILTER_LATER_FRAGMENT,
+};
 void filter_match_gtpu(struct nftnl_rule *, sa_family_t outer,
                        enum filter_part);
 void filter_match_part(struct nftnl_rule *, sa_family_t outer,
                        enum filter_part);
+/* Outer source in 'prefix'; NULL: all are. */
+struct ip_prefix;
+void filter_match_from(struct nftnl_rule *, const struct ip_prefix *);
 void filter_match_inner(struct nftnl_rule *, sa_family_t inner,
                         uint32_t offset);
 /* IP, UDP and GTP length fit each other. */

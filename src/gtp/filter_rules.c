@@ -5,8 +5,9 @@
  * For each side (SIDE is "enb" or "sgw"; followed by "6" in all but the first
  * where the outer family is IPv6):
  *
- *   SIDE          base chain at the adapter's ingress: what is GTP-U, whole,
- *                 goes on by outer family to
+ *   SIDE          base chain at the adapter's ingress ("s1u" for both sides if
+ *                 there is a single adapter; the source address then tells the
+ *                 side): what is GTP-U, whole, goes on by outer family to
  *   SIDE_gtp      message type and TEID; a G-PDU goes on by the length of its
  *                 header, found by
  *   SIDE_xN       an extension header chain of which N bytes have been walked
@@ -29,13 +30,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf.h"
+
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 7
+#define RULES_VERSION 8
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
- * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a set
- * that a rule updates, nft 1.0.6 aborts. */
+ * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
+ * set that a rule updates, nft 1.0.6 aborts. */
 enum { TYPE_U32 = 7, TYPE_IPV6 = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define CONCAT(A, B) ((A) << 6 | (B))
 #define TYPE_PAIR CONCAT(TYPE_IPV6, TYPE_IPV6)
@@ -147,255 +150,116 @@ filter_rule_end(const struct filter_compiler *c, struct nftnl_rule *r,
     nft_rule_add(c->b, r);
 }
 
-/* Matches. */
-
-void
-filter_match_byte(struct nftnl_rule *r, uint32_t offset, uint8_t mask,
-                  enum nft_cmp_ops op, uint8_t value)
-{
-    const uint8_t none = 0;
-
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, offset, 1, NFT_REG32_00);
-    if (mask != 0xff) {
-        nft_x_bitwise(r, NFT_REG32_00, &mask, &none, 1);
-    }
-    nft_x_cmp(r, NFT_REG32_00, op, &value, 1);
-}
-
-void
-filter_match_u16(struct nftnl_rule *r, enum nft_payload_bases base,
-                 uint32_t offset, uint16_t mask, uint16_t value)
-{
-    uint16_t m = htons(mask), v = htons(value), none = 0;
-
-    nft_x_payload(r, base, offset, 2, NFT_REG32_00);
-    if (mask != 0xffff) {
-        nft_x_bitwise(r, NFT_REG32_00, &m, &none, 2);
-    }
-    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &v, 2);
-}
-
-static void
-match_protocol(struct nftnl_rule *r, uint16_t protocol)
-{
-    uint16_t v = htons(protocol);
-
-    nft_x_meta(r, NFT_META_PROTOCOL, NFT_REG32_00);
-    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &v, sizeof v);
-}
-
-/* Fragment offset, in the form of each family, and IPv4's "more fragments". */
-static void
-match_part_ip4(struct nftnl_rule *r, enum filter_part part)
-{
-    const uint16_t mask = htons(part == FILTER_LATER_FRAGMENT ? 0x1fff
-                                : 0x3fff);
-    const uint16_t value = htons(part == FILTER_FIRST_FRAGMENT ? 0x2000 : 0);
-    const uint16_t none = 0;
-
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 6, 2, NFT_REG32_00);
-    nft_x_bitwise(r, NFT_REG32_00, &mask, &none, sizeof mask);
-    nft_x_cmp(r, NFT_REG32_00, part == FILTER_LATER_FRAGMENT ? NFT_CMP_NEQ
-              : NFT_CMP_EQ, &value, sizeof value);
-}
-
-static void
-match_part_ip6(struct nftnl_rule *r, enum filter_part part)
-{
-    const uint16_t mask = htons(0xfff8), none = 0;
-
-    if (part == FILTER_WHOLE) {
-        nft_x_exthdr_exists(r, IPPROTO_FRAGMENT, NFT_REG32_00);
-        nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &none, 1);
-    } else {
-        nft_x_exthdr(r, IPPROTO_FRAGMENT, 2, 2, NFT_REG32_00);
-        nft_x_bitwise(r, NFT_REG32_00, &mask, &none, sizeof mask);
-        nft_x_cmp(r, NFT_REG32_00, part == FILTER_LATER_FRAGMENT ? NFT_CMP_NEQ
-                  : NFT_CMP_EQ, &none, sizeof none);
-    }
-}
-
-void
-filter_match_part(struct nftnl_rule *r, sa_family_t outer,
-                  enum filter_part part)
-{
-    if (outer == AF_INET) {
-        match_part_ip4(r, part);
-    } else {
-        match_part_ip6(r, part);
-    }
-}
-
-void
-filter_match_gtpu(struct nftnl_rule *r, sa_family_t outer,
-                  enum filter_part part)
-{
-    const uint8_t udp = IPPROTO_UDP;
-
-    match_protocol(r, outer == AF_INET ? ETH_P_IP : ETH_P_IPV6);
-    filter_match_part(r, outer, part);
-    nft_x_meta(r, NFT_META_L4PROTO, NFT_REG32_00);
-    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &udp, 1);
-    if (part == FILTER_LATER_FRAGMENT) {
-        return;
-    }
-    filter_match_u16(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 0xffff, GTPU_PORT);
-    filter_match_byte(r, UDP_LEN, 0xf0, NFT_CMP_EQ, 0x30);
-}
-
-void
-filter_match_inner(struct nftnl_rule *r, sa_family_t inner, uint32_t offset)
-{
-    filter_match_byte(r, offset, 0xf0, NFT_CMP_EQ,
-                      inner == AF_INET ? 0x40 : 0x60);
-}
-
-void
-filter_match_live(struct nftnl_rule *r)
-{
-    const uint32_t key = 0;
-
-    nft_x_imm(r, NFT_REG32_00, &key, sizeof key);
-    nft_x_lookup(r, filter_live.name, NFT_REG32_00, false);
-}
-
-/* Keys. */
-
-/* An IPv4 address as IPv4-mapped IPv6. */
-static void
-load_ip4(struct nftnl_rule *r, enum nft_payload_bases base, uint32_t offset,
-         uint32_t reg)
-{
-    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-    nft_x_imm(r, reg, mapped, sizeof mapped);
-    nft_x_payload(r, base, offset, 4, reg + 3);
-}
-
-void
-filter_load_pair(struct nftnl_rule *r, sa_family_t outer)
-{
-    if (outer == AF_INET) {
-        load_ip4(r, NFT_PAYLOAD_NETWORK_HEADER, 12, NFT_REG32_00);
-        load_ip4(r, NFT_PAYLOAD_NETWORK_HEADER, 16, NFT_REG32_04);
-    } else {
-        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 8, 32, NFT_REG32_00);
-    }
-}
-
-void
-filter_load_datagram(struct nftnl_rule *r, sa_family_t outer)
-{
-    filter_load_pair(r, outer);
-    if (outer == AF_INET) {
-        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 4, 2, REG_BEHIND_PAIR);
-    } else {
-        nft_x_exthdr(r, IPPROTO_FRAGMENT, 4, 4, REG_BEHIND_PAIR);
-    }
-}
-
-void
-filter_load_tunnel(struct nftnl_rule *r, sa_family_t outer)
-{
-    filter_load_pair(r, outer);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_LEN + 4, 4, REG_TEID);
-}
-
-void
-filter_load_family(struct nftnl_rule *r, sa_family_t inner, uint32_t reg)
-{
-    const uint32_t family = (inner == AF_INET ? FILTER_INNER_IPV4
-                             : FILTER_INNER_IPV6);
-
-    nft_x_imm(r, reg, &family, sizeof family);
-}
-
-void
-filter_load_inner(struct nftnl_rule *r, sa_family_t inner, uint32_t offset,
-                  enum filter_address which, uint32_t reg)
-{
-    if (inner == AF_INET) {
-        load_ip4(r, NFT_PAYLOAD_TRANSPORT_HEADER,
-                 offset + (which == FILTER_SRC ? 12 : 16), reg);
-    } else {
-        nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER,
-                      offset + (which == FILTER_SRC ? 8 : 24), 16, reg);
-    }
-}
-
-void
-filter_load_ue(struct nftnl_rule *r, sa_family_t inner, uint32_t offset,
-               enum filter_address which, uint32_t reg)
-{
-    if (inner == AF_INET) {
-        filter_load_inner(r, inner, offset, which, reg);
-    } else {
-        const uint8_t zeros[8] = { 0 };
-
-        nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER,
-                      offset + (which == FILTER_SRC ? 8 : 24), 8, reg);
-        nft_x_imm(r, reg + 2, zeros, sizeof zeros);
-    }
-}
-
-void
-filter_match_lengths(struct nftnl_rule *r, sa_family_t outer)
-{
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, outer == AF_INET ? 2 : 4, 2,
-                  NFT_REG32_00);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 4, 2, NFT_REG32_01);
-    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_LEN + 2, 2,
-                  NFT_REG32_02);
-    nft_x_lookup(r, filter_lengths.name, NFT_REG32_00, false);
-}
-
 /* The chains up to the inner packet. */
 
 /* Rule 2: a first fragment goes the way of whole G-PDUs, up to where it turns
  * out whether it is for a service; a later one follows its first. */
 static void
-compile_fragments(const struct filter_compiler *c, const char *chain)
+compile_fragments(const struct filter_compiler *c, const char *chain,
+                  const struct ip_prefix *from)
 {
     struct nftnl_rule *r = nft_rule(&filter_table, chain);
 
+    filter_match_from(r, from);
     filter_match_gtpu(r, c->outer, FILTER_FIRST_FRAGMENT);
     filter_match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_GPDU);
     filter_rule_end(c, r, NULL, NFT_GOTO, "gtp", 0);
 
     r = nft_rule(&filter_table, chain);
+    filter_match_from(r, from);
     filter_match_gtpu(r, c->outer, FILTER_LATER_FRAGMENT);
     filter_load_datagram(r, c->outer);
     nft_x_lookup(r, filter_fragments.name, NFT_REG32_00, false);
     filter_rule_end(c, r, NULL, NFT_GOTO, "later", 0);
 }
 
-/* Rules 1 and 2.  A service tag (IEEE 802.1ad) is switched with all that is in
- * it, and so is any tag if it must. */
+/* The way from a base chain to the messages of one side and outer family. */
+static void
+compile_entry(const struct filter_compiler *c, const char *chain,
+              const struct ip_prefix *from)
+{
+    struct nftnl_rule *r = nft_rule(&filter_table, chain);
+
+    filter_match_from(r, from);
+    filter_match_gtpu(r, c->outer, FILTER_WHOLE);
+    filter_rule_end(c, r, NULL, NFT_GOTO, "gtp", 0);
+    if (c->side == SIDE_ENB) {
+        compile_fragments(c, chain, from);
+    }
+}
+
+/* A service tag (IEEE 802.1ad) is switched with all that is in it, and so is
+ * any tag if it must. */
+static void
+compile_tags(const struct filter_rules *rules, const char *chain,
+             struct nft_batch *b)
+{
+    static const uint16_t tags[] = { ETH_P_8021Q, ETH_P_8021AD };
+
+    for (size_t i = rules->tagged; i < sizeof tags / sizeof *tags; i++) {
+        struct nftnl_rule *r = nft_rule(&filter_table, chain);
+
+        filter_match_u16(r, NFT_PAYLOAD_LL_HEADER, 12, 0xffff, tags[i]);
+        nft_x_verdict(r, NF_ACCEPT, NULL);
+        nft_rule_add(b, r);
+    }
+}
+
+static void
+add_base(struct nft_batch *b, const char *chain, const char *dev, int prio)
+{
+    nft_chain_add(b, &filter_table, &(struct nft_chain) {
+                      .name = chain, .type = "filter",
+                      .hook = NF_NETDEV_INGRESS, .prio = prio, .dev = dev });
+}
+
+/* Rules 1 and 2 of one side at an adapter of its own. */
 static void
 compile_base(const struct filter_compiler *c_)
 {
-    static const sa_family_t families[] = { AF_INET, AF_INET6 };
-    static const uint16_t tags[] = { ETH_P_8021Q, ETH_P_8021AD };
     struct filter_compiler c = *c_;
     const char *chain = side_name(&c);
-    struct nftnl_rule *r;
 
-    nft_chain_add(c.b, &filter_table, &(struct nft_chain) {
-                      .name = chain, .type = "filter",
-                      .hook = NF_NETDEV_INGRESS, .prio = 0, .dev = c.dev });
-    for (size_t i = c.r->tagged; i < sizeof tags / sizeof *tags; i++) {
-        r = nft_rule(&filter_table, chain);
-        filter_match_u16(r, NFT_PAYLOAD_LL_HEADER, 12, 0xffff, tags[i]);
-        filter_rule_end(&c, r, NULL, NF_ACCEPT, NULL, 0);
-    }
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        c.outer = families[i];
-        r = nft_rule(&filter_table, chain);
-        filter_match_gtpu(r, c.outer, FILTER_WHOLE);
-        filter_rule_end(&c, r, NULL, NFT_GOTO, "gtp", 0);
-        if (c.side == SIDE_ENB) {
-            compile_fragments(&c, chain);
+    add_base(c.b, chain, c.dev, 0);
+    compile_tags(c.r, chain, c.b);
+    c.outer = AF_INET;
+    compile_entry(&c, chain, NULL);
+    c.outer = AF_INET6;
+    compile_entry(&c, chain, NULL);
+}
+
+/* Rules 1 and 2 of both sides at a single adapter.  A mark to be held that was
+ * in vain must not meet the host's routing rules. */
+static void
+compile_single(const struct filter_compiler *sides, struct nft_batch *b)
+{
+    static const char chain[] = "s1u", unmark[] = "s1u_unmark";
+    const struct filter_rules *rules = sides[0].r;
+    const uint32_t none = 0;
+
+    add_base(b, chain, rules->enb, 0);
+    compile_tags(rules, chain, b);
+    for (size_t side = 0; side < 2; side++) {
+        struct filter_compiler c = sides[side];
+        const struct ip_prefix_list *from =
+            c.side == SIDE_ENB ? rules->enodebs : rules->sgws;
+
+        for (size_t i = 0; i < from->n; i++) {
+            c.outer = (IN6_IS_ADDR_V4MAPPED(&from->prefixes[i].addr)
+                       ? AF_INET : AF_INET6);
+            compile_entry(&c, chain, &from->prefixes[i]);
         }
+    }
+    add_base(b, unmark, rules->enb, 20);
+    for (size_t side = 0; side < 2; side++) {
+        const uint32_t mark = sides[side].hold;
+        struct nftnl_rule *r = nft_rule(&filter_table, unmark);
+
+        nft_x_meta(r, NFT_META_MARK, NFT_REG32_00);
+        nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &mark, sizeof mark);
+        nft_x_imm(r, NFT_REG32_00, &none, sizeof none);
+        nft_x_meta_set(r, NFT_META_MARK, NFT_REG32_00);
+        nft_rule_add(b, r);
     }
 }
 
@@ -479,20 +343,37 @@ compile_side(struct filter_compiler c)
     compile_family(&c);
     c.outer = AF_INET6;
     compile_family(&c);
-    compile_base(&c);
+    if (!c.r->single) {
+        compile_base(&c);
+    }
 }
 
 /* Both tables. */
 
 static uint64_t
-hash_text(const char *text)
+hash_more(uint64_t hash, const void *data, size_t len)         /* FNV-1a */
 {
-    uint64_t hash = 0xcbf29ce484222325;         /* FNV-1a */
-
-    for (const char *p = text; *p; p++) {
-        hash = (hash ^ (uint8_t) *p) * 0x100000001b3;
+    for (const uint8_t *p = data; len--; p++) {
+        hash = (hash ^ *p) * 0x100000001b3;
     }
     return hash;
+}
+
+static uint64_t
+hash_text(const char *text)
+{
+    return hash_more(0xcbf29ce484222325, text, strlen(text));
+}
+
+static uint64_t
+hash_prefixes(uint64_t hash, const struct ip_prefix_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        hash = hash_more(hash, &list->prefixes[i].addr,
+                         sizeof list->prefixes[i].addr);
+        hash = hash_more(hash, &list->prefixes[i].len, 1);
+    }
+    return hash_more(hash, "", 1);
 }
 
 uint64_t
@@ -500,22 +381,29 @@ filter_rules_layout(const struct filter_rules *r)
 {
     char text[64];
 
-    snprintf(text, sizeof text, "layout %d %d", RULES_VERSION, r->links);
+    snprintf(text, sizeof text, "layout %d %d %d", RULES_VERSION, r->links,
+             r->single);
     return hash_text(text);
 }
 
 uint64_t
 filter_rules_stamp(const struct filter_rules *r)
 {
+    uint64_t hash;
     char text[256];
 
-    snprintf(text, sizeof text, "%d %d %d %u %d %s %d %s %d %d %d %d %d %d %llu",
-             RULES_VERSION, r->links, r->tagged, r->mtu, r->learn_all, r->enb,
-             r->enb_ifindex,
+    snprintf(text, sizeof text,
+             "%d %d %d %d %u %d %s %d %s %d %d %d %d %d %d %llu",
+             RULES_VERSION, r->single, r->links, r->tagged, r->mtu,
+             r->learn_all, r->enb, r->enb_ifindex,
              r->sgw, r->sgw_ifindex, r->enb_link_ifindex, r->queue_ifindex[0],
              r->queue_ifindex[1], r->queue_ifindex[2], r->queue_ifindex[3],
              (unsigned long long) r->evidence_ms);
-    return hash_text(text);
+    hash = hash_text(text);
+    if (r->single) {
+        hash = hash_prefixes(hash_prefixes(hash, r->enodebs), r->sgws);
+    }
+    return hash;
 }
 
 /* The lengths of a packet without IP options or extension headers, in which a
@@ -551,13 +439,11 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
     };
     const uint64_t stamps[] = { filter_rules_stamp(rules),
                                 filter_rules_layout(rules) };
-    const struct filter_compiler enb = {
-        .r = rules, .b = b, .side = SIDE_ENB, .dev = rules->enb,
-        .copy = QUEUE_COPY_ENB, .hold = QUEUE_HOLD_ENB,
-    };
-    const struct filter_compiler sgw = {
-        .r = rules, .b = b, .side = SIDE_SGW, .dev = rules->sgw,
-        .copy = QUEUE_COPY_SGW, .hold = QUEUE_HOLD_SGW,
+    const struct filter_compiler sides[] = {
+        { .r = rules, .b = b, .side = SIDE_ENB, .dev = rules->enb,
+          .copy = QUEUE_COPY_ENB, .hold = QUEUE_HOLD_ENB },
+        { .r = rules, .b = b, .side = SIDE_SGW, .dev = rules->sgw,
+          .copy = QUEUE_COPY_SGW, .hold = QUEUE_HOLD_SGW },
     };
 
     nft_table_add(b, &filter_table, 0);
@@ -569,8 +455,11 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         nft_set_add(b, &filter_table, sets[i]);
     }
-    compile_side(enb);
-    compile_side(sgw);
+    compile_side(sides[0]);
+    compile_side(sides[1]);
+    if (rules->single) {
+        compile_single(sides, b);
+    }
     if (rules->links) {
         filter_links_compile(rules, b);
         compile_lengths(rules, b);

@@ -7,7 +7,8 @@
  *
  *   filter_rules.c    sets; from the adapter to the GTP-U message
  *   filter_gpdu.c     from the inner packet on
- *   filter_links.c    what Open vSwitch sends */
+ *   filter_links.c    what Open vSwitch sends
+ *   filter_match.c    what their rules are made of */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -15,8 +16,12 @@
 
 #include "nft/nft.h"
 
+struct ip_prefix_list;
+
 struct filter_rules {
-    const char *enb, *sgw;              /* S1-U adapters. */
+    const char *enb, *sgw;              /* S1-U adapters; may be one. */
+    bool single;                        /* It is one, and the kernel routes. */
+    const struct ip_prefix_list *enodebs, *sgws;        /* If 'single'. */
     int enb_ifindex, sgw_ifindex;
     bool links;                         /* There are FILTER_*_LINK. */
     int enb_link_ifindex;               /* FILTER_ENB_LINK */

@@ -3,8 +3,9 @@
 /* Filter counters: see filter_stats.h.
  *
  * A rule that counts has a comment, and its chain begins with its side, and a
- * "6" if the outer family is IPv6 ("enb6_x12", "extension_chain").  Rules with the same two are one metric,
- * made when first seen; the set is bounded by filter_rules.c. */
+ * "6" if the outer family is IPv6 ("enb6_x12", "extension_chain").  Rules with
+ * the same comment and side are one metric, made when first seen; the set is
+ * bounded by filter_rules.c. */
 
 #include <config.h>
 

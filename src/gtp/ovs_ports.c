@@ -14,9 +14,33 @@
 #include "filter.h"
 #include "net/rtnl.h"
 #include "ovs/ovsdb.h"
+#include "packets.h"
 #include "util.h"
 
 #define HB_INTERVAL_MS 100
+
+static bool routed;             /* Single adapter. */
+
+/* What Open vSwitch sends by 'link' is forwarded by the kernel.  Its source
+ * addresses belong beyond another interface: rp_filter 2 is content with that
+ * if the link has an address, and so it gets the dummy one of RFC 7600. */
+static int
+make_routed(struct rtnl *rtnl, const char *link)
+{
+    struct in6_addr dummy;
+    int error;
+
+    in6_addr_set_mapped_ipv4(&dummy, htonl(0xc0000008));
+    sysctl_write(-1, "1", "net/ipv4/conf/%s/forwarding", link);
+    sysctl_write(-1, "2", "net/ipv4/conf/%s/rp_filter", link);
+    rtnl_link_no_addrgen(rtnl, link);
+    sysctl_write(-1, "0", "net/ipv6/conf/%s/accept_ra", link);
+    sysctl_write(-1, "0", "net/ipv6/conf/%s/disable_ipv6", link);
+    sysctl_write(-1, "1", "net/ipv6/conf/%s/forwarding", link);
+    sysctl_write(-1, "1", "net/ipv6/conf/%s/force_forwarding", link);
+    error = rtnl_addr_ensure(rtnl, link, &dummy, 32);
+    return error ? error : rtnl_link_set_up(rtnl, link, true);
+}
 
 static int
 make_veth(struct rtnl *rtnl, const char *name, const char *peer,
@@ -51,6 +75,12 @@ ovs_ports_plumb(unsigned int mtu, char **what)
     }
     if (!error) {
         error = make_veth(rtnl, HB_SEND_PORT, HB_RECV_PORT, mtu, what);
+    }
+    if (!error && routed) {
+        error = make_routed(rtnl, FILTER_ENB_LINK);
+        if (!error) {
+            error = make_routed(rtnl, FILTER_SGW_LINK);
+        }
     }
     rtnl_close(rtnl);
     return error;
@@ -87,6 +117,7 @@ ovs_ports_declare(const struct conf *conf)
                      " src_port=2152" },
     };
 
+    routed = conf->s1u.interface;
     vswitch_bridge_add(BR_GTP);
     vswitch_bridge_add(BR_TOF);
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {

@@ -19,6 +19,7 @@
 #include "conf.h"
 #include "fragment.h"
 #include "metrics.h"
+#include "ovs_ports.h"
 #include "random.h"
 #include "util.h"
 
@@ -64,9 +65,12 @@ open_port(const char *link, int *fdp, int *ifindex)
 int
 wire_init(const struct conf *conf, char **what)
 {
+    /* With a single adapter all goes into the kernel's routing, by way of
+     * FILTER_SGW_LINK. */
+    const bool routed = conf->s1u.interface;
     const char *links[] = {
-        [WIRE_ENB] = conf->s1u.enb,
-        [WIRE_SGW] = conf->s1u.sgw,
+        [WIRE_ENB] = routed ? SGW_PORT : conf->s1u.enb,
+        [WIRE_SGW] = routed ? SGW_PORT : conf->s1u.sgw,
     };
 
     for (int i = 0; i < N_WIRE_PORTS; i++) {

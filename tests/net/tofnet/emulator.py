@@ -51,20 +51,26 @@ class Bearer:
     answered_by: "Bearer" = None        # Whose downlink answers its pings.
     page: object = None         # page(reply), called instead of answering a
                                 # ping: the UE is idle.
+    via: str = None             # MAC address of a router between both.
+
+    def _eth(self, up, packet):
+        ends = (self.sgw_mac, self.enb_mac)
+        dst, src = ends if up else ends[::-1]
+        return eth(self.via or dst, src, packet, vlan=self.vlan)
 
     def uplink_frame(self, inner, **kw):
         if self.qfi is not None:
             kw.setdefault("exts", [pdu_session(self.qfi, True)])
-        return eth(self.sgw_mac, self.enb_mac, outer(
+        return self._eth(True, outer(
             self.enb, self.sgw, gtpu(self.up_teid, inner, **kw),
-            tos=self.up_tos), vlan=self.vlan)
+            tos=self.up_tos))
 
     def downlink_frame(self, inner, **kw):
         if self.qfi is not None:
             kw.setdefault("exts", [pdu_session(self.qfi, False)])
-        return eth(self.enb_mac, self.sgw_mac, outer(
+        return self._eth(False, outer(
             self.sgw, self.enb, gtpu(self.down_teid, inner, **kw),
-            tos=self.down_tos), vlan=self.vlan)
+            tos=self.down_tos))
 
     def uplink(self, inner, **kw):
         """The UE sends 'inner'; the frame that the eNodeB sent is given."""
@@ -91,12 +97,10 @@ class Bearer:
             + struct.pack("!H", len(addr(at))) + addr(at)
         message = gtpu(0, body, ERROR_INDICATION, seq=0)
         if from_enb:
-            frame = eth(self.sgw_mac, self.enb_mac,
-                        outer(self.enb, self.sgw, message), vlan=self.vlan)
+            frame = self._eth(True, outer(self.enb, self.sgw, message))
             self.net.enb.send(frame)
         else:
-            frame = eth(self.enb_mac, self.sgw_mac,
-                        outer(self.sgw, self.enb, message), vlan=self.vlan)
+            frame = self._eth(False, outer(self.sgw, self.enb, message))
             self.net.sgw.send(frame)
         return frame
 

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A single adapter: the network routes S1-U through the host, whose kernel
+forwards it.  A network of its own:
+
+    single-enb [s1u0] --- [enb] single-net (bridge) [tof] --- [s1u0] single-tof
+    single-sgw [s1u0] --- [sgw]                        [app0] --- single-app
+"""
+
+import os
+import subprocess
+
+import pytest
+
+from test_divert import echo, is_text
+from tofnet import netns
+from tofnet import packet as p
+from tofnet.emulator import ENB_MAC, SGW_MAC, Emulator
+from tofnet.lab import SERVICE_IP, SERVICE_IP6, TOP, Api, lab_sh
+from tofnet.netns import run_in
+from tofnet.wait import wait_until
+
+OTHER4, OTHER6 = "203.0.113.77", "2001:db8:77::77"
+OVER4 = {"enb": "10.1.1.1", "sgw": "10.1.2.1"}
+OVER6 = {"enb": "fd01:1::1", "sgw": "fd01:2::1"}
+HOST_MAC = "0e:70:f0:00:00:01"
+
+CONF = """
+s1u: {{interface: s1u0, enodebs: [10.1.1.0/24, "fd01:1::/64"],
+      sgws: [10.1.2.0/24, "fd01:2::/64"]}}
+apps: {{interface: app0, address: [192.168.100.1/24, "fd00:100::1/64"]}}
+pinger: {{targets: [203.0.113.10, "2001:db8:9::10"]}}
+run_dir: {0}/run
+state_dir: {0}/state
+"""
+
+
+class Host:
+    """The host with the TOF, and what is around it."""
+
+    namespaces = ("single-enb", "single-sgw", "single-net", "single-tof",
+                  "single-app")
+
+    def __init__(self, directory):
+        self.dir = directory
+        self.conf = directory / "tof.yaml"
+        self.conf.write_text(CONF.format(directory))
+        self.env = {**os.environ, "TOF_CONFIG": str(self.conf),
+                    "TOFD": f"{TOP}/tofd"}
+        self.log = open(directory / "tofd.log", "ab")
+        self.api = Api("single-tof")
+        self.tofd = self.app = None
+
+    def make_links(self):
+        for ns in self.namespaces:
+            netns.add(ns)
+        run_in("single-net", "ip", "link", "add", "br0", "type", "bridge")
+        netns.set_sysctl("single-net", "bridge/bridge-nf-call-iptables", 0)
+        netns.set_sysctl("single-net", "bridge/bridge-nf-call-ip6tables", 0)
+        run_in("single-net", "ip", "link", "set", "br0", "up")
+        for ns, dev in (("single-enb", "enb"), ("single-sgw", "sgw"),
+                        ("single-tof", "tof")):
+            netns.veth(ns, "s1u0", "single-net", dev, ipv6=True)
+            run_in("single-net", "ip", "link", "set", dev, "master", "br0")
+        netns.veth("single-tof", "app0", "single-app", "app0", ipv6=True)
+
+    def make_addresses(self):
+        tof = ("single-tof", "ip")
+        run_in(*tof, "link", "set", "s1u0", "address", HOST_MAC)
+        for net, mac, peers in ((1, ENB_MAC, OVER4["enb"] + " "
+                                 + OVER6["enb"]),
+                                (2, SGW_MAC, OVER4["sgw"] + " "
+                                 + OVER6["sgw"])):
+            run_in(*tof, "addr", "add", f"10.1.{net}.254/24", "dev", "s1u0")
+            run_in(*tof, "addr", "add", f"fd01:{net}::fe/64", "dev", "s1u0",
+                   "nodad")
+            for peer in peers.split():
+                run_in(*tof, "neigh", "add", peer, "lladdr", mac, "dev",
+                       "s1u0", "nud", "permanent")
+        run_in(*tof, "route", "add", "10.9.9.0/24", "via", OVER4["enb"])
+        app = ("single-app", "ip")
+        for address, gateway in (("192.168.100.10/24", "192.168.100.1"),
+                                 ("fd00:100::10/64", "fd00:100::1")):
+            extra = ("nodad",) if ":" in address else ()
+            run_in(*app, "addr", "add", address, "dev", "app0", *extra)
+            run_in(*app, "route", "add", "default", "via", gateway)
+
+    def script(self, name, *args):
+        run_in("single-tof", f"{TOP}/scripts/{name}", *args, env=self.env,
+               timeout=90)
+
+    def start_tofd(self):
+        self.tofd = subprocess.Popen(
+            netns.command_in("single-tof", f"{TOP}/tofd", "-c", self.conf),
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        wait_until(self.api.healthy, 20, "tofd to be healthy")
+
+    def stop_tofd(self, kill=False):
+        if self.tofd:
+            (self.tofd.kill if kill else self.tofd.terminate)()
+            self.tofd.wait(10)
+            self.tofd = None
+
+    def up(self):
+        self.make_links()
+        self.make_addresses()
+        netns.set_sysctl("single-tof", "ipv4/conf/all/rp_filter", 1)
+        self.script("tof-net", "up")
+        self.app = subprocess.Popen(
+            netns.command_in("single-app", f"{TOP}/scripts/lab-server.py",
+                             "--echo", "edge"),
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.script("tof-ovs", "start")
+        self.start_tofd()
+        self.api.register()
+        self.api.register("six", SERVICE_IP6, "fd00:100::10")
+
+    def down(self):
+        self.stop_tofd()
+        if self.app:
+            self.app.kill()
+            self.app.wait()
+        try:
+            self.script("tof-ovs", "stop")
+        finally:
+            for ns in (*self.namespaces, "tof-app", "tof-learn"):
+                netns.delete(ns)
+            self.log.close()
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    lab_sh("down")
+    h = Host(tmp_path_factory.mktemp("single"))
+    try:
+        h.up()
+        yield h
+    except BaseException:
+        print((h.dir / "tofd.log").read_text())
+        raise
+    finally:
+        h.down()
+
+
+@pytest.fixture(scope="module")
+def ends(host):
+    with Emulator("single-enb", "single-sgw",
+                  targets=("203.0.113.10", "2001:db8:9::10")) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def net(ends, host):
+    for session in host.api.sessions():
+        host.api.delete(f"/session/{session['id']}")
+    ends.clear()
+    yield ends
+    ends.clear()
+
+
+paths = pytest.mark.parametrize("ue,kw", [
+    ("10.45.9.1", OVER4), ("2001:db8:9:1::1", OVER6),
+    ("2001:db8:9:2::1", OVER4)], ids=["4-in-4", "6-in-6", "6-in-4"])
+
+
+def bearer(net, ue, kw):
+    return net.bearer(ue, via=HOST_MAC, **kw)
+
+
+def to_service(b, text):
+    return echo(b.ue, text, dst=SERVICE_IP6 if ":" in b.ue else SERVICE_IP)
+
+
+def to_other(b, text):
+    return p.ip_udp(b.ue, OTHER6 if ":" in b.ue else OTHER4, text)
+
+
+def forwarded(f):
+    """As routers send it on: one hop less, and all else untouched."""
+    return f.ip.ttl == 63 and f.ip.header_ok and f.src_mac == HOST_MAC
+
+
+@paths
+def test_service_packets_reach_the_app(net, ue, kw):
+    b = bearer(net, ue, kw)
+    for text in (b"held", b"diverted", b"again"):
+        b.uplink(to_service(b, text))
+        f = b.wait_downlink(is_text(text))
+        assert forwarded(f) and f.dst_mac == ENB_MAC and f.ip.sport == 2152
+        assert (f.ip.src, f.ip.dst) == (b.sgw, b.enb)
+    assert not [f for raw in net.sgw.frames if (f := b.is_uplink(raw))
+                and not f.inner.is_echo_request]
+    _, pinged, ping = net.pings[0]
+    assert pinged is b and forwarded(ping) and ping.dst_mac == SGW_MAC
+
+
+@paths
+def test_other_packets_are_forwarded_both_ways(net, ue, kw):
+    b = bearer(net, ue, kw)
+    b.uplink(to_other(b, b"up"), seq=7)
+    f = b.wait_uplink(is_text(b"up"))
+    assert forwarded(f) and f.seq == 7 and f.dst_mac == SGW_MAC
+    b.downlink(p.ip_udp(OTHER6 if ":" in ue else OTHER4, b.ue, b"down"))
+    assert forwarded(b.wait_downlink(is_text(b"down")))
+
+
+@paths
+def test_held_in_vain_is_forwarded(net, ue, kw):
+    net.silent = True
+    b = bearer(net, ue, kw)
+    b.uplink(to_service(b, b"in vain"), seq=9)
+    f = b.wait_uplink(is_text(b"in vain"), timeout=4)
+    assert f.seq == 9 and f.src_mac == HOST_MAC and f.ip.header_ok
+
+
+@paths
+def test_what_is_held_from_an_sgw_is_forwarded(net, ue, kw):
+    b = bearer(net, ue, kw)
+    target = "2001:db8:9::10" if ":" in ue else "203.0.113.10"
+    b.downlink(p.ip_echo(target, b.ue, 5, 6, b"its own", reply=True))
+    b.wait_downlink(lambda f: f.inner.is_echo_reply)
+
+
+def test_strangers_are_forwarded(net):
+    """A sender that is in none of the prefixes has no direction."""
+    b = bearer(net, "10.45.9.7", {**OVER4, "enb": "10.9.9.9"})
+    b.uplink(to_service(b, b"stranger"))
+    b.wait_uplink(is_text(b"stranger"))
+    assert not net.pings
+
+
+def test_forwarding_goes_on_without_tofd(host, net):
+    """What is diverted stays so; what is not is forwarded."""
+    b, fresh = (bearer(net, f"10.45.9.{i}", OVER4) for i in (1, 2))
+    b.uplink(to_service(b, b"first"))
+    b.wait_downlink(is_text(b"first"))
+    host.stop_tofd(kill=True)
+    try:
+        fresh.uplink(to_service(fresh, b"fresh"))
+        fresh.wait_uplink(is_text(b"fresh"))
+        for i in range(3):
+            b.uplink(to_service(b, b"alone %d" % i))
+            b.wait_downlink(is_text(b"alone %d" % i))
+    finally:
+        host.start_tofd()
+    b.uplink(to_service(b, b"back"))
+    b.wait_downlink(is_text(b"back"))

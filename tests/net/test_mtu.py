@@ -4,41 +4,92 @@ of it, no outer packet is ever a fragment, and whoever sends something larger
 is told, or it is cut inside the tunnel.  A UE's own fragments are delivered.
 
 With real stacks: TCP and UDP servers in lab-app, a UE with a kernel's stack.
-Every bearer is there three times: LTE, 5G, 5G in a VLAN."""
+LTE and 5G; the worst case has a VLAN tag, IPv6 outside and a PDU Session
+Container."""
 
 import hashlib
 import os
 import random
 import socket
+import struct
 import threading
 
 import pytest
 
 from test_divert import establish
 from tofnet import packet as p
-from tofnet.lab import SERVICE_IP
+from tofnet.emulator import ENB6, SGW6
+from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6
 from tofnet.netns import RawPort, call_in, run_in
 from tofnet.wait import wait_until
 
 S1U_MTU = 1500
 ROOM = S1U_MTU - 68             # IPv6, UDP, GTP-U, a container, 4 bytes spare.
-MSS = ROOM - 40
 PORT = 8081
-IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO, IP_MTU = 10, 0, 2, 14
 
-KINDS = {"lte": {}, "5g": {"qfi": 0}, "5g-vlan": {"qfi": 9, "vlan": 100}}
+UE4, UE6 = "10.45.7.1", "2001:db8:7:1::1"
+WORST = {"qfi": 9, "vlan": 100, "enb": ENB6, "sgw": SGW6}
+CASES = {
+    "4-lte": (UE4, {}), "4-5g": (UE4, {"qfi": 0}), "4-worst": (UE4, WORST),
+    "6-lte": (UE6, {}), "6-worst": (UE6, WORST),
+}
+
+# <linux/in.h>, <linux/in6.h>: for each family, level, MTU_DISCOVER and MTU.
+SOCKOPT = {4: (socket.IPPROTO_IP, 10, 14), 6: (socket.IPPROTO_IPV6, 23, 24)}
+PMTUDISC_DONT, PMTUDISC_DO = 0, 2
+
+
+class Case:
+    """A UE's address and its bearer's peculiarities; what depends on it."""
+
+    def __init__(self, ue, kw):
+        self.ue, self.kw = ue, kw
+        self.version = 6 if ":" in ue else 4
+        self.service = SERVICE_IP6 if self.version == 6 else SERVICE_IP
+        self.app = APP6 if self.version == 6 else APP
+        self.header = 40 if self.version == 6 else 20
+
+    def bearer(self, net):
+        return net.bearer(self.ue, **self.kw)
+
+    def app_socket(self, kind=socket.SOCK_DGRAM, discover=None):
+        family = socket.AF_INET6 if self.version == 6 else socket.AF_INET
+        s = call_in("lab-app", socket.socket, family, kind)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        level, option, _ = SOCKOPT[self.version]
+        if discover is not None:
+            s.setsockopt(level, option, discover)
+        s.bind(("", PORT))
+        s.settimeout(5)
+        return s
+
+    def path_mtu(self, s):
+        """Of a connected socket."""
+        level, _, option = SOCKOPT[self.version]
+        return s.getsockopt(level, option)
+
+    def datagram(self, data, dport=PORT):
+        return p.ip_udp(self.ue, self.service, data, 5000, dport)
+
+    def contact(self, b, s):
+        """The UE sends to the application's socket; gives its address."""
+        b.uplink(self.datagram(b"hello"))
+        return s.recvfrom(100)[1]
 
 
 @pytest.fixture(autouse=True)
 def forgetful_app():
     """The application's kernel has not heard of any path MTU."""
     yield
-    run_in("lab-app", "ip", "route", "flush", "cache")
+    for family in ("-4", "-6"):
+        run_in("lab-app", "ip", family, "route", "flush", "cache")
 
 
-@pytest.fixture(params=KINDS)
-def kind(request):
-    return KINDS[request.param]
+@pytest.fixture(params=CASES)
+def case(request, api):
+    case = Case(*CASES[request.param])
+    api.register(service=case.service, app=case.app)
+    return case
 
 
 def mss_of(f):
@@ -51,81 +102,82 @@ def mss_of(f):
     return None
 
 
-def syn(ue, mss, sport):
-    raw = bytearray(p.ip_tcp(ue, SERVICE_IP, sport, 80, "S", seq=1000,
-                             options=b"\2\4" + mss.to_bytes(2, "big")))
-    return bytes(raw)
+def is_tcp(flags):
+    return lambda f: f.proto == p.TCP and f.flags == flags
 
 
-def app_socket(kind=socket.SOCK_DGRAM):
-    return call_in("lab-app", socket.socket, socket.AF_INET, kind)
+def handshake(case, b, mss):
+    """The MSS that the application is told, and the UE."""
+    with RawPort("lab-app", "app0") as app:
+        b.uplink(p.ip_tcp(case.ue, case.service, 40001, 80, "S", seq=1000,
+                          options=b"\2\4" + mss.to_bytes(2, "big")))
+        f = b.wait_downlink(lambda f: is_tcp("SA")(f.inner))
+        syn = app.wait(lambda raw: is_tcp("S")(p.Inner.parse(raw[14:])))
+        syn = p.Inner.parse(syn[14:])
+        assert f.inner.l4_ok and syn.l4_ok
+        return mss_of(syn), mss_of(f.inner)
 
 
 def check_frames(net, b, since=0):
-    """No frame is larger than S1-U takes, no outer packet is a fragment or
-    could become one, and all are in this bearer's tunnel.  Gives the inner
-    packets."""
+    """No frame is larger than S1-U takes, no outer packet is a fragment, and
+    all are in this bearer's tunnel.  Gives the inner packets."""
     inner = []
     for raw in net.enb.since(since):
         f = b.is_downlink(raw)
         assert f, f"not in the tunnel: {raw!r}"
-        tags = 4 * len(f.vlan)
-        assert len(raw) <= 14 + tags + S1U_MTU
-        assert f.ip.frag & 0x1fff == 0 and not f.ip.frag & 0x2000
-        assert f.ip.header_ok and f.qfi == b.qfi
-        assert f.vlan == ([b.vlan] if b.vlan else [])
+        assert f.vlan == ([b.vlan] if b.vlan else []) and f.qfi == b.qfi
+        assert len(raw) <= 14 + 4 * len(f.vlan) + S1U_MTU
+        assert f.ip.frag & 0x3fff == 0 and f.ip.header_ok and f.ip.l4_ok
         assert len(f.payload) <= ROOM
         inner.append(f.inner)
     return inner
 
 
-def reassembled(fragments):
-    """The datagram of all fragments of the same packet."""
-    data = bytearray()
-    for f in sorted(fragments, key=lambda f: f.frag & 0x1fff):
-        assert len(data) == (f.frag & 0x1fff) * 8
-        data += f.l4
-    assert not sorted(fragments,
-                      key=lambda f: f.frag & 0x1fff)[-1].frag & 0x2000
-    return bytes(data)
+def fragment_of(f):
+    """(identification, offset, more, data) of an inner packet, or None."""
+    if f.frag & 0x3fff:
+        return (f.raw[4:6], (f.frag & 0x1fff) * 8, bool(f.frag & 0x2000),
+                f.l4)
+    if f.version == 6 and f.proto == 44:
+        offset, = struct.unpack_from("!H", f.l4, 2)
+        return f.l4[4:8], offset & ~7, bool(offset & 1), f.l4[8:]
+    return None
 
 
-def test_mss_is_clamped_both_ways(net, api, kind):
-    api.register()
-    b = establish(net, api, "10.45.7.1", **kind)
-    with RawPort("lab-app", "app0") as app:
-        b.uplink(syn(b.ue, 1460, 40001))
-        f = b.wait_downlink(lambda f: f.inner.proto == p.TCP)
-        assert f.inner.flags == "SA" and mss_of(f.inner) == MSS
-        assert f.inner.l4_ok
-        seen = app.wait(lambda raw: (f := p.Inner.parse(raw[14:])).proto
-                        == p.TCP and f.flags == "S")
-        seen = p.Inner.parse(seen[14:])
-        assert mss_of(seen) == MSS and seen.l4_ok
+def reassembled(net, b, since):
+    """The payload of the last UDP datagram that came in fragments, if all of
+    them are there."""
+    parts = [part for raw in net.enb.since(since)
+             if (f := b.is_downlink(raw)) and (part := fragment_of(f.inner))]
+    data = b""
+    for _, offset, more, part in sorted(
+            (part for part in parts if part[0] == parts[-1][0]),
+            key=lambda part: part[1]):
+        if offset != len(data):
+            return None
+        data += part
+        if not more:
+            return data[8:]
+    return None
 
 
-def test_small_mss_is_left_alone(net, api):
-    api.register()
-    b = establish(net, api, "10.45.7.1")
-    with RawPort("lab-app", "app0") as app:
-        b.uplink(syn(b.ue, 1000, 40001))
-        b.wait_downlink(lambda f: f.inner.proto == p.TCP)
-        seen = app.wait(lambda raw: (f := p.Inner.parse(raw[14:])).proto
-                        == p.TCP and f.flags == "S")
-        assert mss_of(p.Inner.parse(seen[14:])) == 1000
+def test_mss_is_clamped_both_ways(net, case):
+    mss = ROOM - case.header - 20
+    assert handshake(case, case.bearer(net), 1460) == (mss, mss)
 
 
-def test_tcp_both_ways(net, api, kind):
+def test_small_mss_is_left_alone(net, case):
+    told, _ = handshake(case, case.bearer(net), 1000)
+    assert told == 1000
+
+
+def test_tcp_both_ways(net, case):
     """A megabyte there and back, by a UE whose own MTU is as large as
     S1-U's: it knows nothing of tunnels."""
-    api.register()
-    ue = net.ue("10.45.7.2", **kind)
+    ue = net.ue(case.ue, **case.kw)
     ue.run("ip", "link", "set", "tun0", "mtu", S1U_MTU)
     data = random.Random(7).randbytes(1 << 20)
-
-    server = app_socket(socket.SOCK_STREAM)
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("0.0.0.0", PORT))
+    server = case.app_socket(socket.SOCK_STREAM)
     server.listen()
 
     def serve():
@@ -140,7 +192,7 @@ def test_tcp_both_ways(net, api, kind):
     thread.start()
     with server, ue.socket(socket.SOCK_STREAM) as s:
         s.settimeout(60)
-        s.connect((SERVICE_IP, PORT))
+        s.connect((case.service, PORT))
         s.sendall(data)
         answer = b""
         while len(answer) < 32 + len(data):
@@ -149,106 +201,92 @@ def test_tcp_both_ways(net, api, kind):
             answer += part
     thread.join(5)
     assert answer == hashlib.sha256(data).digest() + data
-    inner = check_frames(net, ue.bearer)
-    assert max(len(f.raw) for f in inner) == ROOM
+    assert max(len(f.raw) for f in check_frames(net, ue.bearer)) == ROOM
 
 
-@pytest.mark.parametrize("size", [ROOM - 28, ROOM - 27, S1U_MTU - 28])
-def test_app_with_df(net, api, kind, size):
-    """What fits is sent as it is; what does not is refused, and the
-    application's kernel learns how much would."""
-    api.register()
-    b = establish(net, api, "10.45.7.3", **kind)
-    with app_socket() as s:
-        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
-        s.bind(("0.0.0.0", PORT))
-        b.uplink(p.ip_udp(b.ue, SERVICE_IP, b"hello", 5000, PORT))
-        s.settimeout(3)
-        _, peer = s.recvfrom(100)
-        s.connect(peer)
+def test_app_sends_what_fits(net, case):
+    b = case.bearer(net)
+    with case.app_socket(discover=PMTUDISC_DO) as s:
+        peer = case.contact(b, s)
         mark = net.enb.mark()
-        s.send(bytes(size))
-        if size <= ROOM - 28:
-            f = b.wait_downlink(lambda f: f.inner.sport == PORT, since=mark)
-            assert len(f.payload) == size + 28
-            check_frames(net, b, mark)
-            return
-        wait_until(lambda: s.getsockopt(socket.IPPROTO_IP, IP_MTU) == ROOM,
+        s.sendto(bytes(ROOM - case.header - 8), peer)
+        f = b.wait_downlink(lambda f: f.inner.sport == PORT, since=mark)
+        assert len(f.payload) == ROOM
+        check_frames(net, b, mark)
+
+
+@pytest.mark.parametrize("excess", [1, S1U_MTU - ROOM])
+def test_app_with_df_is_told(net, case, excess):
+    """What does not fit is refused, and the application's kernel learns how
+    much would (ICMP fragmentation needed, ICMPv6 packet too big)."""
+    b = case.bearer(net)
+    fits = ROOM - case.header - 8
+    with case.app_socket(discover=PMTUDISC_DO) as s:
+        s.connect(case.contact(b, s))
+        assert case.path_mtu(s) == S1U_MTU
+        mark = net.enb.mark()
+        s.send(bytes(fits + excess))
+        wait_until(lambda: case.path_mtu(s) == ROOM,
                    what="the application's kernel to learn the path MTU")
         assert not [f for f in net.enb.since(mark) if b.is_downlink(f)]
-        # The error has been reported; the next packet fits.
-        wait_until(lambda: not s.getsockopt(socket.SOL_SOCKET,
-                                            socket.SO_ERROR))
-        s.send(bytes(ROOM - 28))
+        s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)    # It is reported.
+        s.send(bytes(fits))
         b.wait_downlink(lambda f: f.inner.sport == PORT, since=mark)
 
 
-@pytest.mark.parametrize("size", [ROOM - 27, 3000, 8000])
-def test_app_without_df(net, api, kind, size):
-    """What is too large is cut inside the tunnel, never outside."""
-    api.register()
-    b = establish(net, api, "10.45.7.4", **kind)
+@pytest.mark.parametrize("size", [ROOM - 27, 8000])
+def test_app_without_df(net, case, size):
+    """What is too large goes down in fragments inside the tunnel, never
+    outside.  Over IPv6 the application has to learn that first."""
+    b = case.bearer(net)
     data = os.urandom(size)
-    with app_socket() as s:
-        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
-        s.bind(("0.0.0.0", PORT))
-        b.uplink(p.ip_udp(b.ue, SERVICE_IP, b"hello", 5000, PORT))
-        s.settimeout(3)
-        _, peer = s.recvfrom(100)
+    with case.app_socket(discover=PMTUDISC_DONT) as s:
+        peer = case.contact(b, s)
         mark = net.enb.mark()
         s.sendto(data, peer)
-        wait_until(lambda: sum(
-            len(f.inner.l4) for raw in net.enb.since(mark)
-            if (f := b.is_downlink(raw))) == 8 + size,
-            what="all fragments")
+        if case.version == 6:
+            with case.app_socket() as probe:
+                probe.connect(peer)
+                wait_until(lambda: case.path_mtu(probe) == ROOM,
+                           what="the application to learn the path MTU")
+                s.sendto(data, peer)
+        wait_until(lambda: reassembled(net, b, mark) == data,
+                   what="all fragments")
     fragments = check_frames(net, b, mark)
     assert len(fragments) > 1
     for f in fragments:
-        assert (f.src, f.dst) == (SERVICE_IP, b.ue) and f.header_ok
-    assert len({f.raw[4:6] for f in fragments}) == 1
-    assert reassembled(fragments)[8:] == data
+        assert (f.src, f.dst) == (case.service, case.ue) and f.header_ok
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_fragments_of_a_ue_are_delivered(net, api, kind, order):
-    """Each in a G-PDU of its own; the last one first, too; of a bearer that
-    is diverted already."""
-    api.register()
-    b = establish(net, api, "10.45.7.5", **kind)
+@pytest.mark.parametrize("order", [1, -1], ids=["in-order", "reversed"])
+@pytest.mark.parametrize("known", [False, True], ids=["held", "diverted"])
+def test_fragments_of_a_ue_are_delivered(net, case, known, order):
+    """Each in a G-PDU of its own, in whatever order."""
+    b = case.bearer(net)
     data = os.urandom(4000)
-    whole = p.ip_udp(b.ue, SERVICE_IP, data, 5000, PORT)
-    with app_socket() as s:
-        s.bind(("0.0.0.0", PORT))
-        for fragment in p.ipv4_fragments(whole, 1400)[::order]:
+    with case.app_socket() as s:
+        if known:
+            case.contact(b, s)
+        for fragment in p.fragments(case.datagram(data), 1280, 7)[::order]:
             b.uplink(fragment)
-        s.settimeout(3)
         assert s.recvfrom(65536)[0] == data
 
 
-def test_first_packet_of_a_ue_in_fragments(net, api, kind):
-    """They are held, all of them, until the bearer is proved."""
-    api.register()
-    b = net.bearer("10.45.7.6", **kind)
-    data = os.urandom(4000)
-    with app_socket() as s:
-        s.bind(("0.0.0.0", PORT))
-        for fragment in p.ipv4_fragments(
-                p.ip_udp(b.ue, SERVICE_IP, data, 5000, PORT), 1400):
-            b.uplink(fragment)
-        s.settimeout(3)
-        assert s.recvfrom(65536)[0] == data
-
-
-def test_large_datagram_there_and_back(net, api, kind):
+def test_large_datagram_there_and_back(net, case):
     """By the stacks of a UE and of the application, port echo."""
-    api.register()
-    ue = net.ue("10.45.7.7", **kind)
+    ue = net.ue(case.ue, **case.kw)
     data = os.urandom(6000)
     with ue.socket() as s:
-        s.settimeout(5)
-        s.connect((SERVICE_IP, 7))
-        s.send(data)
-        assert s.recv(65536) == data
+        s.settimeout(1)
+        s.connect((case.service, 7))
+
+        def echoed():
+            s.send(data)        # Again: see test_app_without_df().
+            try:
+                return s.recv(65536) == data
+            except TimeoutError:
+                return False
+        wait_until(echoed, timeout=10, what="the echo")
     assert len(check_frames(net, ue.bearer)) > 1
 
 
@@ -305,8 +343,7 @@ def test_larger_mtu_is_followed(net, api, adapters):
                what="the larger MTU to be in force")
     assert mtu_of("lab-tof", "tof-enb") == mtu_of("lab-tof", "ovs-enb") == 3000
     data = os.urandom(2500)
-    with app_socket() as s:
-        s.bind(("0.0.0.0", PORT))
+    with Case(UE4, {}).app_socket() as s:
         run_in("lab-app", "ip", "link", "set", "app0", "mtu", 3000)
         run_in("tof-app", "ip", "link", "set", "app0", "mtu", 3000)
         try:

@@ -98,6 +98,26 @@ test_life(void)
     session_destroy();
 }
 
+/* 5G: a QFI of 0 is not none, and another one is not another tunnel. */
+static void
+test_qfi(void)
+{
+    struct in6_addr sgw = ip("10.1.0.2");
+    struct fteid down = { ip("10.1.0.1"), 101 };
+
+    start(100);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 0);
+    tap_ok(!bearer_describe(b).down_qfi && n_changed == 2, "no QFI");
+    session_proved(b, &sgw, &down, QFI_PRESENT, 1);
+    tap_ok(bearer_describe(b).down_qfi == QFI_PRESENT && n_changed == 3
+           && !n_invalidated && b->state == BEARER_ESTABLISHED,
+           "QFI 0 is worth remembering, and ends no proof");
+    session_proved(b, &sgw, &down, QFI_PRESENT, 2);
+    tap_ok(n_changed == 3, "the same one is no change");
+    session_destroy();
+}
+
 static void
 test_handover(void)
 {
@@ -463,6 +483,7 @@ int
 main(void)
 {
     test_life();
+    test_qfi();
     test_handover();
     test_shared_downlink();
     test_activity();

@@ -415,7 +415,9 @@ gtpu_parse_inner(const void *p, size_t len, struct gtpu_inner *inner)
     struct ip ip;
 
     memset(inner, 0, sizeof *inner);
-    if (ip_parse(&c, &ip)) {
+    if (ip_parse(&c, &ip)
+        || (ip.version == 6 && (IN6_IS_ADDR_V4MAPPED(&ip.src)
+                                || IN6_IS_ADDR_V4MAPPED(&ip.dst)))) {
         return GTPU_E_INNER;
     }
     inner->version = ip.version;

@@ -95,7 +95,9 @@ enum gtpu_error gtpu_parse(const void *p, size_t len, struct gtpu_msg *msg);
 enum gtpu_error gtpu_parse_packet(const void *p, size_t len,
                                   struct gtpu_packet *pkt);
 
-/* Parses the IP packet of 'len' bytes at 'p' into '*inner'. */
+/* Parses the IP packet of 'len' bytes at 'p' into '*inner'.  IPv4-mapped
+ * addresses in an IPv6 packet, which never belong on the wire, are an error:
+ * here they would pass for a UE's IPv4 address. */
 enum gtpu_error gtpu_parse_inner(const void *p, size_t len,
                                  struct gtpu_inner *inner);
 

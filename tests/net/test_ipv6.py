@@ -192,7 +192,7 @@ def test_another_prefix_in_the_tunnel_is_switched(net, api):
 
 @pytest.mark.parametrize("source", [
     "fe80::1", "::", "ff02::1", "::1", "127.0.0.1", "0.0.0.0", "224.0.0.1",
-    "169.254.3.4"])
+    "169.254.3.4", "::ffff:10.45.6.6"])
 def test_nothing_is_learned_from(net, api, source):
     register(api)
     b = net.bearer(UE6)

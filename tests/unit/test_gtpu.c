@@ -20,6 +20,7 @@
 #define IN4_LEN 28
 
 #define IN6_SRC "fd 00 00 45 00 00 00 00 00 00 00 00 00 00 00 02"
+#define IN_MAPPED "00 00 00 00 00 00 00 00 00 00 ff ff 0a 2d 00 02"
 #define IN6_DST "20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 10"
 
 /* Outer headers; the lengths follow where "%" stands. */
@@ -467,6 +468,12 @@ static const struct {
     { "inner IPv6 header cut",
       OUT4 UDP "30 ff 00 18 00 00 00 01"
       "60 00 00 00 00 00 3a ff" IN6_SRC, GTPU_E_INNER },
+    { "inner IPv6 from an IPv4-mapped address",
+      OUT4 UDP "30 ff 00 28 00 00 00 01"
+      "60 00 00 00 00 00 3b ff" IN_MAPPED IN6_DST, GTPU_E_INNER },
+    { "inner IPv6 to an IPv4-mapped address",
+      OUT4 UDP "30 ff 00 28 00 00 00 01"
+      "60 00 00 00 00 00 3b ff" IN6_SRC IN_MAPPED, GTPU_E_INNER },
 };
 
 static void

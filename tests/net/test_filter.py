@@ -144,6 +144,23 @@ def test_guards_end_with_their_bearers(net, api):
     wait_until(lambda: guards() == 0, what="no guard")
 
 
+@pytest.mark.datapath("ovs", "auto")
+def test_restart_keeps_guards_of_bearers_and_no_others(lab, net, api):
+    api.register()
+    b = establish(net)
+    lab.tofd("kill")
+    run_in("lab-tof", "nft", "add", "element", "netdev", "tof", "down",
+           "{ ::ffff:10.1.0.2 . ::ffff:10.1.0.1 . 0.0.0.9 . "
+           "::ffff:10.45.6.250 }")
+    assert guards() == 2
+    b.uplink(echo(b.ue, b"meanwhile"))
+    b.wait_downlink(is_text(b"meanwhile"))
+    lab.tofd("start")
+    wait_until(lambda: guards() == 1, what="the stray guard to go")
+    b.uplink(echo(b.ue, b"after"))
+    b.wait_downlink(is_text(b"after"))
+
+
 # --- Rules and sets of another version ---------------------------------------
 
 OLD = """table netdev tof {

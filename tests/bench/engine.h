@@ -10,7 +10,7 @@
 #define COPY_MAX 160            /* Of which so much is rewritten each time. */
 #define SLOTS 12                /* Frames are picked from so many slots. */
 #define SAMPLES (1 << 20)       /* Latencies that an end keeps. */
-#define MARK 4096               /* The clock is read once in so many frames. */
+#define MARK 1024               /* The clock is read once in so many frames. */
 #define BURST 16                /* Frames of a paced flow without a pause. */
 #define STAMP_MAGIC 0x746f6662u /* "tofb", host byte order */
 

@@ -71,7 +71,7 @@ def offer(engine, flow, end, rate, seconds, settle=0.1):
     """A trial: gives frames a second offered, and how many were lost.  They
     have arrived when the count stands still."""
     before = engine.count(end)
-    sent, took = engine.send(flow, max(rate * seconds, 8192), rate)
+    sent, took = engine.send(flow, max(rate * seconds, 2048), rate)
     arrived = settled(engine, end, before, sent, settle)
     return sent / took, sent - arrived
 

@@ -123,7 +123,8 @@ def missed(f, value):
     if not f.limit or not value:
         return "**missed**"
     by = f.limit / value if f.least else value / f.limit
-    return f"**missed** by a factor of {by:.2g}"
+    return f"**missed** by a factor of {by:.2g}" if by >= 1.5 else \
+        f"**missed** by {100 * (by - 1):.2g} %"
 
 
 def everything(rows):

@@ -80,6 +80,7 @@ struct nft_set {
     bool timeouts;              /* Elements may have one. */
     bool dynamic;
     bool constant;
+    bool interval;              /* Filled by nft_range_add(). */
     uint64_t timeout_ms;        /* Default for elements; 0: none. */
     uint32_t size;              /* 0: unlimited. */
 };
@@ -95,6 +96,10 @@ void nft_set_flush(struct nft_batch *, const struct nft_table *,
 void nft_elem_add(struct nft_batch *, const struct nft_table *,
                   const struct nft_set *, const void *key, const void *data,
                   uint64_t timeout_ms);
+/* All keys from 'key' on, up to 'end' (or the last one if that is NULL), which
+ * is not one of them.  Ranges must not overlap. */
+void nft_range_add(struct nft_batch *, const struct nft_table *,
+                   const struct nft_set *, const void *key, const void *end);
 /* Element of a verdict map. */
 void nft_elem_add_goto(struct nft_batch *, const struct nft_table *,
                        const struct nft_set *, const void *key,

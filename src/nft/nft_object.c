@@ -177,7 +177,8 @@ set_flags(const struct nft_set *set)
     return ((set->data_len || set->verdict_map ? NFT_SET_MAP : 0)
             | (set->timeouts || set->timeout_ms ? NFT_SET_TIMEOUT : 0)
             | (set->dynamic ? NFT_SET_EVAL : 0)
-            | (set->constant ? NFT_SET_CONSTANT : 0));
+            | (set->constant ? NFT_SET_CONSTANT : 0)
+            | (set->interval ? NFT_SET_INTERVAL : 0));
 }
 
 void
@@ -317,6 +318,24 @@ nft_elem_add(struct nft_batch *b, const struct nft_table *table,
         if (timeout_ms) {
             put_be64(nlh, NFTA_SET_ELEM_TIMEOUT, timeout_ms);
         }
+        elem_end(b, nlh, elem);
+    }
+}
+
+void
+nft_range_add(struct nft_batch *b, const struct nft_table *table,
+              const struct nft_set *set, const void *key, const void *end)
+{
+    struct nlattr *elem;
+    struct nlmsghdr *nlh;
+
+    nft_elem_add(b, table, set, key, NULL, 0);
+    if (!end) {
+        return;
+    }
+    nlh = elem_start(b, NFT_MSG_NEWSETELEM, table, set, end, &elem);
+    if (nlh) {
+        put_be32(nlh, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
         elem_end(b, nlh, elem);
     }
 }

@@ -6,13 +6,18 @@
 #   lab-enb [s1u0]---[enb0] lab-tof [sgw0]---[s1u0] lab-sgw [pdn0]---[pdn0] lab-pdn
 #                            [app0]---[app0] lab-app
 #
+# or, with --single, a switch with one cable to each of the three:
+#
+#   lab-enb [s1u0]---[enb] lab-sw [sgw]---[s1u0] lab-sgw
+#                          [tof]---[s1u0] lab-tof
+#
 # Used by demo.sh, by the network tests and by hand.  What it makes is in those
 # namespaces and in $state; the host's own network is not touched.
 # The addresses are in make_links().
 set -euo pipefail
 
 readonly state=/run/tof-lab
-readonly namespaces=(lab-enb lab-sgw lab-pdn lab-app lab-tof)
+readonly namespaces=(lab-enb lab-sgw lab-pdn lab-app lab-tof lab-sw)
 readonly tofd_namespaces=(tof-app tof-learn)    # Made by tofd.
 readonly api=http://127.0.0.1:8080
 readonly n_ues=3 ue_apn=internet spare_apn=spare
@@ -23,7 +28,7 @@ top=$(dirname "$here")
 usage() {
     cat <<'END'
 Usage: lab.sh up [--datapath auto|ovs|xdp] [--peers real|none] [--config FILE]
-                 [--no-tof]
+                 [--no-tof] [--single]
        lab.sh down | status
        lab.sh ue N COMMAND...       run COMMAND next to UE N (1, 2, 3): UE_ADDR
                                     is its address, UE_DEV its device
@@ -33,6 +38,7 @@ Usage: lab.sh up [--datapath auto|ovs|xdp] [--peers real|none] [--config FILE]
        lab.sh tofd start|stop|kill|restart
        lab.sh ovs start|stop|kill
 --no-tof makes the network and the wire, and starts neither OVS nor tofd.
+--single: eNodeBs and SGW in one Ethernet, with routes by the TOF's only adapter.
 END
 }
 
@@ -176,6 +182,8 @@ build_ovs() {
 
 # --- The network --------------------------------------------------------------
 
+single() { [ -e "$state/single" ]; }
+
 sysctl_in() {                   # NS KEY-PATH VALUE
     in_ns "$1" sh -c "echo $3 >/proc/sys/net/$2"
 }
@@ -211,13 +219,18 @@ make_links() {
         ip netns add "$ns"
         ip -n "$ns" link set lo up
     done
-    link_pair lab-enb s1u0 lab-tof enb0
-    link_pair lab-sgw s1u0 lab-tof sgw0
+    if single; then
+        make_switch
+    else
+        link_pair lab-enb s1u0 lab-tof enb0
+        link_pair lab-sgw s1u0 lab-tof sgw0
+    fi
     link_pair lab-sgw pdn0 lab-pdn pdn0
     link_pair lab-app app0 lab-tof app0
 
     add_address lab-enb s1u0 10.1.0.1/24 fd01::1/64
     add_address lab-sgw s1u0 10.1.0.2/24 fd01::2/64
+    ! single || route_by_tof
     add_address lab-sgw pdn0 203.0.113.1/24
     add_address lab-pdn pdn0 203.0.113.10/24
     add_address lab-app app0 192.168.100.10/24 fd00:100::10/64
@@ -228,13 +241,43 @@ make_links() {
     sysctl_in lab-sgw ipv6/conf/all/forwarding 1
 }
 
+make_switch() {
+    local end
+    ip -n lab-sw link add sw0 type bridge mcast_snooping 0
+    sysctl_in lab-sw ipv6/conf/sw0/disable_ipv6 1
+    ip -n lab-sw link set sw0 up
+    link_pair lab-enb s1u0 lab-sw enb
+    link_pair lab-sgw s1u0 lab-sw sgw
+    link_pair lab-tof s1u0 lab-sw tof
+    for end in enb sgw tof; do
+        sysctl_in lab-sw "ipv6/conf/$end/disable_ipv6" 1
+        ip -n lab-sw link set "$end" master sw0
+    done
+    # Those that tests send from.
+    ip -n lab-enb link set s1u0 address 0e:0e:0b:00:00:01
+    ip -n lab-sgw link set s1u0 address 0e:05:09:00:00:02
+}
+
+# eNodeBs and SGW reach each other by the TOF's host, on all addresses that
+# tests use.
+route_by_tof() {
+    add_address lab-tof s1u0 10.1.0.30/24 fd01::30/64 fe80::30/64
+    add_address lab-enb s1u0 10.1.0.9/32 fd01::9/128
+    ip -n lab-enb route add 10.1.0.2 via 10.1.0.30
+    ip -n lab-sgw route add 10.1.0.1 via 10.1.0.30
+    ip -n lab-sgw route add 10.1.0.9 via 10.1.0.30
+    ip -n lab-enb route add fd01::2 via fd01::30
+    ip -n lab-sgw route add fd01::1 via fd01::30
+    ip -n lab-sgw route add fd01::9 via fd01::30
+}
+
 # With raw frames on S1-U the kernels of both ends must not join in.  Addresses
 # stay and sockets work; only what the kernel itself would say is dropped.
 # (Frames from packet sockets do not meet these chains.)
 silence() {
     local ns
     for ns in lab-enb lab-sgw; do
-        sysctl_in "$ns" ipv4/conf/s1u0/arp_ignore 8
+        single || sysctl_in "$ns" ipv4/conf/s1u0/arp_ignore 8
         in_ns "$ns" nft -f - <<'END'
 table inet lab_silence {
     chain output {
@@ -244,12 +287,19 @@ table inet lab_silence {
     }
 }
 END
+        # A router has to find them.
+        ! single || in_ns "$ns" nft insert rule inet lab_silence output \
+            icmpv6 type '{' nd-neighbor-solicit, nd-neighbor-advert '}' accept
     done
 }
 
-wire_up() {
-    # Names by the environment: this is what keeps the wire independent of tofd.
-    in_ns lab-tof env S1U_ENB=enb0 S1U_SGW=sgw0 "$here/tof-net" up
+# Names by the environment: this is what keeps the wire independent of tofd.
+tof_net() {
+    if single; then
+        in_ns lab-tof env S1U_INTERFACE=s1u0 "$here/tof-net" "$@"
+    else
+        in_ns lab-tof env S1U_ENB=enb0 S1U_SGW=sgw0 "$here/tof-net" "$@"
+    fi
 }
 
 # --- Hosts and peers ----------------------------------------------------------
@@ -370,10 +420,12 @@ make_ues() {
 # --- OVS and tofd -------------------------------------------------------------
 
 write_config() {                # DATAPATH
+    local s1u='{enb: enb0, sgw: sgw0}'
+    if single; then
+        s1u='{interface: s1u0, enodebs: [10.1.0.1/32, 10.1.0.8/29, "fd01::1/128", "fd01::8/125"], sgws: [10.1.0.2/32, "fd01::2/128"]}'
+    fi
     cat >"$state/tof.yaml" <<END
-s1u:
-  enb: enb0
-  sgw: sgw0
+s1u: $s1u
 apps: {interface: app0, address: [192.168.100.1/24, "fd00:100::1/64"], routes: [], namespace: tof-app, may_connect: true}
 functions: {}
 datapath: $1
@@ -467,7 +519,7 @@ tofd_start() {
 # --- Commands -----------------------------------------------------------------
 
 cmd_up() {
-    local datapath='' peers=real config='' tof=1
+    local datapath='' peers=real config='' single='' tof=1
     while [ $# -gt 0 ]; do
         case $1 in
         --datapath) datapath=${2:?}; shift ;;
@@ -477,6 +529,7 @@ cmd_up() {
         --config) config=${2:?}; shift ;;
         --config=*) config=${1#*=} ;;
         --no-tof) tof= ;;
+        --single) single=1 ;;
         *) usage >&2; exit 2 ;;
         esac
         shift
@@ -490,6 +543,7 @@ cmd_up() {
 
     cmd_down
     mkdir -p "$state/pid"
+    [ -z "$single" ] || touch "$state/single"
     trap 'warn "not up, so taken down"; keep_logs; cmd_down' EXIT
     "$here/bootstrap.sh" >"$state/bootstrap.log" 2>&1 ||
         { cat "$state/bootstrap.log" >&2; exit 1; }
@@ -501,7 +555,7 @@ cmd_up() {
     make_links
     echo "$peers" >"$state/peers"
     [ "$peers" = real ] || silence
-    wire_up
+    tof_net up
     start_hosts
     [ "$peers" = none ] || start_peers
     if [ -n "$tof" ]; then
@@ -568,7 +622,7 @@ cmd_status() {
         awk '{ print "UE " NR ": " $1 ", uplink TEID 0x" $2 \
                      ", downlink TEID 0x" $3 }' "$state/ues"
     fi
-    in_ns lab-tof env S1U_ENB=enb0 S1U_SGW=sgw0 "$here/tof-net" status || :
+    tof_net status || :
     if healthy; then echo "tofd: healthy"; else echo "tofd: not healthy"; fi
 }
 

@@ -12,6 +12,7 @@
 #include "dataplane.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf.h"
@@ -78,7 +79,22 @@ dataplane_destroy(void)
     endpoint->close();
 }
 
-/* Both adapters there and up? */
+/* Does the kernel forward what comes in by 'adapter'? */
+static bool
+forwards(const char *adapter)
+{
+    char *path = xasprintf("/proc/sys/net/ipv4/conf/%s/forwarding", adapter);
+    FILE *f = fopen(path, "re");
+    bool yes = f && fgetc(f) == '1';
+
+    if (f) {
+        fclose(f);
+    }
+    free(path);
+    return yes;
+}
+
+/* Both adapters there and up?  Does the host forward, if it is to? */
 static int
 find_adapters(struct mtus *found, char **what)
 {
@@ -98,7 +114,11 @@ find_adapters(struct mtus *found, char **what)
         if (!error && !link.up) {
             error = ENETDOWN;
         }
-        if (error) {
+        if (!error && conf->s1u.interface && !forwards(names[i])) {
+            *what = xasprintf("net.ipv4.conf.%s.forwarding (see tof-net)",
+                              names[i]);
+            error = ENETUNREACH;
+        } else if (error) {
             *what = xasprintf("S1-U adapter %s", names[i]);
         } else {
             found->links = MAX(found->links, link.mtu);

@@ -9,9 +9,6 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <string.h>
-
-#include "conf.h"
 
 /* Matches. */
 
@@ -123,31 +120,6 @@ filter_match_live(struct nftnl_rule *r)
 
     nft_x_imm(r, NFT_REG32_00, &key, sizeof key);
     nft_x_lookup(r, filter_live.name, NFT_REG32_00, false);
-}
-
-void
-filter_match_from(struct nftnl_rule *r, const struct ip_prefix *prefix)
-{
-    const bool ip4 = prefix && IN6_IS_ADDR_V4MAPPED(&prefix->addr);
-    const size_t len = ip4 ? 4 : 16;
-    uint8_t mask[16] = { 0 }, net[16], none[16] = { 0 };
-
-    if (!prefix) {
-        return;
-    }
-    memcpy(net, prefix->addr.s6_addr + 16 - len, len);
-    for (size_t i = 0; i < len * 8; i++) {
-        if (i < prefix->len) {
-            mask[i / 8] |= 0x80 >> i % 8;
-        } else {
-            net[i / 8] &= ~(0x80 >> i % 8);
-        }
-    }
-    match_protocol(r, ip4 ? ETH_P_IP : ETH_P_IPV6);
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, ip4 ? 12 : 8, len,
-                  NFT_REG32_00);
-    nft_x_bitwise(r, NFT_REG32_00, mask, none, len);
-    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, net, len);
 }
 
 /* Keys. */

@@ -49,9 +49,11 @@ void filter_match_gtpu(struct nftnl_rule *, sa_family_t outer,
                        enum filter_part);
 void filter_match_part(struct nftnl_rule *, sa_family_t outer,
                        enum filter_part);
-/* Outer source in 'prefix'; NULL: all are. */
-struct ip_prefix;
-void filter_match_from(struct nftnl_rule *, const struct ip_prefix *);
+/* To this host, from a peer on the compiler's side and to one on the other
+ * side (filter_peers.c); anything, if each side has an adapter.  Uses up the
+ * registers of a pair. */
+void filter_match_direction(const struct filter_compiler *,
+                            struct nftnl_rule *);
 void filter_match_inner(struct nftnl_rule *, sa_family_t inner,
                         uint32_t offset);
 /* IP, UDP and GTP length fit each other. */
@@ -81,6 +83,11 @@ void filter_load_ue(struct nftnl_rule *, sa_family_t inner, uint32_t offset,
  * for one side and outer family. */
 void filter_gpdu_add_chains(const struct filter_compiler *);
 void filter_gpdu_compile(const struct filter_compiler *);
+
+/* filter_peers.c: fills the sets that filter_match_direction() looks into. */
+void filter_peers_compile(const struct filter_rules *, struct nft_batch *);
+uint64_t filter_peers_hash(const struct filter_rules *, uint64_t hash);
+uint64_t filter_hash(uint64_t hash, const void *, size_t);      /* FNV-1a */
 
 /* filter_links.c: base chains at FILTER_ENB_LINK and FILTER_SGW_LINK. */
 void filter_links_compile(const struct filter_rules *, struct nft_batch *);

@@ -30,11 +30,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf.h"
-
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 8
+#define RULES_VERSION 9
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -155,36 +153,40 @@ filter_rule_end(const struct filter_compiler *c, struct nftnl_rule *r,
 /* Rule 2: a first fragment goes the way of whole G-PDUs, up to where it turns
  * out whether it is for a service; a later one follows its first. */
 static void
-compile_fragments(const struct filter_compiler *c, const char *chain,
-                  const struct ip_prefix *from)
+compile_fragments(const struct filter_compiler *c, const char *chain)
 {
     struct nftnl_rule *r = nft_rule(&filter_table, chain);
 
-    filter_match_from(r, from);
     filter_match_gtpu(r, c->outer, FILTER_FIRST_FRAGMENT);
+    filter_match_direction(c, r);
     filter_match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_GPDU);
     filter_rule_end(c, r, NULL, NFT_GOTO, "gtp", 0);
 
     r = nft_rule(&filter_table, chain);
-    filter_match_from(r, from);
     filter_match_gtpu(r, c->outer, FILTER_LATER_FRAGMENT);
+    filter_match_direction(c, r);
     filter_load_datagram(r, c->outer);
     nft_x_lookup(r, filter_fragments.name, NFT_REG32_00, false);
     filter_rule_end(c, r, NULL, NFT_GOTO, "later", 0);
 }
 
-/* The way from a base chain to the messages of one side and outer family. */
+/* The way from a base chain to the messages of one side. */
 static void
-compile_entry(const struct filter_compiler *c, const char *chain,
-              const struct ip_prefix *from)
+compile_entry(const struct filter_compiler *c_, const char *chain)
 {
-    struct nftnl_rule *r = nft_rule(&filter_table, chain);
+    static const sa_family_t families[] = { AF_INET, AF_INET6 };
+    struct filter_compiler c = *c_;
 
-    filter_match_from(r, from);
-    filter_match_gtpu(r, c->outer, FILTER_WHOLE);
-    filter_rule_end(c, r, NULL, NFT_GOTO, "gtp", 0);
-    if (c->side == SIDE_ENB) {
-        compile_fragments(c, chain, from);
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        struct nftnl_rule *r = nft_rule(&filter_table, chain);
+
+        c.outer = families[i];
+        filter_match_gtpu(r, c.outer, FILTER_WHOLE);
+        filter_match_direction(&c, r);
+        filter_rule_end(&c, r, NULL, NFT_GOTO, "gtp", 0);
+        if (c.side == SIDE_ENB) {
+            compile_fragments(&c, chain);
+        }
     }
 }
 
@@ -215,17 +217,13 @@ add_base(struct nft_batch *b, const char *chain, const char *dev, int prio)
 
 /* Rules 1 and 2 of one side at an adapter of its own. */
 static void
-compile_base(const struct filter_compiler *c_)
+compile_base(const struct filter_compiler *c)
 {
-    struct filter_compiler c = *c_;
-    const char *chain = side_name(&c);
+    const char *chain = side_name(c);
 
-    add_base(c.b, chain, c.dev, 0);
-    compile_tags(c.r, chain, c.b);
-    c.outer = AF_INET;
-    compile_entry(&c, chain, NULL);
-    c.outer = AF_INET6;
-    compile_entry(&c, chain, NULL);
+    add_base(c->b, chain, c->dev, 0);
+    compile_tags(c->r, chain, c->b);
+    compile_entry(c, chain);
 }
 
 /* Rules 1 and 2 of both sides at a single adapter.  A mark to be held that was
@@ -240,15 +238,7 @@ compile_single(const struct filter_compiler *sides, struct nft_batch *b)
     add_base(b, chain, rules->enb, 0);
     compile_tags(rules, chain, b);
     for (size_t side = 0; side < 2; side++) {
-        struct filter_compiler c = sides[side];
-        const struct ip_prefix_list *from =
-            c.side == SIDE_ENB ? rules->enodebs : rules->sgws;
-
-        for (size_t i = 0; i < from->n; i++) {
-            c.outer = (IN6_IS_ADDR_V4MAPPED(&from->prefixes[i].addr)
-                       ? AF_INET : AF_INET6);
-            compile_entry(&c, chain, &from->prefixes[i]);
-        }
+        compile_entry(&sides[side], chain);
     }
     add_base(b, unmark, rules->enb, 20);
     for (size_t side = 0; side < 2; side++) {
@@ -350,8 +340,8 @@ compile_side(struct filter_compiler c)
 
 /* Both tables. */
 
-static uint64_t
-hash_more(uint64_t hash, const void *data, size_t len)         /* FNV-1a */
+uint64_t
+filter_hash(uint64_t hash, const void *data, size_t len)
 {
     for (const uint8_t *p = data; len--; p++) {
         hash = (hash ^ *p) * 0x100000001b3;
@@ -362,18 +352,7 @@ hash_more(uint64_t hash, const void *data, size_t len)         /* FNV-1a */
 static uint64_t
 hash_text(const char *text)
 {
-    return hash_more(0xcbf29ce484222325, text, strlen(text));
-}
-
-static uint64_t
-hash_prefixes(uint64_t hash, const struct ip_prefix_list *list)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        hash = hash_more(hash, &list->prefixes[i].addr,
-                         sizeof list->prefixes[i].addr);
-        hash = hash_more(hash, &list->prefixes[i].len, 1);
-    }
-    return hash_more(hash, "", 1);
+    return filter_hash(0xcbf29ce484222325, text, strlen(text));
 }
 
 uint64_t
@@ -381,15 +360,15 @@ filter_rules_layout(const struct filter_rules *r)
 {
     char text[64];
 
-    snprintf(text, sizeof text, "layout %d %d %d", RULES_VERSION, r->links,
-             r->single);
+    /* A base chain cannot move to another adapter. */
+    snprintf(text, sizeof text, "layout %d %d %s %s", RULES_VERSION, r->links,
+             r->enb, r->sgw);
     return hash_text(text);
 }
 
 uint64_t
 filter_rules_stamp(const struct filter_rules *r)
 {
-    uint64_t hash;
     char text[256];
 
     snprintf(text, sizeof text,
@@ -399,11 +378,7 @@ filter_rules_stamp(const struct filter_rules *r)
              r->sgw, r->sgw_ifindex, r->enb_link_ifindex, r->queue_ifindex[0],
              r->queue_ifindex[1], r->queue_ifindex[2], r->queue_ifindex[3],
              (unsigned long long) r->evidence_ms);
-    hash = hash_text(text);
-    if (r->single) {
-        hash = hash_prefixes(hash_prefixes(hash, r->enodebs), r->sgws);
-    }
-    return hash;
+    return filter_peers_hash(r, hash_text(text));
 }
 
 /* The lengths of a packet without IP options or extension headers, in which a
@@ -454,6 +429,9 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
     nft_chain_flush(b, &filter_table, NULL);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         nft_set_add(b, &filter_table, sets[i]);
+    }
+    if (rules->single) {
+        filter_peers_compile(rules, b);
     }
     compile_side(sides[0]);
     compile_side(sides[1]);

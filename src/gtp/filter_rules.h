@@ -8,7 +8,8 @@
  *   filter_rules.c    sets; from the adapter to the GTP-U message
  *   filter_gpdu.c     from the inner packet on
  *   filter_links.c    what Open vSwitch sends
- *   filter_match.c    what their rules are made of */
+ *   filter_match.c    what their rules are made of
+ *   filter_peers.c    directions, where there is a single adapter */
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -54,7 +54,7 @@ def test_tcp_reaches_the_app_and_is_answered(net, api, ue, kw):
     assert (f.inner.src, f.inner.dst) == (service_of(ue), ue)
     assert f.inner.l4_ok and f.inner.header_ok
     assert f.flags == 0x30 and f.ip.sport == 2152 and f.ip.header_ok
-    assert (f.src_mac, f.dst_mac) == (b.sgw_mac, b.enb_mac)
+    assert (f.src_mac, f.dst_mac) == b.macs_at_enb
     assert f.ip.l4_ok and (":" not in b.enb or f.udp_checksum)
 
 
@@ -104,7 +104,7 @@ def test_other_traffic_is_switched(net, api, ue, kw):
     other = "2001:db8:7::7" if ":" in ue else "203.0.113.77"
     switched(net, b.uplink(p.ip_udp(ue, other, b"x"), seq=77))
     frame = b.downlink(p.ip_udp(other, ue, b"y"), seq=78)
-    net.enb.wait(frame)
+    net.enb.wait(net.onward(frame))
 
 
 @families

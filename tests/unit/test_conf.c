@@ -189,6 +189,9 @@ static const struct {
       "  sgws:\n  - 10.2.0.1\n  - 10.1.0.16/28\n",
       "f:7: s1u.sgws[1]: '10.1.0.16/28' overlaps s1u.enodebs: the direction "
       "of a packet would be unknown" },
+    { APPS "s1u: {interface: i, enodebs: [10.1.0.0/28], "
+      "sgws: [10.2.0.0/28]}\ndatapath: xdp\n",
+      "f:3: datapath: xdp needs two adapters (s1u.enb and s1u.sgw)" },
     { APPS "s1u: {enb: e, sgw: s, enodebs: 10.1.0.0/28}\n",
       "f:2: s1u.enodebs: must be a list" },
     { APPS "s1u: {enb: e, sgw: s, enodebs: [10.1.0.0/33]}\n",
@@ -328,7 +331,7 @@ static const struct {
       "    'fd00:100::1/64']\n  routes: [172.16.0.0/12]\n"
       "  namespace: apps\n  may_connect: no\n"
       "functions: {f-w.1: {in: fw0, out: fw1}, dpi: {in: d0, out: d1}}\n"
-      "datapath: xdp\nlearn: services\n"
+      "datapath: ovs\nlearn: services\n"
       "pinger: {targets: [203.0.113.10, '2001:db8::10'], interval_ms: 10,\n"
       "  attempts: 100, rate_per_second: 1, pairing: observed}\n"
       "sessions: {max: 16000000, idle_seconds: 1, evidence_seconds: 3600}\n"
@@ -346,7 +349,7 @@ static const struct {
       "functions='f-w.1 dpi'\nfunctions_f_w_1_in='fw0'\n"
       "functions_f_w_1_out='fw1'\nfunctions_dpi_in='d0'\n"
       "functions_dpi_out='d1'\n"
-      "datapath='xdp'\nlearn='services'\n"
+      "datapath='ovs'\nlearn='services'\n"
       "pinger_targets='203.0.113.10 2001:db8::10'\n"
       "pinger_interval_ms='10'\npinger_attempts='100'\n"
       "pinger_rate_per_second='1'\npinger_pairing='observed'\n"

@@ -23,7 +23,7 @@ from . import netns
 from .netns import RawPort, run_in
 from .packet import (
     END_MARKER, ERROR_INDICATION, GPDU, GtpFrame, addr, echo_reply_to, eth,
-    gtpu, outer, pdu_session)
+    forwarded, gtpu, mac, outer, pdu_session)
 
 ENB, SGW = "10.1.0.1", "10.1.0.2"
 ENB6, SGW6 = "fd01::1", "fd01::2"
@@ -57,6 +57,13 @@ class Bearer:
         ends = (self.sgw_mac, self.enb_mac)
         dst, src = ends if up else ends[::-1]
         return eth(self.via or dst, src, packet, vlan=self.vlan)
+
+    @property
+    def macs_at_enb(self):
+        """Source and destination of what arrives at the eNodeB."""
+        if self.via:
+            return self.via, ENB_MAC            # It asks by ARP.
+        return self.sgw_mac, self.enb_mac
 
     def uplink_frame(self, inner, **kw):
         if self.qfi is not None:
@@ -138,7 +145,8 @@ class Emulator:
     _teids = itertools.count(0x1000)
 
     def __init__(self, enb_ns="lab-enb", sgw_ns="lab-sgw", dev="s1u0",
-                 targets=(TARGET, TARGET6)):
+                 targets=(TARGET, TARGET6), via=None):
+        self.via = via          # Of all bearers, if not None.
         self.enb = RawPort(enb_ns, dev)
         self.sgw = RawPort(sgw_ns, dev)
         self.targets = set(targets)
@@ -147,6 +155,9 @@ class Emulator:
         self.pings = []         # (time, Bearer or None, GtpFrame) it got.
         self.bearers = []
         self.ues = []
+        if via:
+            # It looks for its neighbours.
+            self.enb.ignore = self.sgw.ignore = lambda f: not GtpFrame.parse(f)
         self.sgw.listen(self._at_sgw)
         self.enb.listen(self._at_enb)
 
@@ -156,9 +167,18 @@ class Emulator:
             up_teid = next(self._teids)
         if down_teid is None:
             down_teid = next(self._teids) | 0x80000000
+        kw.setdefault("via", self.via)
         b = Bearer(self, ue, up_teid, down_teid, **kw)
         self.bearers.append(b)
         return b
+
+    def onward(self, frame):
+        """What one end has sent, as it arrives at the other one if it is
+        switched (or forwarded)."""
+        if not self.via:
+            return frame
+        to_sgw = frame[6:12] != mac(SGW_MAC)
+        return forwarded(frame, self.via, SGW_MAC if to_sgw else ENB_MAC)
 
     def forget(self, bearer):
         self.bearers.remove(bearer)

@@ -117,7 +117,8 @@ class Frame(bytes):
 
 class RawPort:
     """An interface of a namespace, by AF_PACKET: sends frames as given and
-    keeps all that arrive (what is sent from there is not shown)."""
+    keeps all that arrive but for those of which ignore() is true (what is sent
+    from there is not shown)."""
 
     def __init__(self, ns, dev):
         self.ns, self.dev = ns, dev
@@ -125,6 +126,7 @@ class RawPort:
         self.frames = []
         self._cond = threading.Condition()
         self._listeners = []
+        self.ignore = lambda frame: False
         self._closing = False
         self._thread = threading.Thread(target=self._receive, daemon=True,
                                         name=f"{ns}/{dev}")
@@ -156,6 +158,8 @@ class RawPort:
                 continue
             frame = Frame(_put_tag_back(data, aux))
             frame.time = time.monotonic()
+            if self.ignore(frame):
+                continue
             with self._cond:
                 self.frames.append(frame)
                 self._cond.notify_all()

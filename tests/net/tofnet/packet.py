@@ -146,6 +146,19 @@ def reassemble(packets):
                 ident=struct.unpack_from("!H", first, 4)[0])
 
 
+def forwarded(frame, src_mac, dst_mac):
+    """The untagged frame as a router sends it on."""
+    packet = bytearray(frame[14:])
+    if packet[0] >> 4 == 4:
+        hlen = (packet[0] & 15) * 4
+        packet[8] -= 1
+        packet[10:12] = b"\0\0"
+        packet[10:12] = struct.pack("!H", checksum(bytes(packet[:hlen])))
+    else:
+        packet[7] -= 1
+    return eth(dst_mac, src_mac, bytes(packet))
+
+
 # --- Transport --------------------------------------------------------------
 
 def udp(src, dst, payload, sport=40000, dport=40001, *, cksum=None,

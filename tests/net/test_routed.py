@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A single adapter once more (see test_single.py), in the lab: eNodeBs, SGW
+and the TOF's host are in one Ethernet, with routes by the latter.
+
+Much of test_divert.py and test_ipv6.py is run here again.  Frames are compared
+with what a router makes of them, so that each has been forwarded exactly
+once."""
+
+import json
+
+import pytest
+
+from tofnet import packet as p
+from tofnet.emulator import (
+    ENB, ENB6, ENB_MAC, SGW, SGW6, SGW_MAC, Emulator)
+from tofnet.lab import Lab
+from tofnet.netns import RawPort, run_in, set_sysctl
+from tofnet.wait import wait_until
+
+# pylint: disable=unused-import
+from test_divert import (
+    echo, establish, is_text, switched,
+    test_app_opens_a_connection,
+    test_every_header_layout,
+    test_first_packets_of_100_ues,
+    test_held_in_vain_is_switched,
+    test_other_traffic_of_a_diverted_ue_is_switched,
+    test_own_ping_of_a_ue_passes,
+    test_ping_is_sent_as_the_ue_and_its_reply_consumed,
+    test_service_comes_and_goes,
+    test_silent_sgw_gets_nothing_down_until_it_speaks,
+    test_tunnel_is_learned_and_proved)
+from test_ipv6 import (
+    test_held_then_diverted,
+    test_other_traffic_is_switched,
+    test_ping_is_right_and_its_reply_consumed,
+    test_tcp_reaches_the_app_and_is_answered)
+
+OTHER = "203.0.113.77"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    the_lab = Lab("--single", "--peers", "none")
+    try:
+        yield the_lab.up()
+    finally:
+        the_lab.down()
+
+
+@pytest.fixture(scope="module")
+def s1u(lab):
+    link, = json.loads(run_in("lab-tof", "ip", "-j", "link", "show",
+                              "s1u0").stdout)
+    with Emulator(via=link["address"]) as emulator:
+        yield emulator
+
+
+def test_answer_is_forwarded_to_the_next_hop(net, api):
+    api.register()
+    b = establish(net, api)
+    b.uplink(echo(b.ue, b"x"))
+    f = b.wait_downlink(is_text(b"x"))
+    assert (f.src_mac, f.dst_mac) == (net.via, ENB_MAC)
+    assert f.ip.header_ok and f.ip.ttl == 63
+
+
+@pytest.mark.parametrize("from_enb", [True, False], ids=["enb", "sgw"])
+def test_error_indication_is_put_back(net, api, from_enb):
+    b = net.bearer("10.45.2.1")
+    b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+    api.wait_proved(b.ue)
+    b.downlink(p.ip_udp(OTHER, b.ue, b"x"))
+    frame = b.error_indication(from_enb)
+    (net.sgw if from_enb else net.enb).wait(net.onward(frame))
+
+
+def test_killed_tofd_leaves_a_router(lab, net, api):
+    """Who is diverted stays so; all others' packets, which would be held, are
+    forwarded, and carry no mark into the host's rules."""
+    api.register()
+    b = establish(net, api)
+    run_in("lab-tof", "nft", "add", "table", "inet", "marks")
+    run_in("lab-tof", "nft", "add", "chain", "inet", "marks", "c",
+           "{ type filter hook prerouting priority raw ; }")
+    run_in("lab-tof", "nft", "add", "rule", "inet", "marks", "c",
+           "mark", "!=", "0", "counter")
+    lab.tofd("kill")
+    try:
+        other = net.bearer("10.45.2.2")
+        for i in range(20):
+            switched(net, other.uplink(echo(other.ue, b"%d" % i)))
+        frame = other.downlink(p.ip_udp(OTHER, other.ue, b"down"))
+        net.enb.wait(net.onward(frame))
+        b.uplink(echo(b.ue, b"still"))
+        b.wait_downlink(is_text(b"still"))
+        marks = run_in("lab-tof", "nft", "list", "table", "inet",
+                       "marks").stdout
+        assert "packets 0 bytes 0" in marks
+    finally:
+        run_in("lab-tof", "nft", "delete", "table", "inet", "marks")
+        lab.tofd("start")
+    b.uplink(echo(b.ue, b"again"))
+    b.wait_downlink(is_text(b"again"))
+    other.uplink(echo(other.ue, b"at last"))
+    other.wait_downlink(is_text(b"at last"))
+
+
+def forwarded(net, b):
+    frame = b.uplink(echo(b.ue, b"to nobody"))
+    try:
+        net.sgw.wait(net.onward(frame), timeout=0.2)
+    except AssertionError:
+        return False
+    return True
+
+
+def test_all_processes_dead_leaves_a_router(lab, net, api):
+    api.register()
+    b = establish(net, api)
+    lab.tofd("kill")
+    lab.ovs("stop")
+    try:
+        wait_until(lambda: forwarded(net, b), what="its packets at the SGW")
+        frame = b.downlink(p.ip_udp(OTHER, b.ue, b"down"))
+        net.enb.wait(net.onward(frame))
+    finally:
+        lab.ovs("start")
+        lab.tofd("start")
+
+
+def test_between_two_enodebs_nothing_is_learned_or_held(net, api):
+    """X2-U: a handover's forwarding tunnels are no bearers."""
+    api.register()
+    strangers = api.metrics()["tof_packets_strangers_total"]
+    frame = p.eth(net.via, ENB_MAC, p.outer(
+        "10.1.0.9", ENB, p.gtpu(77, echo("10.45.2.9", b"x2"))))
+    net.enb.send(frame)
+    net.enb.wait(p.forwarded(frame, net.via, ENB_MAC))
+    b = establish(net, api)
+    assert [s["ue"] for s in api.sessions()] == [b.ue]
+    assert api.metrics()["tof_packets_strangers_total"] == strangers
+
+
+def test_what_is_not_for_this_host_is_left_alone(net, api):
+    """A switch that does not know where to send frames sends them everywhere;
+    whoever is listening on the adapter, it is not the TOF's packet."""
+    api.register()
+    run_in("lab-tof", "ip", "link", "set", "s1u0", "promisc", "on")
+    try:
+        stray = p.eth("0e:99:99:99:99:99", ENB_MAC, p.outer(
+            ENB, SGW, p.gtpu(78, echo("10.45.2.8", b"stray"))))
+        net.enb.send(stray)
+        net.sgw.wait(stray)
+        b = establish(net, api)
+        assert [s["ue"] for s in api.sessions()] == [b.ue]
+        assert not [ping for ping in net.pings if ping[2].teid == 78]
+    finally:
+        run_in("lab-tof", "ip", "link", "set", "s1u0", "promisc", "off")
+
+
+def test_time_to_live_runs_out_as_without_the_tof(net, api):
+    """A held packet is forwarded, not sent: its last hop is this one."""
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.2.7")
+    frames = [p.eth(net.via, ENB_MAC, p.outer(
+        b.enb, b.sgw, p.gtpu(b.up_teid, echo(b.ue, b"%d" % ttl)), ttl=ttl))
+        for ttl in (1, 2)]
+    for frame in frames:
+        net.enb.send(frame)
+    switched(net, frames[1], timeout=4)
+    assert not [f for f in net.sgw.frames if (g := b.is_uplink(f))
+                and g.inner.payload == b"1"]
+
+
+@pytest.mark.parametrize("ends", [(ENB, SGW), (ENB6, SGW6)],
+                         ids=["ipv4", "ipv6"])
+def test_no_redirects_are_sent(net, api, ends):
+    """Both sides are in one Ethernet: they must not learn that."""
+    b = net.bearer("10.45.2.6", enb=ends[0], sgw=ends[1])
+    with RawPort("lab-enb", "s1u0") as enb, RawPort("lab-sgw", "s1u0") as sgw:
+        switched(net, b.uplink(p.ip_udp(b.ue, OTHER, b"x")))
+        frame = b.downlink(p.ip_udp(OTHER, b.ue, b"x"))
+        net.enb.wait(net.onward(frame))
+        assert not [f for f in enb.frames + sgw.frames if is_redirect(f)]
+
+
+def is_redirect(frame):
+    """ICMP type 5, ICMPv6 type 137."""
+    if frame[12:14] == b"\x08\x00":
+        return frame[23] == p.ICMP and frame[34] == 5
+    return frame[12:14] == b"\x86\xdd" and frame[20] == p.ICMPV6 \
+        and frame[54] == 137
+
+
+def test_fragments_held_in_vain_are_forwarded(net, api):
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.2.5")
+    whole = p.outer(b.enb, b.sgw, p.gtpu(b.up_teid, echo(
+        b.ue, b"v" * 1800)), ident=0x777)
+    with RawPort("lab-sgw", "s1u0") as sgw:
+        for packet in p.fragments(whole, 800, 0x777):
+            net.enb.send(p.eth(net.via, ENB_MAC, packet))
+
+        def arrived():
+            return p.reassemble([f[14:] for f in sgw.frames if f[18:20]
+                                 == b"\x07\x77" and f[:6] == p.mac(SGW_MAC)])
+
+        wait_until(arrived, 5, "the packet at the SGW")
+        assert arrived() == p.forwarded(p.eth(net.via, ENB_MAC, whole),
+                                        net.via, SGW_MAC)[14:]
+
+
+def test_host_that_does_not_forward_is_a_wait(lab, net, api):
+    """There would be no S1-U to intercept, and held packets would be lost."""
+    key = "ipv4/conf/s1u0/forwarding"
+
+    def complaint():
+        part, = [part for part in api.get("/status").json["parts"]
+                 if part["name"] == "interception"]
+        return not part["ready"] and part["detail"]
+
+    set_sysctl("lab-tof", key, 0)
+    try:
+        run_in("lab-tof", "nft", "delete", "table", "netdev", "tof")
+        wait_until(complaint, 10, "the status to say so")
+        assert "net.ipv4.conf.s1u0.forwarding" in complaint()
+    finally:
+        set_sysctl("lab-tof", key, 1)
+    wait_until(lambda: api.healthy(), 20, "tofd to be healthy")

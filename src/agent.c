@@ -289,10 +289,12 @@ downlink_seen(const struct gtpu_packet *p)
             session_touch(b, now);
         }
     }
-    if (!observed) {
+    /* Where they are evidence all are copied; also of a UE whose uplink has
+     * not been seen yet, as copies of both sides may overtake each other. */
+    if (conf->pinger.pairing != PAIRING_OBSERVED) {
         filter_learned(&tunnel, inner_family(p));
-    } else if (!prove_is_fresh(observed, now + evidence_ms / 2)) {
-        /* All of them are copied: each is evidence. */
+    } else if (observed
+               && !prove_is_fresh(observed, now + evidence_ms / 2)) {
         reply_seen(observed->id, p);
     }
 }

@@ -707,6 +707,15 @@ class TestObserved:
             answered(b)
         assert not net.pings
 
+    def test_downlink_seen_before_uplink(self, net, api):
+        """Copies of both sides may overtake each other."""
+        b = net.bearer("10.45.6.1")
+        net.enb.wait(b.downlink(p.ip_udp(OTHER, b.ue, b"early")))
+        b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+        wait_until(lambda: api.session_of(b.ue), what="the session")
+        b.downlink(p.ip_udp(OTHER, b.ue, b"again"))
+        api.wait_proved(b.ue)
+
     def test_not_where_addresses_overlap(self, net, api):
         """Two UEs have the address: a packet for it proves nothing."""
         api.register()

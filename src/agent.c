@@ -455,6 +455,9 @@ agent_session_purge(struct session *s)
         session_forget(b);
         filter_unlearn(&eb);
     }
+    /* In force when the caller says so.  (If nftables refuses, which it logs,
+     * elements end by their timeouts.) */
+    filter_run();
     gone_reason = "reused";
 }
 

@@ -21,7 +21,9 @@ void agent_wait(void);
 /* Files that somebody has renamed are opened anew. */
 void agent_reopen(void);
 
-/* Withdraws every bearer of the session from the data plane and forgets it. */
+/* Withdraws every bearer of the session from the data plane and forgets it:
+ * when this returns nothing is diverted or sent down for it any more, and the
+ * next packet in its tunnels is learned anew. */
 void agent_session_purge(struct session *);
 
 #endif /* agent.h */

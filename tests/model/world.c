@@ -272,7 +272,9 @@ static bool
 attach(void)
 {
     struct ue *ue = &ues[dice(config.n_ues)];
-    int sgw = dice(N_SGWS), enb = dice(N_ENBS), n = 1 + chance(25), a = 0;
+    int sgw = dice(N_SGWS), enb = dice(N_ENBS), n = 1 + chance(25);
+    /* Mostly the lowest; others may find theirs free behind other SGWs. */
+    int a = chance(70) ? 0 : dice(N_ADDRESSES);
 
     while (a < N_ADDRESSES && (address_free[sgw][a] < 0
                                || address_free[sgw][a] > now)) {

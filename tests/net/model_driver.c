@@ -189,7 +189,7 @@ side_receive(struct side *side)
     return true;
 }
 
-/* Answers at once, or up to three seconds late. */
+/* Answers at once, or up to six seconds late. */
 static bool
 app_receive(void)
 {
@@ -206,7 +206,7 @@ app_receive(void)
         return false;
     }
     l->len = n;
-    l->due = clock_us() + (random() % 3 ? 0 : random() % 3000000);
+    l->due = clock_us() + (random() % 3 ? 0 : random() % 6000000);
     n_late++;
     return true;
 }

@@ -55,17 +55,6 @@ tests_net_model_driver_SOURCES = tests/net/model_driver.c \
 tests_net_model_driver_CPPFLAGS = $(test_gtpu_CPPFLAGS) \
 	-I$(srcdir)/tests/model -D_GNU_SOURCE
 
-# A random network, and a judge; around the agent, with a clock of its own and
-# a data plane in memory.
-check_PROGRAMS += test_model
-test_model_SOURCES = tests/unit/test_model.c tests/unit/tap.h \
-	tests/model/packets_model.c tests/model/packets_model.h \
-	tests/model/plane.c tests/model/plane.h \
-	tests/model/world.c tests/model/world.h
-test_model_CPPFLAGS = $(TEST_CPPFLAGS) -I$(srcdir)/tests/model
-test_model_LDFLAGS = -Wl,--wrap=time_msec
-test_model_LDADD = $(TOF_LIBS)
-
 check_PROGRAMS += test_captures test_conf test_fragment test_journal \
 	test_statelet
 

@@ -574,6 +574,13 @@ keep_logs() {
     warn "its logs are in /tmp/tof-lab-failed"
 }
 
+# eBPF programs and tables outlive tofd, and their namespace.
+remove_programs() {
+    local inode
+    inode=$(stat -Lc %i /run/netns/lab-tof 2>/dev/null) || return 0
+    rm -rf "/sys/fs/bpf/tof/$inode"
+}
+
 cmd_down() {
     local f ns left doomed
     trap - EXIT
@@ -581,6 +588,7 @@ cmd_down() {
     halt tofd
     tof_ovs stop
     halt sgsnemu KILL
+    remove_programs
     for f in "$state"/pid/*; do
         [ -e "$f" ] && halt "${f##*/}"
     done

@@ -13,7 +13,8 @@
 #   fuzz    FUZZ_TARGETS of the Makefile, some seconds each (clang)
 #
 #   test.sh [STAGE...]     only these stages after the build
-#   TOF_TEST_DATAPATH      data paths for "net": auto, ovs, xdp or a list a,b
+#   TOF_TEST_DATAPATH      data paths for "net": ovs, xdp or a list (default
+#                          ovs,xdp)
 #
 # The last line is "N passed, N failed", and ", N skipped" if there were any.
 # The exit status is 0 if something ran and nothing failed.
@@ -184,7 +185,7 @@ stage_net() {
     local rc=0 xml=$logs/net.xml ok=0 bad=0 no=0 result
     PYTHONDONTWRITEBYTECODE=1 run 900 /usr/bin/python3 -m pytest \
         -p no:cacheprovider -q -rs --junitxml="$xml" \
-        --datapath="${TOF_TEST_DATAPATH:-auto}" tests/net || rc=$?
+        --datapath="${TOF_TEST_DATAPATH:-ovs,xdp}" tests/net || rc=$?
     if [ -s "$xml" ]; then
         result=$(junit_counts "$xml")
         read -r ok bad no <<<"$result"

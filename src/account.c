@@ -54,6 +54,19 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
 }
 
 void
+account_alive(uint32_t id, bool onward)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (b) {
+        session_heard(b, time_msec());
+        if (onward) {
+            b->onward = b->heard;
+        }
+    }
+}
+
+void
 account_service(const struct in6_addr *service_ip,
                 enum endpoint_direction direction, uint64_t packets,
                 uint64_t bytes)

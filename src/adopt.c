@@ -6,6 +6,8 @@
 
 #include "adopt.h"
 
+#include <string.h>
+
 #include "addr.h"
 #include "gtp/endpoint.h"
 #include "gtp/filter.h"
@@ -18,33 +20,56 @@
 
 VLOG_DEFINE_THIS_MODULE(adopt);
 
-struct adoption {
-    const struct endpoint_class *endpoint;
-    unsigned int n;
-};
+static const struct endpoint_class *endpoint;
+static unsigned int n_adopted;
+
+static void
+adopt(struct bearer *b)
+{
+    struct endpoint_bearer eb = bearer_describe(b);
+
+    b->diverted = true;
+    b->heard = time_msec();
+    session_touch(b, b->heard);
+    endpoint->bearer_set(&eb, true);
+    n_adopted++;
+}
 
 /* A bearer that the kernel diverts: ours, or nobody's. */
 static void
 adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
-             void *adoption_)
+             void *aux OVS_UNUSED)
 {
     const struct endpoint_bearer nobody = { .up = *t, .ue = *ue };
     const struct fteid up = { t->dst, t->teid };
     struct bearer *b = session_bearer_by_uplink(&up, addr_family(ue));
-    struct adoption *adoption = adoption_;
 
     if (b && b->state == BEARER_ESTABLISHED
         && IN6_ARE_ADDR_EQUAL(&b->enb, &t->src)
         && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
-        struct endpoint_bearer eb = bearer_describe(b);
-        b->diverted = true;
-        b->heard = time_msec();
-        session_touch(b, b->heard);
-        adoption->endpoint->bearer_set(&eb, true);
-        adoption->n++;
+        adopt(b);
     } else {
         filter_undivert(&nobody);
     }
+}
+
+/* The same from an endpoint that knows all of it. */
+static bool
+adopt_whole(const struct endpoint_bearer *found)
+{
+    struct bearer *b = session_bearer_by_id(found->id);
+
+    if (!b || b->state != BEARER_ESTABLISHED) {
+        return false;
+    }
+    const struct endpoint_bearer eb = bearer_describe(b);
+    if (memcmp(&eb.up, &found->up, sizeof eb.up)
+        || memcmp(&eb.down, &found->down, sizeof eb.down)
+        || !IN6_ARE_ADDR_EQUAL(&eb.ue, &found->ue)) {
+        return false;
+    }
+    adopt(b);
+    return true;
 }
 
 /* A downlink tunnel into which the kernel lets answers: the same. */
@@ -92,14 +117,17 @@ adopt_services(void)
 }
 
 void
-adopt_bearers(const struct endpoint_class *endpoint)
+adopt_bearers(const struct endpoint_class *endpoint_)
 {
-    struct adoption adoption = { .endpoint = endpoint };
-
-    if (filter_divert_dump(adopt_bearer, &adoption)
-        || filter_guard_dump(mend_guard, NULL)) {
+    endpoint = endpoint_;
+    n_adopted = 0;
+    if (endpoint->adopt) {
+        endpoint->adopt(adopt_whole);
+    } else if (filter_divert_dump(adopt_bearer, NULL)
+               || filter_guard_dump(mend_guard, NULL)) {
         filter_divert_flush();
-    } else if (adoption.n) {
-        VLOG_INFO("%u diverted bearers adopted", adoption.n);
+    }
+    if (n_adopted) {
+        VLOG_INFO("%u diverted bearers adopted", n_adopted);
     }
 }

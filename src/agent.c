@@ -145,13 +145,29 @@ qfi_of(const struct gtpu_packet *p)
     return p->msg.pdu.present ? QFI_PRESENT | p->msg.pdu.qfi : 0;
 }
 
+/* Packets like 'p', of a tunnel that is known now, need not be copied for a
+ * while. */
+static void
+learned(enum filter_side from, const struct gtpu_packet *p)
+{
+    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
+
+    if (p->msg.type != GTPU_GPDU) {
+        return;
+    } else if (endpoint->learned) {
+        endpoint->learned(from, &tunnel, (from == SIDE_ENB ? &p->inner.src
+                                          : &p->inner.dst));
+    } else {
+        filter_learned(&tunnel, inner_family(p));
+    }
+}
+
 /* An uplink G-PDU: first half of the flow diagram "TEID detection and tunnel
  * set-up". */
 static void
 uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
 {
     const bool held = np->queue == QUEUE_HOLD_ENB;
-    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
     const struct fteid up = { p->dst, p->msg.teid };
     long long int now = time_msec();
 
@@ -178,7 +194,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     b->up_qfi = qfi_of(p);
     b->up_dscp = p->tos >> 2;
     if (!held) {
-        filter_learned(&tunnel, inner_family(p));
+        learned(SIDE_ENB, p);
         b->onward = now;
     }
 
@@ -267,7 +283,6 @@ is_reused(const struct fteid *down, const struct in6_addr *ue)
 static void
 downlink_seen(const struct gtpu_packet *p)
 {
-    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
     const struct fteid down = { p->dst, p->msg.teid };
     const struct in6_addr ue = addr_ue_key(&p->inner.dst);
     struct bearer *observed = pair_observed(p, &ue);
@@ -292,7 +307,7 @@ downlink_seen(const struct gtpu_packet *p)
     /* Where they are evidence all are copied; also of a UE whose uplink has
      * not been seen yet, as copies of both sides may overtake each other. */
     if (conf->pinger.pairing != PAIRING_OBSERVED) {
-        filter_learned(&tunnel, inner_family(p));
+        learned(SIDE_SGW, p);
     } else if (observed
                && !prove_is_fresh(observed, now + evidence_ms / 2)) {
         reply_seen(observed->id, p);
@@ -361,13 +376,11 @@ packet_seen(const struct nfq_packet *np)
         return;
     }
     if (!are_peers(from_enb ? &p.src : &p.dst, from_enb ? &p.dst : &p.src)) {
-        const struct tunnel tunnel = { p.src, p.dst, p.msg.teid };
-
         metric_inc(&n_strangers);
         if (held) {
             onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
         } else {
-            filter_learned(&tunnel, inner_family(&p));
+            learned(from_enb ? SIDE_ENB : SIDE_SGW, &p);
         }
         return;
     }
@@ -453,7 +466,11 @@ agent_session_purge(struct session *s)
         struct endpoint_bearer eb = bearer_describe(b);
 
         session_forget(b);
-        filter_unlearn(&eb);
+        if (endpoint->unlearn) {
+            endpoint->unlearn(&eb);
+        } else {
+            filter_unlearn(&eb);
+        }
     }
     /* In force when the caller says so.  (If nftables refuses, which it logs,
      * elements end by their timeouts.) */
@@ -514,14 +531,18 @@ agent_init(const struct conf *conf_, char **what)
     const struct dataplane_events events = {
         .packet = packet_seen,
         .endpoint = { answer_ready, answer_held, answer_unclaimed,
-                      account_bearer, account_service },
+                      account_bearer, account_alive, signalling_reused,
+                      account_service },
         .up = dataplane_came_up,
     };
     char *remotes;
     int error;
 
     conf = conf_;
-    endpoint = &endpoint_ovs;
+    error = endpoint_choose(conf, &endpoint, what);
+    if (error) {
+        return error;
+    }
     register_malformed();
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     counters_ms = MIN(SLOW_MS, evidence_ms / 16);
@@ -583,6 +604,10 @@ report_status(void)
 
     status_set(STATUS_REGISTRY, registry_is_connected(), "%s",
                registry_is_connected() ? "connected" : "not connected");
+    if (endpoint->report) {
+        endpoint->report(dataplane_is_up());
+        return;
+    }
     status_set(STATUS_OPENFLOW, ready, "%s",
                ready ? "flows are in force" : "waiting for Open vSwitch");
     if (dataplane_is_up()) {

@@ -2,7 +2,7 @@
 
 /* Bringing the data plane up: see dataplane.h.
  *
- * Order: links of the endpoint, NAT namespace, learn namespace and queues,
+ * Order: NAT namespace, links of the endpoint, learn namespace and queues,
  * filter, sockets for re-injection.  The filter, which takes packets off the
  * wire, comes when all that it leads to is there.  If a step fails, those
  * before it are undone and all is tried again. */
@@ -17,7 +17,6 @@
 
 #include "conf.h"
 #include "gtp/filter.h"
-#include "gtp/ovs_ports.h"
 #include "gtp/wire.h"
 #include "net/rtnl.h"
 #include "nft/nat.h"
@@ -151,9 +150,9 @@ bring_up(void)
     if (step(STATUS_INTERCEPTION, find_adapters(&mtus, &what), &what)) {
         return ENODEV;
     }
-    if (step(STATUS_ENDPOINT, endpoint->plumb(mtus.links, &what), &what)
-        || step(STATUS_NAT, nat_init(conf, UE_PORT, mtus.links, mtus.down,
-                                     &what), &what)
+    if (step(STATUS_NAT, nat_init(conf, endpoint->ue_port, mtus.links,
+                                  mtus.down, &what), &what)
+        || step(STATUS_ENDPOINT, endpoint->plumb(mtus.links, &what), &what)
         || step(STATUS_FILTER, queues_init(mtus.links, events.packet, &what),
                 &what)
         || step(STATUS_FILTER, filter_init(conf, endpoint->fed_by_links,

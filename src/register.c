@@ -85,12 +85,19 @@ register_applied(const struct service_spec *spec)
 static int
 register_divert(const struct service_spec *spec)
 {
-    return filter_service_set(&spec->service_ip);
+    const struct in6_addr *ip = &spec->service_ip;
+    int error = endpoint->service_divert ? endpoint->service_divert(ip, true)
+        : 0;
+
+    return error ? error : filter_service_set(ip);
 }
 
 static void
 register_undivert(const struct service_spec *spec)
 {
+    if (endpoint->service_divert) {
+        endpoint->service_divert(&spec->service_ip, false);
+    }
     if (dataplane_is_up()) {
         filter_service_clear(&spec->service_ip);
     }
@@ -101,6 +108,9 @@ static void
 register_withdraw(const struct service_spec *spec)
 {
     /* What cannot be done now, dataplane_came_up() makes good. */
+    if (endpoint->service_divert) {
+        endpoint->service_divert(&spec->service_ip, false);
+    }
     filter_service_clear(&spec->service_ip);
     endpoint->service_clear(spec);
     nat_service_clear(&spec->service_ip);

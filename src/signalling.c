@@ -100,3 +100,18 @@ signalling_error_indication(const struct gtpu_packet *p, bool from_enb)
     }
     return from_enb ? down_ended(&f) : up_ended(&f);
 }
+
+void
+signalling_reused(uint32_t id)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (b && b->down_known) {
+        const struct fteid down = b->down;
+
+        for (b = session_bearer_by_downlink(&down); b;
+             b = session_next_by_downlink(b)) {
+            session_invalidate(b);
+        }
+    }
+}

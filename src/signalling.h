@@ -8,6 +8,7 @@
  * hears of it. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct gtpu_packet;
 
@@ -22,5 +23,8 @@ void signalling_end_marker(const struct gtpu_packet *);
 /* Error Indication (clause 7.3.1): its sender has no such tunnel.  Returns
  * true if nobody but the TOF can have drawn it, so that it must not go on. */
 bool signalling_error_indication(const struct gtpu_packet *, bool from_enb);
+
+/* The downlink tunnel of bearer 'id' has been given to another UE. */
+void signalling_reused(uint32_t id);
 
 #endif /* signalling.h */

@@ -109,8 +109,8 @@ parse_options(int argc, char *argv[], const char **file)
 static char *
 unsupported(const struct conf *conf)
 {
-    if (conf->datapath == DATAPATH_XDP) {
-        return xstrdup("datapath: xdp is not supported yet; use ovs or auto");
+    if (conf->datapath == DATAPATH_XDP && conf->s1u.interface) {
+        return xstrdup("datapath: xdp needs two adapters; use ovs or auto");
     }
     return NULL;
 }
@@ -168,9 +168,6 @@ start(const struct conf *conf)
     make_dir(conf->run_dir);
     make_dir(conf->state_dir);
     status_fact("version", PACKAGE_VERSION);
-    status_fact("datapath", conf->datapath == DATAPATH_AUTO
-                ? "ovs: auto, as this build has no xdp endpoint"
-                : "ovs: configured");
     error = agent_init(conf, &what);
     if (error) {
         ovs_fatal(error, "%s", what);

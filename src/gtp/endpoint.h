@@ -8,7 +8,8 @@
  * endpoint which ones are diverted; the endpoint brings filter, tunnels and
  * classifier there, and reports when it has.
  *
- *   endpoint_ovs.c   GTP-patched Open vSwitch. */
+ *   endpoint_ovs.c   GTP-patched Open vSwitch
+ *   endpoint_xdp.c   eBPF programs in the kernel */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -36,7 +37,12 @@ struct endpoint_events {
     /* Diverted packets and bytes so far in one direction. */
     void (*counters)(uint32_t id, enum endpoint_direction,
                      uint64_t packets, uint64_t bytes);
-    /* The same for a service. */
+    /* The UE has sent something, to whomever, that nobody copied; and part of
+     * it was switched, if 'onward'. */
+    void (*alive)(uint32_t id, bool onward);
+    /* Another UE's packet has been seen in the bearer's downlink tunnel. */
+    void (*reused)(uint32_t id);
+    /* The same as counters() for a service. */
     void (*service_counters)(const struct in6_addr *service_ip,
                              enum endpoint_direction,
                              uint64_t packets, uint64_t bytes);
@@ -47,6 +53,7 @@ struct endpoint_class {
     /* Fed through FILTER_ENB_LINK and FILTER_SGW_LINK, with heartbeats: the
      * filter diverts and guards for it. */
     bool fed_by_links;
+    const char *ue_port;        /* Peer of ue0. */
 
     void (*init)(const struct conf *, const struct endpoint_events *);
     /* Makes the links between filter and endpoint, or adopts them.  'mtu':
@@ -55,6 +62,9 @@ struct endpoint_class {
     int (*plumb)(unsigned int mtu, char **what);
     /* Are all of them still there? */
     bool (*plumbed)(void);
+    /* Says how it is (status.h), if that is not seen by heartbeats; 'up': all
+     * of the data plane is.  May be NULL. */
+    void (*report)(bool up);
     void (*close)(void);
     void (*run)(void);
     void (*wait)(void);
@@ -68,6 +78,17 @@ struct endpoint_class {
     /* Diverts a proved bearer, or renews its proof.  'adopted': the filter
      * diverts it already (restart). */
     void (*bearer_set)(const struct endpoint_bearer *, bool adopted);
+    /* 'cb' says whether a bearer that an earlier tofd diverted is still to be;
+     * others are diverted no more.  NULL: the filter knows. */
+    void (*adopt)(bool (*cb)(const struct endpoint_bearer *));
+    /* Packets of that tunnel that came in on 'from' may be switched without a
+     * copy for a while; 'ue' is the UE's address in it.  NULL: the filter
+     * does it. */
+    void (*learned)(enum filter_side from, const struct tunnel *,
+                    const struct in6_addr *ue);
+    /* The next packet in either tunnel of the bearer is copied again.  NULL:
+     * the filter does it. */
+    void (*unlearn)(const struct endpoint_bearer *);
     /* Back to switching, from the next filter_run() on. */
     void (*bearer_clear)(const struct endpoint_bearer *);
 
@@ -79,6 +100,9 @@ struct endpoint_class {
      * next call, then says what is missing.  True if that is not known. */
     bool (*service_possible)(const struct service_spec *, const char **why);
     bool (*service_ready)(const struct in6_addr *service_ip);
+    /* Last of all: packets to it are diverted, or not any more.  Returns 0 or
+     * a positive errno value; in force then.  NULL: the filter does it. */
+    int (*service_divert)(const struct in6_addr *service_ip, bool on);
 
     /* Sends the IP packet up the bearer's uplink tunnel with its source
      * address, which is unspecified, replaced by 'ue_addr', and checksums
@@ -102,5 +126,18 @@ struct endpoint_class {
 };
 
 extern const struct endpoint_class endpoint_ovs;
+extern const struct endpoint_class endpoint_xdp;
+
+/* Sets '*endpoint' to the one that the configuration asks for; "auto" is the
+ * faster one, if it works.  'datapath' of /status says which and why.  Returns
+ * 0 or a positive errno value with '*what' (malloc'd). */
+int endpoint_choose(const struct conf *, const struct endpoint_class **endpoint,
+                    char **what);
+
+/* Loads the eBPF programs, so that endpoint_xdp can be used.  Returns 0 or a
+ * positive errno value with '*why' (malloc'd). */
+int endpoint_xdp_load(const struct conf *, char **why);
+/* Takes away what an endpoint_xdp has left in this network namespace. */
+void endpoint_xdp_remove(void);
 
 #endif /* gtp/endpoint.h */

@@ -541,6 +541,7 @@ ovs_poll_counters(void)
 const struct endpoint_class endpoint_ovs = {
     .name = "ovs",
     .fed_by_links = true,
+    .ue_port = UE_PORT,
     .init = ovs_init,
     .plumb = ovs_ports_plumb,
     .plumbed = ovs_ports_plumbed,

@@ -106,7 +106,7 @@ done(int verdict, enum xdp_reason reason)
 static __always_inline __u32
 ticks(void)
 {
-    return bpf_ktime_get_coarse_ns() >> XDP_TICK_SHIFT;
+    return bpf_ktime_get_coarse_ns() >> XDP_TICK_SHIFT & XDP_TICK_MASK;
 }
 
 /* Signed: another CPU may be a tick ahead. */
@@ -277,9 +277,12 @@ tof_enb(struct xdp_md *ctx)
     } else {
         bool own = READ(e->ue) == ue_key(p.inner_src, p.inner6);
 
-        if (!is_fresh(now, stamp) || READ(e->meta) != meta) {
+        if (!is_fresh(now, stamp & XDP_TICK_MASK)
+            || READ(e->meta) != meta) {
             return done(XDP_PASS, XDP_UP_STALE);
-        } else if (own && stamp != now) {
+        }
+        now |= to_service ? stamp & XDP_STAMP_ONWARD : XDP_STAMP_ONWARD;
+        if (own && stamp != now) {
             WRITE(e->stamp, now);
         }
         if (to_service) {
@@ -307,6 +310,17 @@ is_from_pinger_target(const struct packet *p)
         }
     }
     return false;
+}
+
+/* Else a packet for all, or for a link: it says nothing of whose tunnel it
+ * is. */
+static __always_inline bool
+is_for_host(const __u64 addr[2], bool inner6)
+{
+    const __u8 *b = (const __u8 *) addr;
+
+    return (inner6 ? b[0] != 0xff && (b[0] != 0xfe || b[1] < 0x80)
+            : b[12] && b[12] != 127 && b[12] < 224);
 }
 
 /* The tunnel carries another UE's packets: its TEID has been given away.
@@ -338,7 +352,7 @@ tof_sgw(struct xdp_md *ctx)
         return done(XDP_PASS, XDP_DOWN_PINGER);
     }
     struct xdp_entry *e = find_entry(&p, XDP_KIND_DOWN);
-    if (!e || !is_switched_until(ticks(), READ(e->stamp))) {
+    if (!e) {
         return done(XDP_PASS, XDP_DOWN_UNKNOWN);
     }
     __u32 meta = READ(e->meta), id = READ(e->bearer);
@@ -346,9 +360,12 @@ tof_sgw(struct xdp_md *ctx)
         return done(XDP_PASS, XDP_DOWN_NEW_SENDER);
     }
     if (id && READ(e->ue) != ue_key(p.inner_dst, p.inner6)
-        && READ(e->meta) == meta) {
+        && is_for_host(p.inner_dst, p.inner6) && READ(e->meta) == meta) {
         withdraw(id);
         return done(XDP_PASS, XDP_DOWN_REUSED);
+    }
+    if (!is_switched_until(ticks(), READ(e->stamp))) {
+        return done(XDP_PASS, XDP_DOWN_UNKNOWN);
     }
     if (bpf_redirect_map(&devs, XDP_DEV_ENB, XDP_PASS) != XDP_REDIRECT) {
         return done(XDP_PASS, XDP_DOWN_NO_TARGET);
@@ -369,7 +386,7 @@ uplink_is_fresh(struct xdp_template *t, __u32 id, __u32 entry, __u32 now)
         return false;
     }
     struct xdp_entry *e = &b->e[entry % XDP_BUCKET];
-    __u32 meta = READ(e->meta), stamp = READ(e->stamp);
+    __u32 meta = READ(e->meta), stamp = READ(e->stamp) & XDP_TICK_MASK;
     if (!XDP_META_KIND(meta) || XDP_META_KIND(meta) & XDP_KIND_DOWN
         || READ(e->bearer) != id || !is_fresh(now, stamp)
         || READ(e->meta) != meta) {

@@ -19,8 +19,10 @@
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
- * most.  32 bits last for 36 years. */
+ * most.  31 bits last for 18 years. */
 #define XDP_TICK_SHIFT 28
+#define XDP_TICK_MASK 0x7fffffffu       /* Half of that will do. */
+#define XDP_STAMP_ONWARD 0x80000000u
 
 /* --- Sessions: a tunnel of one direction each. ---
  *
@@ -53,7 +55,8 @@ struct xdp_entry {
                                  * else, twice the same, has read one state. */
     __u32 bearer;               /* Bearer id if this tunnel is diverted (up) or
                                  * used (down), else 0. */
-    __u32 stamp;                /* Uplink with 'bearer': last packet of the UE.
+    __u32 stamp;                /* Uplink with 'bearer': last packet of the UE,
+                                 * and XDP_STAMP_ONWARD if any was switched.
                                  * Else: switched here until then. */
     __u64 count;                /* Uplink: diverted; see XDP_COUNT. */
 };

@@ -427,62 +427,69 @@ link_ifindex(int fd)
             ? 0 : (int) info.xdp.ifindex);
 }
 
-bool
-xdp_is_native(int ifindex)
+static bool
+is_generic(int ifindex)
 {
     LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 
     return (!bpf_xdp_query(ifindex, 0, &opts)
-            && opts.attach_mode != XDP_ATTACHED_SKB);
+            && opts.attach_mode == XDP_ATTACHED_SKB);
 }
 
-/* Makes 'fd' the link, which ends with us or is pinned at 'path'. */
+/* Makes a link, which ends with us or is pinned at 'path'. */
 static int
-create_link(struct xdp *x, enum xdp_dev dev, int ifindex, const char *path)
+create_link(struct xdp *x, enum xdp_dev dev, int ifindex, bool generic,
+            const char *path)
 {
-    static const uint32_t modes[] = { XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE };
-    int fd = -1, error = 0;
+    LIBBPF_OPTS(bpf_link_create_opts, opts,
+                .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+    int fd = bpf_link_create(xdp_prog_fd(x, dev), ifindex, BPF_XDP, &opts);
 
-    for (int i = 0; i < 2 && fd < 0; i++) {
-        LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = modes[i]);
-        fd = bpf_link_create(xdp_prog_fd(x, dev), ifindex, BPF_XDP, &opts);
-        error = fd < 0 ? errno : 0;
+    if (fd < 0) {
+        return errno;
     }
-    if (!error && path) {
-        unlink(path);
-        error = bpf_obj_pin(fd, path) ? errno : 0;
-    }
-    if (error && fd >= 0) {
+    if (path && bpf_obj_pin(fd, path)) {
+        int error = errno;
         close(fd);
-    } else if (!error) {
-        x->links[dev] = fd;
+        return error;
     }
-    return error;
+    x->links[dev] = fd;
+    return 0;
+}
+
+/* An earlier link goes on with our program, or goes. */
+static void
+take_over_link(struct xdp *x, enum xdp_dev dev, int ifindex, bool generic,
+               const char *path)
+{
+    int fd = x->links[dev];
+
+    if (fd < 0 && path) {
+        fd = bpf_obj_get(path);
+    }
+    if (fd >= 0 && (link_ifindex(fd) != ifindex
+                    || is_generic(ifindex) != generic
+                    || bpf_link_update(fd, xdp_prog_fd(x, dev), NULL))) {
+        /* At once: closing it may take effect later. */
+        bpf_link_detach(fd);
+        close(fd);
+        fd = -1;
+        if (path) {
+            unlink(path);
+        }
+    }
+    x->links[dev] = fd;
 }
 
 int
-xdp_attach(struct xdp *x, enum xdp_dev dev, int ifindex)
+xdp_attach(struct xdp *x, enum xdp_dev dev, int ifindex, bool generic)
 {
     char *path = x->pin_dir ? path_in(x->pin_dir, link_names[dev]) : NULL;
     int error = 0;
 
-    if (x->links[dev] < 0 && path) {
-        x->links[dev] = bpf_obj_get(path);
-    }
-    if (x->links[dev] >= 0) {
-        error = (link_ifindex(x->links[dev]) != ifindex
-                 || bpf_link_update(x->links[dev], xdp_prog_fd(x, dev), NULL)
-                 ? ENODEV : 0);
-        if (error) {
-            close(x->links[dev]);
-            x->links[dev] = -1;
-            if (path) {
-                unlink(path);
-            }
-        }
-    }
+    take_over_link(x, dev, ifindex, generic, path);
     if (x->links[dev] < 0) {
-        error = create_link(x, dev, ifindex, path);
+        error = create_link(x, dev, ifindex, generic, path);
     }
     free(path);
     return error ? error : xdp_set_dev(x, dev, ifindex);

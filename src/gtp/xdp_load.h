@@ -35,15 +35,13 @@ char *xdp_pin_dir(void);
 bool xdp_is_adopted(const struct xdp *);
 struct xdp_table *xdp_table(struct xdp *);
 
-/* Attaches 'dev''s program to interface 'ifindex', or puts it in the place of
- * an earlier one of ours without a moment between; packets may be redirected
- * there from then on.  Returns 0 or a positive errno value. */
-int xdp_attach(struct xdp *, enum xdp_dev dev, int ifindex);
+/* Attaches 'dev''s program to interface 'ifindex', in the driver or the
+ * 'generic' way, or puts it in the place of an earlier one of ours without a
+ * moment between; packets may be redirected there from then on.  Returns 0 or a
+ * positive errno value. */
+int xdp_attach(struct xdp *, enum xdp_dev dev, int ifindex, bool generic);
 /* Is that still so? */
 bool xdp_is_attached(struct xdp *, enum xdp_dev dev, int ifindex);
-/* By the driver itself; else the generic way, which is slower. */
-bool xdp_is_native(int ifindex);
-
 /* For tests and benches. */
 int xdp_prog_fd(const struct xdp *, enum xdp_dev);
 int xdp_map_fd(const struct xdp *, const char *name);

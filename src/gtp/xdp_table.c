@@ -28,7 +28,8 @@ xdp_now(void)
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-    return (ts.tv_sec * 1000000000ull + ts.tv_nsec) >> XDP_TICK_SHIFT;
+    return ((ts.tv_sec * 1000000000ull + ts.tv_nsec) >> XDP_TICK_SHIFT
+            & XDP_TICK_MASK);
 }
 
 uint32_t
@@ -237,13 +238,14 @@ put(struct xdp_table *t, const struct endpoint_bearer *b,
         return XDP_NOWHERE;
     }
     struct xdp_entry *e = xdp_table_entry(t, place);
-    if (entry_is(e, &key) && e->bearer == b->id && e->ue == c.ue
-        && XDP_META_SPACE(e->meta) == b->space
-        && has_sender(e, &tunnel->src)) {
+    bool known = (entry_is(e, &key) && e->bearer == b->id && e->ue == c.ue
+                  && has_sender(e, &tunnel->src));
+    if (known && XDP_META_SPACE(e->meta) == b->space) {
         if (stamp) {
             STORE(e->stamp, stamp);
         }
     } else {
+        c.stamp = known && !stamp ? e->stamp : stamp;
         write_entry(e, &key, &c);
     }
     return place;
@@ -257,10 +259,9 @@ xdp_table_divert(struct xdp_table *t, const struct endpoint_bearer *b,
 }
 
 uint32_t
-xdp_table_bind(struct xdp_table *t, const struct endpoint_bearer *b,
-               uint32_t until)
+xdp_table_bind(struct xdp_table *t, const struct endpoint_bearer *b)
 {
-    return put(t, b, &b->down, XDP_DOWN, until);
+    return put(t, b, &b->down, XDP_DOWN, 0);
 }
 
 void
@@ -272,6 +273,28 @@ xdp_table_release(struct xdp_table *t, uint32_t place, uint32_t id)
             STORE(e->meta, ((e->meta + XDP_META_VERSION_ONE)
                             & XDP_META_VERSION));
         }
+    }
+}
+
+uint32_t
+xdp_table_seen(struct xdp_table *t, uint32_t place, bool *onward)
+{
+    uint32_t stamp = __atomic_fetch_and(&xdp_table_entry(t, place)->stamp,
+                                        XDP_TICK_MASK, __ATOMIC_ACQ_REL);
+
+    *onward = stamp & XDP_STAMP_ONWARD;
+    return stamp & XDP_TICK_MASK;
+}
+
+void
+xdp_table_unlearn(struct xdp_table *t, const struct endpoint_bearer *b)
+{
+    const bool inner6 = is_inner6(&b->ue);
+    const struct key keys[] = { make_key(&b->up, XDP_UP, inner6),
+                                make_key(&b->down, XDP_DOWN, inner6) };
+
+    for (int i = 0; i < 2; i++) {
+        xdp_table_release(t, find(t, &keys[i]), 0);
     }
 }
 

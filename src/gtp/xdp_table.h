@@ -60,14 +60,17 @@ bool xdp_table_learn(struct xdp_table *, const struct tunnel *,
                      enum xdp_direction, bool inner6, uint64_t ue,
                      uint32_t until);
 
+/* The tunnels of 'b', if they are only switched, are not known any more. */
+void xdp_table_unlearn(struct xdp_table *, const struct endpoint_bearer *b);
+
 /* Diverts 'b', whose UE has been seen at tick 'seen'; 0 to leave that as it
  * is, if 'b' has been diverted before.  Returns its place, or XDP_NOWHERE. */
 uint32_t xdp_table_divert(struct xdp_table *, const struct endpoint_bearer *b,
                           uint32_t seen);
 /* Binds the downlink tunnel of 'b' to its UE: a packet to another one ends its
- * use.  Returns XDP_NOWHERE if there is no room. */
-uint32_t xdp_table_bind(struct xdp_table *, const struct endpoint_bearer *b,
-                        uint32_t until);
+ * use.  A tunnel that was not bound has to be learned (again) to be switched.
+ * Returns XDP_NOWHERE if there is no room. */
+uint32_t xdp_table_bind(struct xdp_table *, const struct endpoint_bearer *b);
 /* The tunnel at 'place', if it is bearer 'id''s, is nobody's any more, and
  * unknown. */
 void xdp_table_release(struct xdp_table *, uint32_t place, uint32_t id);
@@ -76,6 +79,9 @@ void xdp_table_release(struct xdp_table *, uint32_t place, uint32_t id);
 void xdp_table_dump(const struct xdp_table *,
                     void (*cb)(const struct endpoint_bearer *, uint32_t place,
                                void *aux), void *aux);
+/* Tick of the last packet of the UE, and whether any has been switched since
+ * this was asked last. */
+uint32_t xdp_table_seen(struct xdp_table *, uint32_t place, bool *onward);
 struct xdp_entry *xdp_table_entry(const struct xdp_table *, uint32_t place);
 
 /* --- Templates. --- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Offloads of network interfaces, switched off.
+/* Offloads of network interfaces, switched off (and GRO on).
  *
  * Place in the flow: whoever makes a veth for packets that leave or enter
  * tunnels calls this right after, since such packets must carry finished
@@ -76,6 +76,33 @@ open_and_switch_off(void *o)
     error = offload_off(sock, o);
     close(sock);
     return error;
+}
+
+static int
+open_and_switch_gro_on(void *link)
+{
+    int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    uint32_t on = 1;
+    int error;
+
+    if (sock < 0) {
+        return errno;
+    }
+    error = ethtool_value(sock, link, ETHTOOL_SGRO, &on);
+    close(sock);
+    return error;
+}
+
+int
+ethtool_gro_on(int netns_fd, const char *link)
+{
+    char name[IFNAMSIZ];
+
+    if (strlen(link) >= sizeof name) {
+        return ENODEV;
+    }
+    strcpy(name, link);
+    return netns_call(netns_fd, open_and_switch_gro_on, name);
 }
 
 int

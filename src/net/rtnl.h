@@ -88,4 +88,11 @@ enum {
 };
 int ethtool_offload_off(int netns_fd, const char *link, unsigned int which);
 
+/* `ethtool -K LINK gro on`: a veth whose peer sends by XDP needs it. */
+int ethtool_gro_on(int netns_fd, const char *link);
+
+/* Whether packets can be redirected to the interface by its driver.
+ * EOPNOTSUPP if the kernel does not tell (before 6.3). */
+int netdev_can_xdp_xmit(int ifindex, bool *can);
+
 #endif /* net/rtnl.h */

@@ -16,7 +16,7 @@ from tofnet.lab import STATE, Lab, lab_sh
 
 def pytest_addoption(parser):
     parser.addoption("--datapath", default=os.environ.get(
-        "TOF_TEST_DATAPATH", "auto"), help="auto, ovs, xdp; or several: a,b")
+        "TOF_TEST_DATAPATH", "ovs,xdp"), help="ovs, xdp; or several: a,b")
 
 
 def pytest_configure(config):
@@ -33,10 +33,22 @@ def pytest_generate_tests(metafunc):
                              indirect=True)
 
 
+def is_for(item, datapath):
+    marker = item.get_closest_marker("datapath")
+    return not marker or datapath in marker.args
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """There is one lab on a machine: tests that bring up one of their own, or
+def pytest_collection_modifyitems(config, items):
+    """What is only for another data path is left out.
+
+    There is one lab on a machine: tests that bring up one of their own, or
     need none, come before those that share the session's."""
+    others = [item for item in items if hasattr(item, "callspec")
+              and "datapath" in item.callspec.params
+              and not is_for(item, item.callspec.params["datapath"])]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
     items.sort(key=lambda item: "datapath" in item.fixturenames)
 
 
@@ -52,15 +64,6 @@ def lab(datapath):
         yield the_lab.up()
     finally:
         the_lab.down()
-
-
-@pytest.fixture(autouse=True)
-def only_for_datapath(request):
-    marker = request.node.get_closest_marker("datapath")
-    if marker and "datapath" in request.fixturenames:
-        now = request.getfixturevalue("datapath")
-        if now not in marker.args:
-            pytest.skip(f"only for {', '.join(marker.args)}, this is {now}")
 
 
 @pytest.fixture

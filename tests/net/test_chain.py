@@ -16,6 +16,9 @@ from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6, STATE, flows
 from tofnet.netns import RawPort, run_in
 from tofnet.wait import wait_until
 
+# Datapath xdp refuses chains: test_xdp.py.
+pytestmark = pytest.mark.datapath("ovs")
+
 PLAIN_IP = "198.51.100.20"      # Of a service without a chain.
 CONFIG = f"{STATE}/tof.yaml"
 DROPPED_PORT = 9

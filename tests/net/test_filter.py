@@ -47,7 +47,7 @@ def built(teid, inner, **kw):
                                                             **kw)))
 
 
-@pytest.mark.datapath("ovs", "auto")
+@pytest.mark.datapath("ovs")
 @pytest.mark.parametrize("kw", [{}, {"exts": [p.pdu_session(9, False)]}],
                          ids=["plain", "pdu-session"])
 def test_answers_of_a_proved_tunnel_leave(net, api, ovs_sends, kw):
@@ -58,7 +58,7 @@ def test_answers_of_a_proved_tunnel_leave(net, api, ovs_sends, kw):
     net.enb.wait(frame)
 
 
-@pytest.mark.datapath("ovs", "auto")
+@pytest.mark.datapath("ovs")
 def test_what_is_for_no_proved_tunnel_is_dropped(net, api, ovs_sends):
     """Another UE's address or TEID, another message, another header."""
     api.register()
@@ -89,7 +89,7 @@ def test_what_is_for_no_proved_tunnel_is_dropped(net, api, ovs_sends):
                == before + len(wrong), what="the counter")
 
 
-@pytest.mark.datapath("ovs", "auto")
+@pytest.mark.datapath("ovs")
 def test_nothing_leaves_by_a_tunnel_that_has_ended(net, api, ovs_sends):
     """From the moment on in which the agent knows, whatever the switch's
     cache may still say."""
@@ -112,7 +112,7 @@ def end(net, api, b):
                what="the bearer to be stale")
 
 
-@pytest.mark.datapath("ovs", "auto")
+@pytest.mark.datapath("ovs")
 def test_new_downlink_tunnel_takes_the_old_ones_place(net, api, ovs_sends):
     api.register()
     b = establish(net)
@@ -135,7 +135,7 @@ def guards():
                   "down").stdout.count("ffff:10.45.")
 
 
-@pytest.mark.datapath("ovs", "auto")
+@pytest.mark.datapath("ovs")
 def test_guards_end_with_their_bearers(net, api):
     api.register()
     bearers = [establish(net, f"10.45.6.{i}") for i in range(1, 4)]

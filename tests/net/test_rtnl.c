@@ -53,6 +53,24 @@ test_links(void)
     tap_ok(!rtnl_link_delete(rtnl, "nosuch"), "deleting it is no error");
 }
 
+/* A veth sends what is redirected to it only to a peer with GRO. */
+static void
+test_xdp_xmit(void)
+{
+    struct rtnl_link a;
+    bool can = true;
+
+    tap_ok(!rtnl_link_get(rtnl, "a0", &a)
+           && !system("ethtool -K b0 gro off")
+           && !netdev_can_xdp_xmit(a.ifindex, &can) && !can,
+           "a veth whose peer has no GRO cannot send by XDP");
+    tap_ok(!ethtool_gro_on(-1, "b0")
+           && !netdev_can_xdp_xmit(a.ifindex, &can) && can,
+           "one whose peer has GRO can");
+    tap_ok(netdev_can_xdp_xmit(9999, &can) && !can && ethtool_gro_on(-1, "no"),
+           "what is not there");
+}
+
 static void
 test_addresses(void)
 {
@@ -201,6 +219,7 @@ main(void)
     }
     rtnl_link_set_up(rtnl, "lo", true);
     test_links();
+    test_xdp_xmit();
     test_addresses();
     test_netns();
     rtnl_close(rtnl);

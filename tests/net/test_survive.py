@@ -144,6 +144,7 @@ def test_stopped_tofd_holds_nothing_for_long(lab, net, api):
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.datapath("ovs")
 def test_vswitchd_killed(lab, net, api):
     """Service packets are switched within a second, and diverted again
     when it is back."""
@@ -177,6 +178,7 @@ def test_vswitchd_killed(lab, net, api):
         b.wait_downlink(is_text(text), what="an answer through OVS")
 
 
+@pytest.mark.datapath("ovs")
 def test_ovs_missing_at_start_is_a_wait(lab, net, api):
     """tofd waits and says so; meanwhile S1-U is a wire."""
     api.register()
@@ -206,8 +208,14 @@ def test_ovs_missing_at_start_is_a_wait(lab, net, api):
     b.wait_downlink(is_text(b"now"))
 
 
-@pytest.mark.parametrize("link", ["tof-enb", "ovs-sgw", "tof-hb0", "tof-q2",
-                                  "ovs-ue"])
+@pytest.mark.parametrize("link", [
+    pytest.param("tof-enb", marks=pytest.mark.datapath("ovs")),
+    pytest.param("ovs-sgw", marks=pytest.mark.datapath("ovs")),
+    pytest.param("tof-hb0", marks=pytest.mark.datapath("ovs")),
+    pytest.param("ovs-ue", marks=pytest.mark.datapath("ovs")),
+    pytest.param("tof-ue", marks=pytest.mark.datapath("xdp")),
+    "tof-q2",
+])
 def test_link_deleted_behind_our_back(lab, net, api, link):
     """A veth of ours is gone: packets are switched until tofd has mended
     it, and then diverted again.  No packet for a service is lost for longer

@@ -331,7 +331,9 @@ test_evidence(void)
 
     e->stamp = xdp_now() - ev / 2;
     run(XDP_DEV_ENB, &f);
-    tap_ok(xdp_now() - e->stamp <= 1, "any packet of the UE is evidence");
+    tap_ok(xdp_now() - (e->stamp & XDP_TICK_MASK) <= 1
+           && e->stamp & XDP_STAMP_ONWARD,
+           "any packet of the UE is evidence; this one went on");
     uint32_t stamp = e->stamp = xdp_now() - ev / 2;
     f = wrap(&o, &spoofed);
     run(XDP_DEV_ENB, &f);
@@ -364,6 +366,7 @@ test_downlink(void)
     struct endpoint_bearer b = bearer(0x4101, 0x51, UE);
     struct frame to_ue = inner_packet(ELSEWHERE, UE, 20, 0);
     struct frame to_other = inner_packet(ELSEWHERE, "10.45.0.8", 20, 0);
+    struct frame multicast = inner_packet(ELSEWHERE, "224.0.0.1", 20, 0);
     struct frame reply = echo_reply(TARGET, UE);
     struct frame other_reply = echo_reply(ELSEWHERE, UE);
     struct frame request = inner_packet(TARGET, UE, 8, 8);
@@ -387,11 +390,19 @@ test_downlink(void)
            "from another SGW");
     o.t = b.down;
     expect(XDP_DEV_UE, &a, XDP_REDIRECT, XDP_UE_ENCAP, "an answer");
+    f = wrap(&o, &multicast);
+    expect_switched(XDP_DEV_SGW, &f, "to a multicast address");
     f = wrap(&o, &to_other);
     expect(XDP_DEV_SGW, &f, XDP_PASS, XDP_DOWN_REUSED,
            "to another UE: the TEID has been given away");
     expect(XDP_DEV_UE, &a, XDP_PASS, XDP_UE_UNKNOWN,
            "from then on nothing is sent there");
+    divert(&b);
+    xdp_table_learn(table, &b.down, XDP_DOWN, false, xdp_ue_key(&b.ue),
+                    xdp_now() - 1);
+    expect(XDP_DEV_SGW, &f, XDP_PASS, XDP_DOWN_REUSED,
+           "the same in a tunnel that is not switched here");
+    expect(XDP_DEV_UE, &a, XDP_PASS, XDP_UE_UNKNOWN, "nor sent to");
 }
 
 /* --- Answers. --- */

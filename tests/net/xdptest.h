@@ -298,7 +298,9 @@ divert(const struct endpoint_bearer *b)
     if (!path) {
         path = xdp_table_path_set(table, &b->down.src, &b->down.dst, l2, 14);
     }
-    xdp_table_bind(table, b, now + xdp_ticks(60));
+    xdp_table_bind(table, b);
+    xdp_table_learn(table, &b->down, XDP_DOWN, false, xdp_ue_key(&b->ue),
+                    now + xdp_ticks(60));
     xdp_table_template_set(table, b, path, place, 0, now);
     return place;
 }

@@ -21,6 +21,7 @@
 
 static const char conf[] =
     "s1u: {enb: enb0, sgw: sgw0}\n"
+    "datapath: ovs\n"
     "pinger: {targets: 203.0.113.10, interval_ms: 200, attempts: 5}\n"
     "apps: {interface: app0, address: 192.168.100.1/24, may_connect: false}\n"
     "sessions: {evidence_seconds: 1, idle_seconds: 30, max: 4000}\n";

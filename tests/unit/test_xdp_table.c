@@ -126,7 +126,7 @@ test_learn(void)
            && xdp_table_learn(&t, &b.up, XDP_DOWN, false, 0, now + 100),
            "one tunnel for each family and direction");
     up = xdp_table_divert(&t, &b, now);
-    down = xdp_table_bind(&t, &b, now + 50);
+    down = xdp_table_bind(&t, &b);
     tap_ok(xdp_table_learn(&t, &b.up, XDP_UP, false, other, now + 9)
            && xdp_table_entry(&t, up)->bearer == b.id
            && xdp_table_entry(&t, up)->stamp == now,
@@ -143,6 +143,27 @@ test_learn(void)
     xdp_table_learn(&t, &b.up, XDP_UP, false, xdp_ue_key(&b.ue), now + 90);
     tap_ok(!xdp_table_entry(&t, up)->bearer,
            "an uplink tunnel with another sender is diverted no more");
+}
+
+static void
+test_unlearn(void)
+{
+    struct endpoint_bearer b = bearer(0x101, 7, "10.45.0.1");
+    uint32_t now = xdp_now(), place;
+
+    start(64);
+    xdp_table_learn(&t, &b.up, XDP_UP, false, 0, now + 9);
+    xdp_table_learn(&t, &b.down, XDP_DOWN, false, 0, now + 9);
+    xdp_table_unlearn(&t, &b);
+    unsigned int n = 0;
+    for (uint32_t i = 0; i < 64 * XDP_BUCKET; i++) {
+        n += XDP_META_KIND(xdp_table_entry(&t, i)->meta) != 0;
+    }
+    tap_ok(!n, "both tunnels of a bearer are unlearned");
+    place = xdp_table_divert(&t, &b, now);
+    xdp_table_unlearn(&t, &b);
+    tap_ok(xdp_table_entry(&t, place)->bearer == b.id,
+           "but not what is diverted");
 }
 
 /* One bucket holds them all. */
@@ -280,6 +301,7 @@ main(void)
     test_layout();
     test_divert();
     test_learn();
+    test_unlearn();
     test_full();
     test_templates();
     test_paths();

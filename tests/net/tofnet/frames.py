@@ -117,7 +117,9 @@ def _link_layer():
 
 
 def _vlan():
-    packet = outer(ENB, SGW, gtpu(0x77, _inner()))
+    # A pair of outer addresses is in one VLAN: what is put back on the wire
+    # takes the tag that was noted for it.
+    packet = outer("10.1.0.51", "10.1.0.52", gtpu(0x77, _inner()))
     yield "vlan", eth(*UP, packet, vlan=100)
     yield "vlan-priority", eth(*UP, packet, vlan=5 << 13 | 0x1000 | 7)
     yield "vlan-0", eth(*UP, packet, vlan=3 << 13)

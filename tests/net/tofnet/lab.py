@@ -229,9 +229,17 @@ def ofctl(bridge, *args):
                         f"unix:{STATE}/run/ovs/{bridge}.mgmt", *rest).stdout
 
 
+def datapath():
+    """The data path that tofd says it has: "ovs" or "xdp"."""
+    return Api().get("/status").json["facts"]["datapath"].split(":")[0]
+
+
 def flows():
-    """Flows of both bridges with their age, but for leases and statistics."""
+    """Flows of both bridges with their age, but for leases and statistics;
+    none where Open vSwitch is not the data path."""
     out = {}
+    if datapath() != "ovs":
+        return out
     for bridge in ("br-gtp", "br-tof"):
         for line in ofctl(bridge, "dump-flows").splitlines():
             if "table=20" in line or "cookie" not in line:

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_XDP_BEARERS_H
+#define TOF_XDP_BEARERS_H 1
+
+/* Diverted bearers in the eBPF programs' tables.
+ *
+ * Place in the flow: endpoint_xdp.c passes on what the agent wants;
+ * xdp_table.c writes it. */
+
+#include <stdbool.h>
+
+#include "filter.h"
+
+struct endpoint_bearer;
+struct endpoint_events;
+struct l2_header;
+struct xdp_table;
+
+void xdp_bearers_init(const struct endpoint_events *);
+void xdp_bearers_destroy(void);
+/* The table to be used from now on. */
+void xdp_bearers_use(struct xdp_table *);
+
+/* As struct endpoint_class has them. */
+void xdp_bearers_set(const struct endpoint_bearer *, bool adopted);
+void xdp_bearers_clear(const struct endpoint_bearer *);
+void xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *));
+void xdp_bearers_path_changed(enum filter_side from,
+                              const struct in6_addr *src,
+                              const struct in6_addr *dst,
+                              const struct l2_header *);
+
+/* If bearer 'id' has been taken out of use by a program, says so. */
+void xdp_bearers_check(uint32_t id);
+
+/* Says which bearers have become ready. */
+void xdp_bearers_run(void);
+void xdp_bearers_wait(void);
+/* Reports counters of some bearers, others the next time. */
+void xdp_bearers_poll(void);
+
+#endif /* gtp/xdp_bearers.h */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Frames of the agent's own on the way to and from ue0: see xdp_ue.h. */
+
+#include <config.h>
+
+#include "xdp_ue.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "endpoint.h"
+#include "metrics.h"
+#include "openvswitch/poll-loop.h"
+#include "packets.h"
+#include "util.h"
+#include "xdp_bearers.h"
+
+METRIC_COUNTER(n_read, "tof_xdp_ue_read_total", "",
+               "Answers that came to tofd.");
+
+#define BUDGET 256              /* Frames a round. */
+#define FRAME_MAX 65536
+#define RCVBUF (8 << 20)
+
+#define ETH_P_ALL 3             /* linux/if_ether.h and packets.h clash. */
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+static const struct endpoint_events *events;
+static int fd = -1;
+
+int
+xdp_ue_open(const char *link, const struct endpoint_events *events_)
+{
+    struct sockaddr_ll sll = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+        .sll_ifindex = if_nametoindex(link),
+    };
+    const int on = 1, rcvbuf = RCVBUF;
+
+    xdp_ue_close();
+    if (!sll.sll_ifindex) {
+        return errno;
+    }
+    /* Protocol 0: deaf until bound. */
+    fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return errno;
+    }
+    if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on)
+        || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof rcvbuf)
+        || bind(fd, (struct sockaddr *) &sll, sizeof sll)) {
+        int error = errno;
+        xdp_ue_close();
+        return error;
+    }
+    events = events_;
+    return 0;
+}
+
+void
+xdp_ue_close(void)
+{
+    if (fd >= 0) {
+        close(fd);
+        fd = -1;
+    }
+}
+
+static void
+hand_on(const uint8_t *frame, size_t len)
+{
+    const struct eth_header *eth = (const void *) frame;
+    const uint8_t *ip = frame + ETH_HEADER_LEN;
+    struct in6_addr ue;
+    uint32_t id;
+
+    if (len < ETH_HEADER_LEN + IP_HEADER_LEN || frame[0] != 0x02
+        || frame[1]) {
+        return;
+    }
+    memcpy(&id, frame + 2, sizeof id);
+    id = ntohl(id);
+    if (id) {
+        xdp_bearers_check(id);
+        events->held_down(id, frame, len);
+    } else if (eth->eth_type == htons(ETH_TYPE_IP)) {
+        ovs_be32 dst;
+        memcpy(&dst, ip + 16, sizeof dst);
+        in6_addr_set_mapped_ipv4(&ue, dst);
+        events->unclaimed(&ue, frame, len);
+    } else if (eth->eth_type == htons(ETH_TYPE_IPV6)
+               && len >= ETH_HEADER_LEN + IPV6_HEADER_LEN) {
+        memcpy(&ue, ip + 24, sizeof ue);
+        events->unclaimed(&ue, frame, len);
+    }
+}
+
+void
+xdp_ue_run(void)
+{
+    static uint8_t frame[FRAME_MAX];
+
+    for (int i = 0; fd >= 0 && i < BUDGET; i++) {
+        ssize_t n = recv(fd, frame, sizeof frame, MSG_TRUNC);
+        if (n < 0) {
+            break;
+        } else if (n <= (ssize_t) sizeof frame) {
+            metric_inc(&n_read);
+            hand_on(frame, n);
+        }
+    }
+}
+
+void
+xdp_ue_wait(void)
+{
+    if (fd >= 0) {
+        poll_fd_wait(fd, POLLIN);
+    }
+}
+
+int
+xdp_ue_send(const uint8_t macs[12], const void *ip, size_t len)
+{
+    const bool v6 = len && *(const uint8_t *) ip >> 4 == 6;
+    const ovs_be16 type = htons(v6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    struct iovec iov[] = {
+        { CONST_CAST(uint8_t *, macs), 12 },
+        { CONST_CAST(ovs_be16 *, &type), sizeof type },
+        { CONST_CAST(void *, ip), len },
+    };
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
+
+    if (fd < 0) {
+        return ENOTCONN;
+    }
+    return sendmsg(fd, &msg, 0) < 0 ? errno : 0;
+}

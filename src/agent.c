@@ -220,8 +220,13 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int now)
         return;
     }
 
-    /* 5. The Pinger stops. */
-    pinger_stop(b->id);
+    /* 5. The Pinger stops.  If the tunnel does not lead to where the UE's
+     * packets come from, the path may be about to be switched: it goes on. */
+    if (IN6_ARE_ADDR_EQUAL(&p->dst, &b->enb)) {
+        pinger_stop(b->id);
+    } else {
+        pinger_confirm(b->id);
+    }
 
     /* 6. A bearer that talks to a service is diverted; what has been held
      * goes on when that is in force. */

@@ -68,6 +68,7 @@ struct job {
     bool sent;                          /* Any request, ever. */
     bool stopped;                       /* A reply proves nothing. */
     bool done;                          /* Sends nothing any more. */
+    bool answered;                      /* A reply has served. */
     unsigned int attempts;
     unsigned int delays;        /* Times that it could not be sent yet. */
     long long int due;
@@ -309,7 +310,7 @@ pinger_ask(uint32_t id, sa_family_t family, bool is_urgent)
             memcpy(job->old_nonce, job->cookie.nonce, sizeof job->old_nonce);
             random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
         }
-        job->done = job->stopped = false;
+        job->done = job->stopped = job->answered = false;
         job->attempts = 0;
         job->urgent = is_urgent;
         unqueue(job);
@@ -342,6 +343,16 @@ pinger_stop(uint32_t id)
         linger(job);
     } else if (job) {
         destroy(job);
+    }
+}
+
+void
+pinger_confirm(uint32_t id)
+{
+    struct job *job = find(id);
+
+    if (job) {
+        job->answered = true;
     }
 }
 
@@ -379,9 +390,11 @@ give_up(struct job *job)
 {
     uint32_t id = job->cookie.bearer_id;
 
-    metric_inc(&n_failed);
     linger(job);                /* Paging may take longer. */
-    failed_cb(id);
+    if (!job->answered) {
+        metric_inc(&n_failed);
+        failed_cb(id);
+    }
 }
 
 static void

@@ -41,6 +41,10 @@ void pinger_ask(uint32_t id, sa_family_t, bool urgent);
  * Nothing happens if nothing was asked. */
 void pinger_stop(uint32_t id);
 
+/* A reply has served, but others may say something else: what has been asked
+ * for goes on until its attempts are used up. */
+void pinger_confirm(uint32_t id);
+
 /* True if a request has been sent for bearer 'id' in the last seconds. */
 bool pinger_is_active(uint32_t id);
 

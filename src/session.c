@@ -273,12 +273,26 @@ session_heard(struct bearer *b, long long int now)
     }
 }
 
+/* A UE moves with all of its bearers: what they had at 'enb' may be gone,
+ * though some of them are never heard from where it has been meanwhile. */
+static void
+leave(const struct session *s, const struct in6_addr *enb)
+{
+    struct bearer *b;
+
+    LIST_FOR_EACH (b, session_node, &s->bearers) {
+        if (IN6_ARE_ADDR_EQUAL(&b->enb, enb)) {
+            session_invalidate(b);
+        }
+    }
+}
+
 /* The tunnel of 'b', if there is such a bearer, has another sender. */
 static void
 set_sender(struct bearer *b, const struct in6_addr *enb)
 {
     if (b && !IN6_ARE_ADDR_EQUAL(&b->enb, enb)) {
-        session_invalidate(b);
+        leave(b->session, &b->enb);
         retire_down(b, enb);
         b->enb = *enb;
         tell(b, BEARER_MOVED);

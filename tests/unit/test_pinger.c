@@ -184,6 +184,22 @@ main(void)
     pinger_ask(0x300, AF_INET6, true);
     pinger_run();
     tap_ok(!n_sent, "and nothing to ask");
+
+    unsigned int n_asked = 0, n_gave_up = 0;
+    memset(sent, 0, sizeof sent);
+    pinger_ask(0x700, AF_INET, true);
+    pinger_run();
+    pinger_confirm(0x700);
+    for (int i = 0; i < 100; i++) {
+        xnanosleep(1000000);
+        pinger_run();
+    }
+    for (int i = 0; i < 64; i++) {
+        n_asked += sent[i] == 0x700;
+        n_gave_up += failed[i] == 0x700;
+    }
+    tap_ok(n_asked == 3 && !n_gave_up,
+           "goes on to be sure, and that is no failure");
     pinger_destroy();
 
     conf.pinger.n_targets = 2;

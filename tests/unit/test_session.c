@@ -148,6 +148,10 @@ test_handover(void)
     struct bearer *two = uplink("10.1.0.9", "10.1.0.2", 2, "10.45.0.2", 16);
     tap_ok(!prove(two, "10.1.0.2", "10.1.0.3", 8, 17),
            "another bearer of the UE is not proved by its old path");
+    prove(two, "10.1.0.2", "10.1.0.9", 9, 18);
+    uplink("10.1.0.3", "10.1.0.2", 1, "10.45.0.2", 19);
+    tap_ok(two->state == BEARER_STALE,
+           "a UE leaves an eNodeB with all of its bearers");
 
     b = uplink("10.1.0.1", "10.1.0.2", 5, "10.45.0.5", 0);
     prove(b, "10.1.0.2", "10.1.0.4", 55, 1);

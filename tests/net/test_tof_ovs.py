@@ -6,6 +6,7 @@ What talks to it is tested by test_ofctl, test_ovsdb and test_registry."""
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -191,3 +192,13 @@ def test_directories_from_the_configuration(ovs, tmp_path):
         assert (tmp_path / "other state/tof.db").exists()
     finally:
         ovs("stop", "-c", "X.yaml", **env)
+
+
+@pytest.mark.datapath("ovs", "auto")
+def test_packet_sockets_have_room_for_a_burst(lab):
+    """In the kernel's default, 208 kB, there is room for 50 packets."""
+    shown = lab.run("lab-tof", "ss", "-0", "-a", "-m", "-p").stdout
+    rooms = [int(m[1]) for m in re.finditer(
+        r" \*:\S.*\"ovs-vswitchd\".*\brb(\d+)", shown)]
+    assert rooms, shown
+    assert min(rooms) >= 4 << 20, shown

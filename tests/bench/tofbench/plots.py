@@ -134,7 +134,7 @@ set style histogram cluster gap 1
 set style fill solid 0.9
 set boxwidth 0.9
 set logscale y
-set yrange [0.001:100]
+set yrange [0.001:1000]
 set xlabel "bytes on S1-U"
 set ylabel "million packets a second without loss"
 set key top left reverse Left samplen 1 font ",7"

@@ -189,8 +189,8 @@ def restart(run):
         t.uplink("idle", [rig.uplink(100)])
         learn(t, "idle", sessions, 10000)
         t.uplink("load", [rig.uplink(100, SERVICE_IP)], active)
-        t.establish("load", active)
         for i in range(run.pick(5, 1)):
+            t.establish("load", active)
             kill_once(t, i, sessions)
 
     def kill_once(t, i, sessions):
@@ -217,7 +217,6 @@ def restart(run):
         add("restart", name("adopted", **where), took, "s",
             datapath=t.datapath)
         lab_sh("tofd", "start")
-        t.establish("load", active)
 
     each_datapath(run, "restart", measure)
 

@@ -111,24 +111,22 @@ class Tof:
         """Until all sessions of 'flow' are diverted: what is sent of them
         comes back, every packet."""
         end = time.monotonic() + timeout
+        rate = max(rate, sessions)      # Nobody falls silent meanwhile.
         while True:
             before = self.engine.count("enb")
-            sent, _ = self.engine.trickle(flow, max(sessions, 20),
-                                          max(rate, sessions / 2))
+            sent, _ = self.engine.trickle(flow, max(sessions, 20), rate)
             arrived = rig.settled(self.engine, "enb", before, sent, 0.3)
-            held = self.metric("tof_hold_packets")
-            if arrived >= sent and not held and self.all_short(flow, sessions):
+            if arrived >= sent and self.all_short(flow, sessions, rate):
                 return
             if time.monotonic() > end:
                 raise AssertionError(
                     f"{sessions} sessions are not diverted in {timeout} s")
 
-    def all_short(self, flow, sessions):
+    def all_short(self, flow, sessions, rate):
         """A packet of each session, and none of them was held."""
         held = self.filtered("held")
         before = self.engine.count("enb")
-        sent, _ = self.engine.trickle(flow, max(sessions, 20),
-                                      max(500, sessions / 2))
+        sent, _ = self.engine.trickle(flow, max(sessions, 20), rate)
         rig.settled(self.engine, "enb", before, sent, 0.3)
         time.sleep(0.1)
         return self.filtered("held") == held

@@ -50,7 +50,8 @@ static __always_inline __u32
 pick_session(struct flow_state *s)
 {
     if (conf.random) {
-        s->random = s->random * 6364136223846793005ull + 1442695040888963407ull;
+        s->random = s->random * 6364136223846793005ull
+                    + 1442695040888963407ull;
         return (s->random >> 32) * s->sessions >> 32;
     }
     __u32 i = s->next++;

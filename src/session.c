@@ -390,18 +390,17 @@ take_down(const struct bearer *b, const struct fteid *down)
 }
 
 /* Also a bearer that nobody has seen before the handover may be answered on
- * the old path of its session. */
+ * the old path, be it that of its session or of its sibling. */
 static bool
-is_retired(const struct session *s, const struct fteid *down)
+is_retired(const struct bearer *b, const struct fteid *down)
 {
-    const struct bearer *b;
+    const struct bearer *other = session_bearer_by_downlink(down);
 
-    LIST_FOR_EACH (b, session_node, &s->bearers) {
-        if (b->down_retired && fteid_equal(&b->down, down)) {
-            return true;
-        }
+    while (other && !(other->down_retired
+                      && (same_ue(b, other) || session_sibling(b) == other))) {
+        other = session_next_by_downlink(other);
     }
-    return false;
+    return other != NULL;
 }
 
 bool
@@ -412,7 +411,7 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
     bool changed = (b->state != BEARER_ESTABLISHED || !same
                     || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw));
 
-    if (is_retired(b->session, down)) {
+    if (is_retired(b, down)) {
         return false;
     }
     take_down(b, down);

@@ -435,6 +435,19 @@ test_dual_stack_ends(void)
     tap_ok(b[0]->state == BEARER_STALE && b[1]->state == BEARER_STALE
            && IN6_ARE_ADDR_EQUAL(&b[1]->enb, &b[0]->enb) && n_moved == 2,
            "a new sender is that of both");
+    tap_ok(!prove(b[1], "10.1.0.2", "10.1.0.1", 101, 3)
+           && b[1]->state == BEARER_STALE,
+           "a reply on the path before the handover proves neither");
+    session_destroy();
+
+    start(100);
+    b[0] = uplink("10.1.0.1", "10.1.0.2", 1, UE4, 0);
+    prove(b[0], "10.1.0.2", "10.1.0.1", 101, 1);
+    uplink("10.1.0.9", "10.1.0.2", 1, UE4, 2);
+    b[1] = uplink("10.1.0.9", "10.1.0.2", 1, UE6, 3);
+    tap_ok(!prove(b[1], "10.1.0.2", "10.1.0.1", 101, 4)
+           && b[1]->state == BEARER_EMBRYONIC,
+           "nor one of a family that is heard after the handover only");
     session_destroy();
 
     start_dual_stack(b);

@@ -11,6 +11,7 @@
 #include "addr.h"
 #include "gtp/endpoint.h"
 #include "gtp/filter.h"
+#include "hmapx.h"
 #include "nft/nat.h"
 #include "openvswitch/vlog.h"
 #include "service_table.h"
@@ -21,6 +22,7 @@
 VLOG_DEFINE_THIS_MODULE(adopt);
 
 static const struct endpoint_class *endpoint;
+static struct hmapx guarded;    /* Bearers whose downlink tunnel is in force. */
 static unsigned int n_adopted;
 
 static void
@@ -35,7 +37,33 @@ adopt(struct bearer *b)
     n_adopted++;
 }
 
-/* A bearer that the kernel diverts: ours, or nobody's. */
+/* The established bearer with that downlink tunnel, from 'b' on. */
+static struct bearer *
+find_down(struct bearer *b, const struct tunnel *t, const struct in6_addr *ue)
+{
+    while (b && !(b->state == BEARER_ESTABLISHED
+                  && IN6_ARE_ADDR_EQUAL(&b->down_sgw, &t->src)
+                  && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue))) {
+        b = session_next_by_downlink(b);
+    }
+    return b;
+}
+
+/* A downlink tunnel into which the kernel lets answers. */
+static void
+note_guard(const struct tunnel *t, const struct in6_addr *ue,
+           void *aux OVS_UNUSED)
+{
+    const struct fteid down = { t->dst, t->teid };
+    struct bearer *b = find_down(session_bearer_by_downlink(&down), t, ue);
+
+    for (; b; b = find_down(session_next_by_downlink(b), t, ue)) {
+        hmapx_add(&guarded, b);
+    }
+}
+
+/* A bearer that the kernel diverts: ours, or nobody's.  The journal may be
+ * behind, so both of its tunnels must be those of the kernel. */
 static void
 adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
              void *aux OVS_UNUSED)
@@ -44,7 +72,7 @@ adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
     const struct fteid up = { t->dst, t->teid };
     struct bearer *b = session_bearer_by_uplink(&up, addr_family(ue));
 
-    if (b && b->state == BEARER_ESTABLISHED
+    if (b && hmapx_contains(&guarded, b)
         && IN6_ARE_ADDR_EQUAL(&b->enb, &t->src)
         && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
         adopt(b);
@@ -72,19 +100,18 @@ adopt_whole(const struct endpoint_bearer *found)
     return true;
 }
 
-/* A downlink tunnel into which the kernel lets answers: the same. */
+/* A downlink tunnel into which the kernel lets answers: ours, or nobody's. */
 static void
 mend_guard(const struct tunnel *t, const struct in6_addr *ue,
            void *aux OVS_UNUSED)
 {
     const struct endpoint_bearer nobody = { .down = *t, .ue = *ue };
     const struct fteid down = { t->dst, t->teid };
-    const struct bearer *b = session_bearer_by_downlink(&down);
+    const struct bearer *b = find_down(session_bearer_by_downlink(&down), t,
+                                       ue);
 
-    while (b && !(b->diverted && b->state == BEARER_ESTABLISHED
-                  && IN6_ARE_ADDR_EQUAL(&b->down_sgw, &t->src)
-                  && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue))) {
-        b = session_next_by_downlink(b);
+    while (b && !b->diverted) {
+        b = find_down(session_next_by_downlink(b), t, ue);
     }
     if (!b) {
         filter_undivert(&nobody);
@@ -121,13 +148,16 @@ adopt_bearers(const struct endpoint_class *endpoint_)
 {
     endpoint = endpoint_;
     n_adopted = 0;
+    hmapx_init(&guarded);
     if (endpoint->adopt) {
         endpoint->adopt(adopt_whole);
-    } else if (filter_divert_dump(adopt_bearer, NULL)
+    } else if (filter_guard_dump(note_guard, NULL)
+               || filter_divert_dump(adopt_bearer, NULL)
                || filter_guard_dump(mend_guard, NULL)) {
         filter_divert_flush();
     }
     if (n_adopted) {
         VLOG_INFO("%u diverted bearers adopted", n_adopted);
     }
+    hmapx_destroy(&guarded);
 }

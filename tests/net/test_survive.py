@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whatever dies, the network stays up; what comes back finds its state."""
 
+import copy
 import os
 import signal
 import threading
 import time
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -108,6 +110,34 @@ def test_tofd_killed_under_traffic(lab, net, api):
     after = flows()
     assert set(after) == set(known)
     assert all(after[rule] >= known[rule] for rule in known)
+
+
+def test_journal_that_is_behind_revives_no_tunnel(lab, net, api):
+    """A service request of the UE has given it another downlink tunnel, and
+    the journal could not be written any more: the kernel diverts a bearer by
+    the same uplink tunnel as the journal's, but the journal's downlink tunnel
+    may be another person's by now."""
+    journal = f"{STATE}/state/sessions.journal"
+    api.register()
+    b = establish(net)
+    wait_until(lambda: api.session_of(b.ue)["bearers"][0]["proved"],
+               what="the proof to be journalled")
+    with open(journal, "rb") as f:
+        before = f.read()
+    old = copy.copy(b)
+    b.end_marker()
+    b.down_teid ^= 0x40000000
+    wait_until(lambda: answers(b), what="the new tunnel")
+    lab.tofd("kill")
+    with open(journal, "wb") as f:
+        f.write(before)
+    mark = net.enb.mark()
+    lab.tofd("start")
+    wait_until(api.healthy, what="tofd")
+    guards = lab.run("lab-tof", "nft", "list", "set", "netdev", "tof", "down")
+    assert str(IPv4Address(old.down_teid)) not in guards.stdout
+    wait_until(lambda: answers(b), what="an answer")
+    assert not [f for f in net.enb.since(mark) if old.is_downlink(f)]
 
 
 def test_never_seen_ue_while_tofd_is_dead_is_switched(lab, net, api):

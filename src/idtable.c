@@ -2,7 +2,8 @@
 
 /* Slots with generations: see idtable.h.  Slot 0 is never handed out, so
  * that no identifier is 0.  Free slots form a queue: a slot just freed is the
- * last to be used again, which keeps old identifiers dead for long.
+ * last to be used again, and new ones are taken while the queue is short, which
+ * keeps old identifiers dead for long.
  * Generations start at random, so that those of an earlier life do not come
  * back with a restart. */
 
@@ -69,6 +70,7 @@ enqueue_free(struct idtable *t, uint32_t slot)
         t->free_head = slot;
     }
     t->free_tail = slot;
+    t->n_free++;
 }
 
 /* Takes the oldest slot that is still free from the queue (a restored
@@ -81,6 +83,7 @@ dequeue_free(struct idtable *t)
         struct idtable_slot *s = &t->slots[slot];
 
         t->free_head = s->next_free;
+        t->n_free--;
         if (!t->free_head) {
             t->free_tail = 0;
         }
@@ -95,7 +98,9 @@ dequeue_free(struct idtable *t)
 uint32_t
 idtable_add(struct idtable *t, void *value)
 {
-    uint32_t slot = dequeue_free(t);
+    uint32_t slot = (t->n_free > IDTABLE_RESTING
+                     || t->n_slots >= IDTABLE_MAX_SLOTS
+                     ? dequeue_free(t) : 0);
 
     if (!slot) {
         if (t->n_slots >= IDTABLE_MAX_SLOTS) {

@@ -5,6 +5,8 @@
 /* Identifiers that fit a MAC address: a 24-bit slot and an 8-bit generation,
  * (slot << 8 | generation), never 0.  The generation changes each time a slot
  * is used again, so that what still carries an old identifier finds nothing.
+ * A slot rests until IDTABLE_RESTING others have been freed after it: so all
+ * generations of one take 256 times as many, and seconds, to pass by.
  *
  * Used by session.c for bearers and for sessions. */
 
@@ -16,9 +18,11 @@ struct idtable {
     struct idtable_slot *slots;
     size_t n_slots, allocated;
     uint32_t free_head, free_tail;      /* Oldest freed slot is used first. */
+    size_t n_free;                      /* From free_head to free_tail. */
 };
 
 #define IDTABLE_MAX_SLOTS (1u << 24)
+#define IDTABLE_RESTING 1024
 
 void idtable_init(struct idtable *);
 void idtable_destroy(struct idtable *);

@@ -7,11 +7,13 @@
 #include "session.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
 #include "packets.h"
+#include "space.h"
 #include "statelet.h"
 #include "tap.h"
 
@@ -224,6 +226,25 @@ test_reuse(void)
     session_destroy();
 }
 
+/* Conntrack entries with a bearer's mark and counts of its traffic are taken
+ * out within about a second. */
+static void
+test_identifiers_rest(void)
+{
+    start(100);
+    uint32_t first = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0)->id;
+    unsigned int n = 0;
+    uint32_t id;
+
+    do {
+        id = uplink("10.1.0.1", "10.1.0.2", 1,
+                    n++ % 2 ? "10.45.0.2" : "10.45.0.3", 0)->id;
+    } while (id != first && n < 200000);
+    tap_ok(id != first, "an identifier is not used again for long, even if "
+           "one tunnel has another UE with each packet");
+    session_destroy();
+}
+
 static void
 test_spaces(void)
 {
@@ -239,6 +260,29 @@ test_spaces(void)
     tap_ok(!session_find_unambiguous(&ue), "ambiguous");
     struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 9, "10.45.0.2", 0);
     tap_ok(c->session == a->session, "two bearers of one UE are one session");
+    session_destroy();
+}
+
+static void
+test_spaces_end(void)
+{
+    start(1000000);
+    for (int i = 0; i < UINT16_MAX; i++) {
+        char sgw[16];
+
+        snprintf(sgw, sizeof sgw, "10.2.%d.%d", i >> 8, i & 255);
+        uplink("10.1.0.1", sgw, 1, "10.45.0.2", 0);
+    }
+    tap_ok(session_count() == UINT16_MAX
+           && !uplink("10.1.0.1", "10.3.0.1", 1, "10.45.0.2", 0),
+           "no address space is left for one more SGW");
+    struct fteid up = { ip("10.2.9.9"), 1 };
+    struct bearer *b = session_bearer_by_uplink(&up, AF_INET);
+    uint16_t number = b->session->space->number;
+    session_forget(b);
+    b = uplink("10.1.0.1", "10.3.0.1", 1, "10.45.0.2", 0);
+    tap_ok(b && b->session->space->number == number,
+           "until another one has no sessions any more");
     session_destroy();
 }
 
@@ -505,7 +549,9 @@ main(void)
     test_shared_downlink();
     test_activity();
     test_reuse();
+    test_identifiers_rest();
     test_spaces();
+    test_spaces_end();
     test_bounds();
     test_restore();
     test_paging();

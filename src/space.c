@@ -6,17 +6,21 @@
 
 #include "space.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hash.h"
 #include "util.h"
 
 static struct hmap spaces;              /* Of struct space, by SGW. */
+static bool taken[UINT16_MAX + 1];      /* By number; 0 is never used. */
 
 void
 space_init(void)
 {
     hmap_init(&spaces);
+    memset(taken, 0, sizeof taken);
 }
 
 void
@@ -28,19 +32,6 @@ space_destroy(void)
         free(space);
     }
     hmap_destroy(&spaces);
-}
-
-static bool
-number_taken(uint16_t number)
-{
-    const struct space *space;
-
-    HMAP_FOR_EACH (space, node, &spaces) {
-        if (space->number == number) {
-            return true;
-        }
-    }
-    return false;
 }
 
 struct space *
@@ -58,12 +49,13 @@ space_get(const struct in6_addr *sgw, uint16_t wanted)
     if (hmap_count(&spaces) >= UINT16_MAX) {
         return NULL;
     }
-    while (!wanted || number_taken(wanted)) {
+    while (!wanted || taken[wanted]) {
         wanted = ++last;
     }
     space = xzalloc(sizeof *space);
     space->sgw = *sgw;
     space->number = wanted;
+    taken[wanted] = true;
     hmap_insert(&spaces, &space->node, hash);
     return space;
 }
@@ -73,6 +65,7 @@ space_put(struct space *space)
 {
     if (!--space->n_sessions) {
         hmap_remove(&spaces, &space->node);
+        taken[space->number] = false;
         free(space);
     }
 }

@@ -367,6 +367,23 @@ def test_dedicated_bearer_answered_by_the_default_one(net, api):
     assert {b["downlink"]["teid"] for b in bearers} == {default.down_teid}
 
 
+def test_shared_downlink_outlives_one_of_its_bearers(net, api):
+    """The guard of a tunnel that two bearers share stays for the other."""
+    api.register()
+    default, dedicated = (net.bearer("10.45.6.1") for _ in range(2))
+    dedicated.answered_by = default
+    answered(default, sport=6001)
+    default.wait_downlink(is_text(asks(dedicated, sport=6002)))
+    net.silent = True           # Nothing is proved anew.
+    dedicated.error_indication(from_enb=False)
+    wait_until(lambda: {b["uplink"]["teid"]: b["proved"] for b
+                        in api.session_of("10.45.6.1")["bearers"]}
+               == {default.up_teid: True, dedicated.up_teid: False},
+               what="one of them to be stale")
+    for _ in range(3):
+        answered(default, sport=6001)
+
+
 def test_several_pdns_of_a_ue(net, api):
     """One address and one pair of tunnels for each, through the same peers."""
     api.register()

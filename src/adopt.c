@@ -22,7 +22,7 @@
 VLOG_DEFINE_THIS_MODULE(adopt);
 
 static const struct endpoint_class *endpoint;
-static struct hmapx guarded;    /* Bearers whose downlink tunnel is in force. */
+static struct hmapx guarded;    /* Bearers with a guard in force. */
 static unsigned int n_adopted;
 
 static void

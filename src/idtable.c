@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Slots with generations: see idtable.h.  Slot 0 is never handed out, so
- * that no identifier is 0.  Free slots form a queue: a slot just freed is the
- * last to be used again, and new ones are taken while the queue is short, which
- * keeps old identifiers dead for long.
- * Generations start at random, so that those of an earlier life do not come
- * back with a restart. */
+/* Slots with generations: see idtable.h.  Slot 0 is never handed out, so that
+ * no identifier is 0.  Free slots form a queue: a slot just freed is the last
+ * to be used again, and new ones are taken while the queue is short, which
+ * keeps old identifiers dead for long. Generations start at random, so that
+ * those of an earlier life do not come back with a restart. */
 
 #include <config.h>
 

@@ -410,7 +410,8 @@ sleep_until(struct job *job, long long int due)
 static bool
 delay(struct job *job, int error)
 {
-    if (error != EAGAIN || job->delays * RETRY_MS >= conf->pinger.interval_ms) {
+    if (error != EAGAIN
+        || job->delays * RETRY_MS >= conf->pinger.interval_ms) {
         return false;
     }
     job->delays++;

@@ -21,8 +21,9 @@
 struct conf;
 
 /* Sends an IP packet for bearer 'id'; returns 0 or a positive errno value;
- * EAGAIN if it can be sent in some milliseconds.  The source address is unspecified: whoever writes the UE's address there
- * mends the checksums, of the IPv4 header or of ICMPv6, too. */
+ * EAGAIN if it can be sent in some milliseconds.  The source address is
+ * unspecified: whoever writes the UE's address there mends the checksums, of
+ * the IPv4 header or of ICMPv6, too. */
 typedef int pinger_send_cb(uint32_t id, const void *ip, size_t len);
 /* The attempts are used up without a reply. */
 typedef void pinger_failed_cb(uint32_t id);

@@ -77,9 +77,9 @@ prove_is_fresh(const struct bearer *b, long long int now)
             && now - b->proved <= evidence_ms);
 }
 
-/* Whether 'witness', which has targets of its family, vouches for its twin 'b',
- * which has none.  Not if another UE has the same address already: one of them
- * forges it, and must not get answers to the other one's connections. */
+/* Whether 'witness', which has targets of its family, vouches for its twin
+ * 'b', which has none.  Not if another UE has the same address already: one of
+ * them forges it, and must not get answers to the other one's connections. */
 static bool
 vouches(const struct bearer *witness, const struct bearer *b)
 {

@@ -16,7 +16,7 @@ struct tunnel {
 };
 
 /* What the PDU Session Containers in a tunnel say (5G, TS 38.415): QFI_PRESENT
- * and the QoS Flow Identifier, which may be 0; or 0 if there are none (LTE). */
+ * and the QoS Flow Identifier, which may be 0; or 0 if there are none. */
 #define QFI_MASK 0x3f
 #define QFI_PRESENT 0x40
 #define QFI_UPLINK 0x80         /* For builders: PDU type 1, not 0. */

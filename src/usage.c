@@ -11,8 +11,8 @@
  * When a bearer is gone packets may still be on their way, and conntrack may
  * still know its flows.  When two readings after that have shown the same, it
  * is settled.  The kernel's counts of a settled bearer are deleted; but if its
- * session has ended only when all of its bearers are settled, and the account's
- * last record has been made. */
+ * session has ended only when all of its bearers are settled, and the
+ * account's last record has been made. */
 
 #include <config.h>
 

@@ -2,8 +2,9 @@
 #ifndef TOF_USAGE_PRIVATE_H
 #define TOF_USAGE_PRIVATE_H 1
 
-/* What usage.c (readings, records), usage_account.c (the sums),
- * usage_record.c (records as text), usage_log.c (the file of records) and usage_state.c (the sums over a restart) share. */
+/* What usage.c (readings, records), usage_account.c (the sums), usage_record.c
+ * (records as text), usage_log.c (the file of records) and usage_state.c (the
+ * sums over a restart) share. */
 
 #include <netinet/in.h>
 #include <stdbool.h>

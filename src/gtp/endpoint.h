@@ -131,8 +131,8 @@ extern const struct endpoint_class endpoint_xdp;
 /* Sets '*endpoint' to the one that the configuration asks for; "auto" is the
  * faster one, if it works.  'datapath' of /status says which and why.  Returns
  * 0 or a positive errno value with '*what' (malloc'd). */
-int endpoint_choose(const struct conf *, const struct endpoint_class **endpoint,
-                    char **what);
+int endpoint_choose(const struct conf *,
+                    const struct endpoint_class **endpoint, char **what);
 
 /* Loads the eBPF programs, so that endpoint_xdp can be used.  Returns 0 or a
  * positive errno value with '*why' (malloc'd). */

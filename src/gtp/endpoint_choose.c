@@ -40,8 +40,8 @@ choose(const struct conf *conf, const struct endpoint_class **endpoint,
 }
 
 int
-endpoint_choose(const struct conf *conf, const struct endpoint_class **endpoint,
-                char **what)
+endpoint_choose(const struct conf *conf,
+                const struct endpoint_class **endpoint, char **what)
 {
     int error = 0;
     char *fact;

@@ -12,8 +12,8 @@
  * the filter nor Open vSwitch is needed for what they redirect.
  *
  * The parts: tof.bpf.c the programs; xdp_load.c puts them into the kernel;
- * xdp_table.c writes their tables, xdp_bearers.c says what; xdp_ue.c the packet
- * socket; xdp_stats.c counters. */
+ * xdp_table.c writes their tables, xdp_bearers.c says what; xdp_ue.c the
+ * packet socket; xdp_stats.c counters. */
 
 #include <config.h>
 

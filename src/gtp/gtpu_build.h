@@ -5,8 +5,8 @@
 /* Builds G-PDUs (3GPP TS 29.281; extension header of TS 38.415).
  *
  * Place in the flow: endpoint_xdp.c sends the agent's own packets with it;
- * what goes by itself is built by tof.bpf.c, to the same bytes.  Pure: no I/O, no
- * allocation, nothing but libc. */
+ * what goes by itself is built by tof.bpf.c, to the same bytes.  Pure: no I/O,
+ * no allocation, nothing but libc. */
 
 #include <netinet/in.h>
 #include <stddef.h>

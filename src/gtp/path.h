@@ -24,8 +24,8 @@ void path_ports(ofp_port_t enb, ofp_port_t sgw);
 
 /* Makes sure that there is a flow for packets from 'src' to 'dst', built as if
  * they came in on side 'from' and sent out on the other, if an Ethernet header
- * has been seen for them.  Returns true if the switch has confirmed it; false: not
- * yet, what is sent now may be lost. */
+ * has been seen for them.  Returns true if the switch has confirmed it; false:
+ * not yet, what is sent now may be lost. */
 bool path_use(enum filter_side from, const struct in6_addr *src,
               const struct in6_addr *dst);
 

@@ -127,7 +127,8 @@ find_path(const struct endpoint_bearer *b, bool adopted)
     uint32_t path = xdp_table_path_find(table, &b->down.src, &b->down.dst);
     struct l2_header l2;
 
-    if (!(path && adopted) && l2_get(SIDE_SGW, &b->down.src, &b->down.dst, &l2)) {
+    if (!(path && adopted)
+        && l2_get(SIDE_SGW, &b->down.src, &b->down.dst, &l2)) {
         path = xdp_table_path_set(table, &b->down.src, &b->down.dst,
                                   l2.bytes, l2.len);
     }

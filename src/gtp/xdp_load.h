@@ -37,8 +37,8 @@ struct xdp_table *xdp_table(struct xdp *);
 
 /* Attaches 'dev''s program to interface 'ifindex', in the driver or the
  * 'generic' way, or puts it in the place of an earlier one of ours without a
- * moment between; packets may be redirected there from then on.  Returns 0 or a
- * positive errno value. */
+ * moment between; packets may be redirected there from then on.  Returns 0 or
+ * a positive errno value. */
 int xdp_attach(struct xdp *, enum xdp_dev dev, int ifindex, bool generic);
 /* Is that still so? */
 bool xdp_is_attached(struct xdp *, enum xdp_dev dev, int ifindex);

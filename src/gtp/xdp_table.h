@@ -5,10 +5,10 @@
 /* The eBPF programs' tables, written through memory maps.
  *
  * Place in the flow: xdp_load.c maps them; endpoint_xdp.c fills them;
- * tof.bpf.c reads them at the same time, so every change is made in an order in which a
- * reader finds the old state, the new one, or nothing (see xdp_layout.h).
- * There is one writer.  Needs nothing of the rest of tofd, so that tests and
- * benches link it alone:
+ * tof.bpf.c reads them at the same time, so every change is made in an order
+ * in which a reader finds the old state, the new one, or nothing (see
+ * xdp_layout.h). There is one writer.  Needs nothing of the rest of tofd, so
+ * that tests and benches link it alone:
  *
  *     xdp_load(1000000, NULL, &xdp, &what);
  *     struct xdp_table *t = xdp_table(xdp);

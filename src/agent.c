@@ -299,11 +299,11 @@ downlink_seen(const struct gtpu_packet *p)
     bool reused = is_reused(&down, &ue);
     for (struct bearer *b = session_bearer_by_downlink(&down); b;
          b = session_next_by_downlink(b)) {
+        b->natural = now;
         if (reused) {
             session_invalidate(b);
             continue;
         }
-        b->natural = now;
         b->down_dscp = p->tos >> 2;
         if (bearer_family(b) == addr_family(&ue)) {
             session_touch(b, now);
@@ -390,9 +390,7 @@ packet_seen(const struct nfq_packet *np)
         return;
     }
     if (p.msg.type == GTPU_ERROR_INDICATION) {
-        if (!signalling_error_indication(&p, from_enb)) {
-            onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
-        }
+        signalling_error_indication(np, &p, from_enb);
     } else if (p.msg.type == GTPU_END_MARKER) {
         signalling_end_marker(&p);
     } else if (p.msg.type == GTPU_GPDU) {
@@ -589,6 +587,7 @@ agent_destroy(void)
     dataplane_destroy();
     prove_destroy();
     hold_destroy();
+    signalling_destroy();
     l2_destroy();
     ending = true;
     usage_destroy();
@@ -659,6 +658,7 @@ agent_run(void)
 {
     service_run();
     dataplane_run();
+    signalling_run(queues_are_behind());
     start_endpoint();
     if (dataplane_is_up()) {
         pinger_run();

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct gtpu_packet;
+struct nfq_packet;
 
 /* 'idle_ms': sessions end after that long without traffic.  As copies are
  * samples, no natural traffic seen for as long means that there is none. */
@@ -20,9 +21,15 @@ void signalling_init(long long int idle_ms);
  * not used any more. */
 void signalling_end_marker(const struct gtpu_packet *);
 
-/* Error Indication (clause 7.3.1): its sender has no such tunnel.  Returns
- * true if nobody but the TOF can have drawn it, so that it must not go on. */
-bool signalling_error_indication(const struct gtpu_packet *, bool from_enb);
+/* Error Indication (clause 7.3.1): its sender has no such tunnel.  It was
+ * held, and goes on unless nobody but the TOF can have drawn it; at once, or
+ * from signalling_run(). */
+void signalling_error_indication(const struct nfq_packet *,
+                                 const struct gtpu_packet *, bool from_enb);
+/* The queues have been read: copies of what has drawn an Error Indication are
+ * known now, or if 'behind', some may not be yet. */
+void signalling_run(bool behind);
+void signalling_destroy(void);
 
 /* The downlink tunnel of bearer 'id' has been given to another UE. */
 void signalling_reused(uint32_t id);

@@ -34,7 +34,6 @@ VLOG_DEFINE_THIS_MODULE(nfq);
 #define SOCKET_BUFFER (8 << 20)
 #define FRAGMENTS_SECONDS "2"   /* They wait for each other. */
 
-
 METRIC_COUNTER(n_copy_enb, "tof_queue_packets_total", "queue=\"copy_enb\"",
                "Packets read from a queue.");
 METRIC_COUNTER(n_copy_sgw, "tof_queue_packets_total", "queue=\"copy_sgw\"",
@@ -49,6 +48,7 @@ struct queue {
     struct metric *packets;
     uint32_t last_id;           /* Highest id without a verdict. */
     bool verdict_due;
+    bool behind;                /* The last reading has not emptied it. */
 };
 
 static struct queue queues[N_QUEUES] = {
@@ -301,6 +301,7 @@ queues_close(void)
         if (queues[i].nl) {
             mnl_socket_close(queues[i].nl);
             queues[i].nl = NULL;
+            queues[i].behind = false;
         }
     }
 }
@@ -384,7 +385,8 @@ run_queue(enum filter_queue number)
     if (q->verdict_due) {
         send_verdict(q, number);
     }
-    if (burst.n >= BUDGET) {
+    q->behind = burst.n >= BUDGET;
+    if (q->behind) {
         poll_immediate_wake();
     }
 }
@@ -401,6 +403,12 @@ queues_run(void)
             run_queue(order[i]);
         }
     }
+}
+
+bool
+queues_are_behind(void)
+{
+    return queues[QUEUE_COPY_ENB].behind || queues[QUEUE_COPY_SGW].behind;
 }
 
 void

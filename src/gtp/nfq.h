@@ -35,6 +35,9 @@ bool queues_take_tagged(void);
 
 /* Handles at most a fixed number of packets of each queue: held ones first. */
 void queues_run(void);
+/* True if the last queues_run() may have left copies that had come before it
+ * read what was held. */
+bool queues_are_behind(void);
 void queues_wait(void);
 
 #endif /* gtp/nfq.h */

@@ -769,6 +769,12 @@ dataplane_wait(void)
 }
 
 bool
+queues_are_behind(void)
+{
+    return false;
+}
+
+bool
 dataplane_is_up(void)
 {
     return conf;

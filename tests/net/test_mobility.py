@@ -4,7 +4,9 @@ fall silent, many of everything.  What a UE sends to a service is answered in
 its own tunnel, or goes to the SGW; nothing ever goes into another's."""
 
 import itertools
+import os
 import random
+import signal
 import threading
 import time
 
@@ -14,9 +16,6 @@ from tofnet import packet as p
 from tofnet.emulator import ENB, SGW
 from tofnet.lab import SERVICE_IP, app_sends
 from tofnet.wait import wait_until
-
-# Not all of it passes with datapath xdp yet.
-pytestmark = pytest.mark.datapath("ovs")
 
 OTHER = "203.0.113.77"          # An address that no service has.
 ENB2, ENB2_MAC = "10.1.0.9", "0e:0e:0b:00:00:09"
@@ -218,6 +217,22 @@ def test_error_indications_drawn_by_the_sgw_pass(net, api):
     b = establish(net)
     net.enb.wait(b.downlink(p.ip_udp(OTHER, b.ue, b"natural")))
     net.sgw.wait(b.error_indication())
+    wait_stale(api, b.ue)
+
+
+def test_error_indications_pass_however_late_the_agent_is(lab, net, api):
+    """It reads what is held before what is copied: the Error Indication
+    before the packet that has drawn it."""
+    api.register()
+    b = establish(net)
+    pid = lab.pid()
+    os.kill(pid, signal.SIGSTOP)    # For much less than the lease.
+    try:
+        net.enb.wait(b.downlink(p.ip_udp(OTHER, b.ue, b"natural")))
+        frame = b.error_indication()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    net.sgw.wait(frame)
     wait_stale(api, b.ue)
 
 

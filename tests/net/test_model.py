@@ -21,8 +21,10 @@ PER_SECOND = 1100
 # What the model takes for granted, in ms.  SILENCE: an identifier that was
 # given up in silence is not used again before; it is the evidence time, or
 # more where a data path measures that in whole seconds (Open vSwitch's
-# leases, expired once a second, and its cache).  MARKER: the same after an
-# End Marker.  FLIGHT: how long what has left the TOF is under way.
+# leases, expired once a second, and its cache).  The programs of XDP round it
+# down to ticks; 100 ms are for what is inside the agent just then.  MARKER:
+# the same after an End Marker.  FLIGHT: how long what has left the TOF is
+# under way.
 BOUNDS = {"ovs": {"silence": 1000 * EVIDENCE + 2000, "marker": 0,
                   "flight": 20},
           "xdp": {"silence": 1000 * EVIDENCE + 100, "marker": 0,

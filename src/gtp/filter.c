@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "filter_private.h"
 #include "filter_rules.h"
 #include "filter_stats.h"
 #include "metrics.h"
@@ -166,6 +167,43 @@ has_stamp(uint64_t stamp)
                              NULL));
 }
 
+/* What says that the rules in force are 'rules', and whole: their hash, and
+ * what somebody else would change who takes one away. */
+static int
+whole_stamp(uint64_t *stamp)
+{
+    uint64_t weight;
+    int error = nft_table_weigh(nft, &filter_table, &weight);
+
+    *stamp = filter_hash(filter_rules_stamp(&rules), &weight, sizeof weight);
+    return error;
+}
+
+static bool
+rules_are_whole(void)
+{
+    uint64_t stamp;
+
+    return !whole_stamp(&stamp) && has_stamp(stamp);
+}
+
+/* Only when they are in force can they be weighed. */
+static int
+put_stamp(char **what)
+{
+    uint64_t stamp;
+    int error = whole_stamp(&stamp);
+
+    if (error) {
+        *what = xstrdup("chains");
+        return error;
+    }
+
+    struct nft_batch *b = nft_begin(nft);
+    nft_elem_add(b, &filter_table, &filter_stamp, &stamp, NULL, 0);
+    return nft_commit(b, what);
+}
+
 static void
 compile_pingers(const struct conf *conf, struct nft_batch *b)
 {
@@ -206,7 +244,8 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
     }
 
     struct nft_batch *b = nft_begin(nft);
-    if (has_stamp(filter_rules_stamp(&rules))) {
+    bool adopt = rules_are_whole();
+    if (adopt) {
         VLOG_INFO("adopting the rules that are in force");
     } else {
         filter_rules_compile(&rules, has_stamp(filter_rules_layout(&rules)),
@@ -215,6 +254,9 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
     compile_pingers(conf, b);
     filter_rules_compile_hold(&rules, b);
     error = nft_commit(b, what);
+    if (!error && !adopt) {
+        error = put_stamp(what);
+    }
     if (error) {
         filter_close();
         return error;
@@ -513,7 +555,7 @@ filter_in_force(void)
     char *what = NULL;
     bool same = (!find_links(&now, &what)
                  && filter_rules_stamp(&now) == filter_rules_stamp(&rules)
-                 && has_stamp(filter_rules_stamp(&rules)));
+                 && rules_are_whole());
 
     free(what);
     return same;

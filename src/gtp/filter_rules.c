@@ -32,7 +32,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 9
+#define RULES_VERSION 10
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -412,8 +412,7 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
         &filter_divert_set, &filter_bound, &filter_down, &filter_l2,
         &filter_live, &filter_fragments, &filter_lengths, &filter_stamp,
     };
-    const uint64_t stamps[] = { filter_rules_stamp(rules),
-                                filter_rules_layout(rules) };
+    const uint64_t layout = filter_rules_layout(rules);
     const struct filter_compiler sides[] = {
         { .r = rules, .b = b, .side = SIDE_ENB, .dev = rules->enb,
           .copy = QUEUE_COPY_ENB, .hold = QUEUE_HOLD_ENB },
@@ -443,9 +442,7 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
         compile_lengths(rules, b);
     }
     nft_set_flush(b, &filter_table, filter_stamp.name);
-    for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++) {
-        nft_elem_add(b, &filter_table, &filter_stamp, &stamps[i], NULL, 0);
-    }
+    nft_elem_add(b, &filter_table, &filter_stamp, &layout, NULL, 0);
 }
 
 /* What is marked to be held leaves the wire here, if the lease holds. */

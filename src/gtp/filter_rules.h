@@ -84,9 +84,11 @@ struct filter_l2_key {
     uint32_t side;                      /* enum filter_side */
 };
 
-/* Hashes of what the rules depend on: both are elements of "stamp".  The
- * first is of everything; the second of chains and sets alone: as long as it
- * is the same, sets can be kept when the rules are replaced. */
+/* Hashes of what the rules depend on.  The first is of everything: together
+ * with what the kernel then says of the table it is an element of "stamp",
+ * which filter.c adds.  The second is of chains and sets alone, and an element
+ * from the start: as long as it is the same, sets can be kept when the rules
+ * are replaced. */
 uint64_t filter_rules_stamp(const struct filter_rules *);
 uint64_t filter_rules_layout(const struct filter_rules *);
 

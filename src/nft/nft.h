@@ -50,6 +50,10 @@ void nft_table_add(struct nft_batch *, const struct nft_table *,
 void nft_table_delete(struct nft_batch *, const struct nft_table *);
 /* Whether it is there: 0, ENOENT or another error. */
 int nft_table_exists(struct nft *, const struct nft_table *);
+/* How many chains, rules and jumps to chains it has, as one sum: whoever
+ * flushes or deletes any of them makes it smaller.  Cheap: no rule is read.
+ * 0, or an error (EAGAIN: others change it all the time). */
+int nft_table_weigh(struct nft *, const struct nft_table *, uint64_t *weight);
 
 /* A chain.  'type' NULL: a regular chain, jumped to.  The policy is accept. */
 struct nft_chain {

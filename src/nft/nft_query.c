@@ -13,6 +13,7 @@
 
 #include "nft/nft.h"
 
+#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -69,6 +70,52 @@ nft_table_exists(struct nft *nft, const struct nft_table *table)
 
     mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, table->name);
     return nft_ask(nft, nlh, ignore_cb, NULL);
+}
+
+struct weighing {
+    const char *table;
+    uint64_t weight;
+};
+
+static int
+weigh_cb(const struct nlmsghdr *nlh, void *weighing_)
+{
+    struct weighing *w = weighing_;
+    const struct nlattr *attr;
+    uint32_t use = 0;
+    bool ours = false;
+
+    mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg)) {
+        switch (mnl_attr_get_type(attr)) {
+        case NFTA_CHAIN_TABLE:
+            ours = !strcmp(mnl_attr_get_str(attr), w->table);
+            break;
+        case NFTA_CHAIN_USE:
+            use = ntohl(mnl_attr_get_u32(attr));
+            break;
+        }
+    }
+    w->weight += ours ? 1 + use : 0;
+    return 0;
+}
+
+int
+nft_table_weigh(struct nft *nft, const struct nft_table *table,
+                uint64_t *weight)
+{
+    char buf[NFT_ROOM] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct weighing w = { .table = table->name };
+    int error = EAGAIN;
+
+    for (int i = 0; i < TRIES && error == EAGAIN; i++) {
+        struct nlmsghdr *nlh = nft_request(nft, buf, NFT_MSG_GETCHAIN,
+                                           table->family, NLM_F_DUMP);
+
+        w.weight = 0;
+        error = nft_ask(nft, nlh, weigh_cb, &w);
+    }
+    *weight = w.weight;
+    return error;
 }
 
 /* Elements.  A record is the key, then the data, then when it expires, each

@@ -334,6 +334,34 @@ test_packets(void)
     close(d0);
 }
 
+/* As somebody else may change a table behind our back. */
+static void
+test_weight(void)
+{
+    static const struct nft_table table = { NFPROTO_NETDEV, "weighed" };
+    uint64_t whole, same, less, none;
+
+    tap_ok(!nft_table_weigh(nft, &table, &none) && !none,
+           "no table weighs nothing, whatever other tables have");
+    free(output_of("nft 'add table netdev weighed;"
+                   " add chain netdev weighed a; add chain netdev weighed b;"
+                   " add set netdev weighed s { type mark; };"
+                   " add rule netdev weighed a meta mark @s accept;"
+                   " add rule netdev weighed b goto a'"));
+    tap_ok(!nft_table_weigh(nft, &table, &whole) && whole == 5,
+           "two chains, two rules and a jump");
+    free(output_of("nft 'add element netdev weighed s { 7 }'"));
+    tap_ok(!nft_table_weigh(nft, &table, &same) && same == whole,
+           "elements have no weight");
+    free(output_of("nft flush chain netdev weighed a"));
+    tap_ok(!nft_table_weigh(nft, &table, &less) && less == 4,
+           "a flushed chain is noticed");
+    free(output_of("nft flush table netdev weighed"));
+    tap_ok(!nft_table_weigh(nft, &table, &less) && less == 2,
+           "so is a flushed table");
+    free(output_of("nft delete table netdev weighed"));
+}
+
 static void
 test_elements(void)
 {
@@ -544,6 +572,7 @@ main(void)
     test_inet_rules();
     test_packets();
     test_elements();
+    test_weight();
     test_failures();
     test_bad_input();
     test_size();

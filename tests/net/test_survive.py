@@ -259,10 +259,14 @@ def test_link_deleted_behind_our_back(lab, net, api, link):
     wait_until(api.healthy, timeout=5, what="tofd to say so")
 
 
-def test_rules_flushed_by_somebody_else(lab, net, api):
+@pytest.mark.parametrize("what", [
+    "ruleset", "table netdev tof", "chain netdev tof enb",
+    "chain netdev tof sgw_i8"])
+def test_rules_flushed_by_somebody_else(lab, net, api, what):
+    """All of them, or those of one chain: the sets stay, and say nothing."""
     api.register()
     b = establish(net)
-    lab.run("lab-tof", "nft", "flush", "ruleset")
+    lab.run("lab-tof", "nft", "flush", *what.split())
 
     wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
                timeout=20, what="the mended filter")

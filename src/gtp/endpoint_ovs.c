@@ -377,8 +377,8 @@ guard(struct ovs_bearer *ob)
     ob->filter_seqno = filter_seqno();
 }
 
-/* Ends diversion and guard of 'ob'; other bearers of that UE may share its
- * downlink tunnel, and thereby the guard. */
+/* Ends diversion and guard of 'ob'; other bearers may share its downlink
+ * tunnel, and thereby the guard. */
 static void
 undivert(struct ovs_bearer *ob)
 {
@@ -387,8 +387,7 @@ undivert(struct ovs_bearer *ob)
     filter_undivert(&ob->b);
     HMAP_FOR_EACH_WITH_HASH (other, down_node, ob->down_node.hash, &by_down) {
         if (other != ob
-            && !memcmp(&other->b.down, &ob->b.down, sizeof ob->b.down)
-            && IN6_ARE_ADDR_EQUAL(&other->b.ue, &ob->b.ue)) {
+            && !memcmp(&other->b.down, &ob->b.down, sizeof ob->b.down)) {
             guard(other);
         }
     }

@@ -354,9 +354,13 @@ void
 filter_guard(const struct endpoint_bearer *eb)
 {
     struct filter_bearer_key key = bearer_key(&eb->down, &eb->ue);
+    struct filter_tunnel_key bound = tunnel_key(
+        &eb->down, IN6_IS_ADDR_V4MAPPED(&eb->ue));
 
     if (nft) {
         nft_elem_add(batch(), &filter_table, &filter_down, &key, NULL, 0);
+        nft_elem_add(batch(), &filter_table, &filter_down_bound, &bound, NULL,
+                     0);
     }
 }
 
@@ -408,8 +412,9 @@ filter_undivert(const struct endpoint_bearer *eb)
 {
     struct filter_bearer_key up = bearer_key(&eb->up, &eb->ue);
     struct filter_bearer_key down = bearer_key(&eb->down, &eb->ue);
-    struct filter_tunnel_key bound = tunnel_key(
-        &eb->up, IN6_IS_ADDR_V4MAPPED(&eb->ue));
+    bool v4 = IN6_IS_ADDR_V4MAPPED(&eb->ue);
+    struct filter_tunnel_key bound = tunnel_key(&eb->up, v4);
+    struct filter_tunnel_key down_bound = tunnel_key(&eb->down, v4);
 
     if (!nft) {
         return;
@@ -420,6 +425,7 @@ filter_undivert(const struct endpoint_bearer *eb)
     }
     if (eb->down.teid) {
         forget(&filter_down, &down);
+        forget(&filter_down_bound, &down_bound);
     }
 }
 
@@ -448,6 +454,7 @@ filter_divert_flush(void)
     nft_set_flush(b, &filter_table, filter_divert_set.name);
     nft_set_flush(b, &filter_table, filter_bound.name);
     nft_set_flush(b, &filter_table, filter_down.name);
+    nft_set_flush(b, &filter_table, filter_down_bound.name);
     return commit(b);
 }
 

@@ -78,7 +78,8 @@ void filter_unlearn(const struct endpoint_bearer *);
 
 /* From the next filter_run() on,
  *
- * filter_guard() lets packets for the bearer's UE in its downlink tunnel out;
+ * filter_guard() lets packets for the bearer's UE in its downlink tunnel out,
+ * and has natural ones for others in it copied;
  * filter_divert() diverts service packets of the bearer, for 'left_ms' (what
  * is left of the evidence time of its proof), and then until its UE has been
  * silent for the evidence time; filter_undivert() ends both.

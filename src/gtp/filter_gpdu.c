@@ -270,6 +270,27 @@ compile_not_a_ue(const struct filter_compiler *c, const struct family *f,
     filter_rule_end(c, r, "inner_link_local", NF_ACCEPT, NULL, 0);
 }
 
+/* Rule 7b.  Somebody else's packet in a downlink tunnel that the guard has for
+ * a UE: the TEID has been given away.  It is switched, and the agent gets a
+ * copy even if the tunnel is learned.  What is over the limit goes on. */
+static void
+compile_foreign_destination(const struct filter_compiler *c,
+                            const struct family *f, int n)
+{
+    struct nftnl_rule *r = filter_rule(c, f->start, n);
+
+    filter_load_tunnel(r, c->outer);
+    filter_load_family(r, f->inner, REG_BEHIND_TUNNEL);
+    nft_x_lookup(r, filter_down_bound.name, NFT_REG32_00, false);
+    filter_load_ue(r, f->inner, UDP_LEN + n, FILTER_DST, REG_BEHIND_TUNNEL);
+    nft_x_lookup(r, filter_down.name, NFT_REG32_00, true);
+    nft_rule_comment(r, "foreign_destination");
+    nft_x_counter(r);
+    nft_x_limit(r, FOREIGN_COPIES_PER_SECOND, FOREIGN_COPIES_PER_SECOND / 10);
+    nft_x_dup(r, c->r->queue_ifindex[c->copy]);
+    filter_rule_end(c, r, NULL, NF_ACCEPT, NULL, 0);
+}
+
 static void
 compile_inner(const struct filter_compiler *c, const struct family *f, int n)
 {
@@ -280,6 +301,9 @@ compile_inner(const struct filter_compiler *c, const struct family *f, int n)
     }
     if (!is_enb(c)) {
         compile_pinger_reply(c, f, n);
+        if (c->r->links) {
+            compile_foreign_destination(c, f, n);
+        }
     } else {
         if (c->r->links) {
             compile_diverted(c, f, n);

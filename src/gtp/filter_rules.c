@@ -73,6 +73,11 @@ const struct nft_set filter_down = {
     .key_type = CONCAT(TYPE_TUNNEL, TYPE_IPV6), .size = MAX_DIVERTED,
     .timeouts = true,           /* None has one, but such a set can grow. */
 };
+const struct nft_set filter_down_bound = {
+    .name = "down_bound", .key_len = sizeof(struct filter_tunnel_key),
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_U32), .size = MAX_DIVERTED,
+    .timeouts = true,           /* As for "down". */
+};
 const struct nft_set filter_l2 = {
     .name = "l2", .key_len = sizeof(struct filter_l2_key),
     .key_type = CONCAT(TYPE_PAIR, TYPE_U32),
@@ -409,8 +414,9 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
 {
     const struct nft_set *sets[] = {
         &filter_services, &filter_pingers, &filter_learned_set,
-        &filter_divert_set, &filter_bound, &filter_down, &filter_l2,
-        &filter_live, &filter_fragments, &filter_lengths, &filter_stamp,
+        &filter_divert_set, &filter_bound, &filter_down, &filter_down_bound,
+        &filter_l2, &filter_live, &filter_fragments, &filter_lengths,
+        &filter_stamp,
     };
     const uint64_t layout = filter_rules_layout(rules);
     const struct filter_compiler sides[] = {

@@ -47,6 +47,7 @@ extern const struct nft_set
     filter_divert_set,          /* Proved uplink tunnels with their UE. */
     filter_bound,               /* The same with the inner family alone. */
     filter_down,                /* Proved downlink tunnels with their UE. */
+    filter_down_bound,          /* The same with the inner family alone. */
     filter_l2,                  /* Outer source, destination, side : Ethernet
                                  * header with the VLAN tag put back. */
     filter_live,                /* Key 0 is there while OVS lives. */
@@ -56,7 +57,8 @@ extern const struct nft_set
     filter_lengths,             /* IP, UDP and GTP length that fit. */
     filter_lease;               /* Marks that may be held. */
 
-struct filter_tunnel_key {              /* filter_learned_set, filter_bound */
+/* filter_learned_set, filter_bound, filter_down_bound */
+struct filter_tunnel_key {
     struct in6_addr src, dst;
     uint32_t teid;                      /* Network byte order. */
     uint32_t family;                    /* FILTER_INNER_* */

@@ -7,7 +7,7 @@ import pytest
 from test_divert import echo, is_text
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6, TARGET, TARGET6
-from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6
+from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, app_sends
 from tofnet.wait import wait_until
 
 UE4, UE6 = "10.45.7.1", "2001:db8:7:1::1"
@@ -311,6 +311,15 @@ def test_foreign_source_in_a_diverted_tunnel_is_switched(net, api, ue, kw):
     app_was_not_reached(net, b, b"spoofed", mark)
 
 
+def copies(api):
+    return sum(v for k, v in api.metrics().items()
+               if k.startswith("tof_queue_packets_total"))
+
+
+def from_other(b, ue):
+    return p.ip_udp(OTHER6 if is6(b) else OTHER4, ue, b"y")
+
+
 @paths
 def test_copied_until_learned(net, api, ue, kw):
     """Both directions: the session is there, and later packets are not
@@ -318,18 +327,45 @@ def test_copied_until_learned(net, api, ue, kw):
     b = net.bearer(ue, **kw)
     b.uplink(to_other(b, b"x"))
     api.wait_proved(b.ue)
-    b.downlink(p.ip_udp(OTHER6 if is6(b) else OTHER4, b.ue, b"y"))
-
-    def copies():
-        return sum(v for k, v in api.metrics().items()
-                   if k.startswith("tof_queue_packets_total"))
+    b.downlink(from_other(b, b.ue))
 
     def none_is_copied():
-        before = copies()
+        before = copies(api)
         for _ in range(5):
             b.uplink(to_other(b, b"x"))
-            net.enb.wait(b.downlink(p.ip_udp(
-                OTHER6 if is6(b) else OTHER4, b.ue, b"y")))
-        return copies() == before
+            net.enb.wait(b.downlink(from_other(b, b.ue)))
+        return copies(api) == before
 
     wait_until(none_is_copied, what="no more copies")
+
+
+@paths
+def test_foreign_destination_in_a_learned_tunnel_ends_the_proof(net, api, ue,
+                                                                kw):
+    """The downlink TEID has been given to another UE: its first packet is
+    switched untouched, and what the app sends to the old UE from then on waits
+    until the SGW has shown a tunnel again."""
+    b = establish(net, api, ue, kw)
+
+    def none_is_copied():
+        before = copies(api)
+        for _ in range(5):
+            net.enb.wait(b.downlink(from_other(b, b.ue)))
+        return copies(api) == before
+
+    wait_until(none_is_copied, what="the downlink tunnel to be learned")
+    net.silent = True
+    net.enb.wait(b.downlink(from_other(b, SPOOFED6 if is6(b) else SPOOFED4)))
+    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
+               timeout=2, what="the bearer to be stale")
+    mark, asked = net.enb.mark(), len(net.pings)
+
+    def asks():
+        """What meets Open vSwitch's cache as it was before is dropped."""
+        app_sends(b.ue, b"late", app=APP6 if is6(b) else APP)
+        return b in [ping[1] for ping in net.pings[asked:]]
+
+    wait_until(asks, what="a ping", interval=0.05)
+    assert not [f for f in net.enb.since(mark) if b.is_downlink(f)]
+    net.silent = False
+    b.wait_downlink(is_text(b"late"), since=mark)

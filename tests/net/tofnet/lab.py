@@ -214,7 +214,8 @@ def app_sends(ue, text, dport=5000, sport=7, app=APP):
     """The App's host sends to a UE; as part of the flow that is in conntrack,
     if there is one."""
     def send():
-        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        family = socket.AF_INET6 if ":" in ue else socket.AF_INET
+        s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP)
         s.sendto(packet.udp(app, ue, text, sport, dport), (ue, 0))
         s.close()
     netns.call_in("lab-app", send)

@@ -287,6 +287,8 @@ def test_kill_and_restart_keep_bearers(net, api, lab, ue, kw):
     """Diverted while tofd is dead, and adopted by the next."""
     register(api)
     b = establish(net, ue, **kw)
+    # An answer of the API comes behind what was written to the journal.
+    assert api.session_of(ue)["state"] == "established"
     lab.tofd("kill")
     says(b, b"dead")
     b.wait_downlink(is_text(b"dead"))

@@ -169,10 +169,21 @@ write_tables(struct xdp_bearer *xb, uint32_t seen)
     }
 }
 
+/* The programs count on while tables are written: where the count has stayed,
+ * what has come since it was read is not skipped. */
+static void
+follow_count(const __u64 *before, const __u64 *count, uint64_t *last)
+{
+    if (count != before) {
+        *last = count ? *count : 0;
+    }
+}
+
 void
 xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
 {
     struct xdp_bearer *xb = find(b->id);
+    const __u64 *up = NULL, *down = NULL;
 
     if (!xb) {
         xb = xzalloc(sizeof *xb);
@@ -184,6 +195,8 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
     if (table) {
         if (!adopted) {
             read_counts(xb);
+            up = up_count(xb);
+            down = down_count(xb);
         }
         if (!same_tunnels(&xb->b, b)) {
             release(xb);
@@ -191,9 +204,8 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
         xb->b = *b;
         write_tables(xb, adopted ? 0 : xdp_now());
         if (!adopted) {
-            const __u64 *up = up_count(xb), *down = down_count(xb);
-            xb->last_up = up ? *up : 0;
-            xb->last_down = down ? *down : 0;
+            follow_count(up, up_count(xb), &xb->last_up);
+            follow_count(down, down_count(xb), &xb->last_down);
             xb->seen = xdp_now();       /* A proof is no sign of the UE. */
         }
     }

@@ -16,9 +16,8 @@
  * An answer comes in on the Apps adapter; conntrack turns its addresses back:
  *
  *   forward    TCP MSS
- *   to_ue      the flow's mark becomes its own
  *   as_service (a connection of the application's own: application -> service)
- *   count      what goes to a UE is counted
+ *   count      what goes to a UE takes the flow's mark, and is counted
  *   egress     its mark goes into destination MAC 02:00:<bearer id>
  *
  * Marks hold the bearer id in host byte order, so that `conntrack -L` shows it
@@ -95,19 +94,22 @@ static const struct family {
     uint8_t nfproto;
     uint16_t ethertype;
     uint32_t src_offset, dst_offset, len;
+    const char *to_service;     /* Chain of what a UE sends to a service. */
 } families[2] = {
-    { NFPROTO_IPV4, ETH_P_IP, 12, 16, 4 },
-    { NFPROTO_IPV6, ETH_P_IPV6, 8, 24, 16 },
+    { NFPROTO_IPV4, ETH_P_IP, 12, 16, 4, "from_ue4" },
+    { NFPROTO_IPV6, ETH_P_IPV6, 8, 24, 16, "from_ue6" },
 };
 
 static const struct nft_chain inet_chains[] = {
     { "spaces", "filter", NF_INET_PRE_ROUTING, -300, NULL },
     { "prerouting", "filter", NF_INET_PRE_ROUTING, -150, NULL },
     { "from_ue", NULL, 0, 0, NULL },
+    { "from_ue4", NULL, 0, 0, NULL },
+    { "from_ue6", NULL, 0, 0, NULL },
     { "to_app", "nat", NF_INET_PRE_ROUTING, -100, NULL },
     { "forward", "filter", NF_INET_FORWARD, -150, NULL },
+    { "mss", NULL, 0, 0, NULL },
     { "output", "filter", NF_INET_LOCAL_OUT, -150, NULL },
-    { "to_ue", "filter", NF_INET_POST_ROUTING, -150, NULL },
     { "as_service", "nat", NF_INET_POST_ROUTING, 100, NULL },
     { "count", "filter", NF_INET_POST_ROUTING, 150, NULL },
 };
@@ -118,14 +120,21 @@ static const struct nft_chain netdev_chains[] = {
 
 /* Conditions. */
 
-/* "iifname" or "oifname" is ue0. */
+/* "iifname" or "oifname" is ue0 (NFT_CMP_EQ), or is not (NFT_CMP_NEQ).  It
+ * costs more than most other conditions: few packets should come to it. */
 static void
-match_ue(struct nftnl_rule *r, enum nft_meta_keys key)
+compare_ue(struct nftnl_rule *r, enum nft_meta_keys key, enum nft_cmp_ops op)
 {
     char name[IFNAMSIZ] = NAT_UE;
 
     nft_x_meta(r, key, REG);
-    nft_x_cmp(r, REG, NFT_CMP_EQ, name, sizeof name);
+    nft_x_cmp(r, REG, op, name, sizeof name);
+}
+
+static void
+match_ue(struct nftnl_rule *r, enum nft_meta_keys key)
+{
+    compare_ue(r, key, NFT_CMP_EQ);
 }
 
 static void
@@ -212,27 +221,42 @@ space_rules(struct nft_batch *b)
     nft_rule_add(b, r);
 }
 
-/* Counts packets between a bearer and a service.  A rule of its own, without
- * verdict: what is not counted since the set is full passes all the same. */
+/* The packet's destination (else: source) is a service. */
 static void
-count_rule(struct nft_batch *b, const char *chain, int family, bool down)
+match_service(struct nftnl_rule *r, int family, bool dst, uint32_t reg)
 {
     const struct family *f = &families[family];
-    const struct nft_set *set = &nat_counts[(down ? NAT_COUNT_DOWN : 0)
-                                            + (family ? NAT_COUNT_IPV6 : 0)];
-    struct nftnl_rule *r = nft_rule(&nat_inet, chain);
 
-    if (down) {
-        match_ue(r, NFT_META_OIFNAME);
-    }
     match_family(r, f);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
+                  dst ? f->dst_offset : f->src_offset, f->len, reg);
+    nft_x_lookup(r, nat_services[family].name, reg, false);
+}
+
+/* Counts at the mark and the service's address, which is in REG + 1.  'r' has
+ * no verdict: what is not counted since the set is full passes all the
+ * same. */
+static void
+count_in(struct nft_batch *b, struct nftnl_rule *r, int index)
+{
     nft_x_meta(r, NFT_META_MARK, REG);
     match_u32(r, NFT_CMP_NEQ, 0);
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
-                  down ? f->src_offset : f->dst_offset, f->len, REG + 1);
-    nft_x_lookup(r, nat_services[family].name, REG + 1, false);
-    nft_x_count_in(r, set->name, REG);
+    nft_x_count_in(r, nat_counts[index].name, REG);
     nft_rule_add(b, r);
+}
+
+/* From a UE to a service, in either direction of the flow: counted, and
+ * passes. */
+static void
+to_service_rules(struct nft_batch *b, int family)
+{
+    const struct family *f = &families[family];
+    struct nftnl_rule *r = nft_rule(&nat_inet, f->to_service);
+
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, f->dst_offset, f->len,
+                  REG + 1);
+    count_in(b, r, family ? NAT_COUNT_IPV6 : 0);
+    let_pass(b, nft_rule(&nat_inet, f->to_service));
 }
 
 static void
@@ -263,21 +287,17 @@ from_ue_rules(struct nft_batch *b)
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
     drop(b, r, "invalid from a UE");
 
-    count_rule(b, "from_ue", 0, false);
-    count_rule(b, "from_ue", 1, false);
+    for (int i = 0; i < 2; i++) {
+        to_service_rules(b, i);
+        r = nft_rule(&nat_inet, "from_ue");
+        match_service(r, i, true, REG);
+        nft_x_verdict(r, NFT_GOTO, families[i].to_service);
+        nft_rule_add(b, r);
+    }
 
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_direction(r, IP_CT_DIR_REPLY);
     let_pass(b, r);
-
-    for (int i = 0; i < 2; i++) {
-        r = nft_rule(&nat_inet, "from_ue");
-        match_family(r, &families[i]);
-        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, families[i].dst_offset,
-                      families[i].len, REG);
-        nft_x_lookup(r, nat_services[i].name, REG, false);
-        let_pass(b, r);
-    }
     drop(b, nft_rule(&nat_inet, "from_ue"), "not for a service");
 }
 
@@ -309,10 +329,14 @@ forward_rules(struct nft_batch *b)
     match_ue(r, NFT_META_OIFNAME);
     drop(b, r, "from a UE to a UE");
 
+    r = nft_rule(&nat_inet, "forward");
+    match_tcp_syn(r);
+    nft_x_verdict(r, NFT_JUMP, "mss");
+    nft_rule_add(b, r);
+
     for (int i = 0; i < 2; i++) {
-        r = nft_rule(&nat_inet, "forward");
+        r = nft_rule(&nat_inet, "mss");
         match_ue(r, keys[i]);
-        match_tcp_syn(r);
         /* The smaller one of both directions' route MTUs, less headers; the
          * kernel never raises an option by this. */
         nft_x_rt_tcpmss(r, REG);
@@ -349,16 +373,25 @@ output_rules(struct nft_batch *b)
 }
 
 static void
-to_ue_rules(struct nft_batch *b)
+count_rules(struct nft_batch *b)
 {
-    struct nftnl_rule *r = nft_rule(&nat_inet, "to_ue");
+    struct nftnl_rule *r = nft_rule(&nat_inet, "count");
 
-    match_ue(r, NFT_META_OIFNAME);
+    compare_ue(r, NFT_META_OIFNAME, NFT_CMP_NEQ);
+    let_pass(b, r);
+
+    r = nft_rule(&nat_inet, "count");
     nft_x_meta(r, NFT_META_MARK, REG);
     match_u32(r, NFT_CMP_EQ, 0);
     nft_x_ct(r, NFT_CT_MARK, REG);
     nft_x_meta_set(r, NFT_META_MARK, REG);
     nft_rule_add(b, r);
+
+    for (int i = 0; i < 2; i++) {
+        r = nft_rule(&nat_inet, "count");
+        match_service(r, i, false, REG + 1);
+        count_in(b, r, NAT_COUNT_DOWN | (i ? NAT_COUNT_IPV6 : 0));
+    }
 }
 
 static void
@@ -423,7 +456,6 @@ nat_rules(struct nft_batch *b, bool may_connect)
     from_ue_rules(b);
     forward_rules(b);
     output_rules(b);
-    to_ue_rules(b);
     for (int i = 0; i < 2; i++) {
         nat_chain_rules(b, "to_app", nat_services[i].name, NFT_NAT_DNAT,
                         &families[i]);
@@ -432,7 +464,6 @@ nat_rules(struct nft_batch *b, bool may_connect)
                             &families[i]);
         }
     }
-    count_rule(b, "count", 0, true);
-    count_rule(b, "count", 1, true);
+    count_rules(b);
     netdev_rules(b, may_connect);
 }

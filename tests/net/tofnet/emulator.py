@@ -256,7 +256,8 @@ class Ue:
         run_in(ns, "ip", "link", "set", "tun0", "mtu", mtu, "addrgenmode",
                "none", "up")
         run_in(ns, "ip", "addr", "add",
-               bearer.ue + ("/128" if v6 else "/32"), "dev", "tun0")
+               bearer.ue + ("/128" if v6 else "/32"), "dev", "tun0",
+               *(["nodad"] if v6 else []))
         run_in(ns, "ip", "-6" if v6 else "-4", "route", "add", "default",
                "dev", "tun0", "src", bearer.ue)
         self._thread = threading.Thread(target=self._pump, daemon=True)

@@ -268,15 +268,19 @@ pair_observed(const struct gtpu_packet *p, const struct in6_addr *ue)
 }
 
 /* Does the downlink tunnel 'down', which has been that of another UE, now have
- * packets for 'ue'? */
+ * packets for 'ue', sent by 'sgw'?  Where several UEs have that address, those
+ * of another SGW are for another one. */
 static bool
-is_reused(const struct fteid *down, const struct in6_addr *ue)
+is_reused(const struct fteid *down, const struct in6_addr *ue,
+          const struct in6_addr *sgw)
 {
     const struct bearer *b = session_bearer_by_downlink(down);
 
     for (; b; b = session_next_by_downlink(b)) {
         if (bearer_family(b) == addr_family(ue)
-            && !IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
+            && (!IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)
+                || (!IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw)
+                    && !session_find_unambiguous(ue)))) {
             return true;
         }
     }
@@ -296,7 +300,7 @@ downlink_seen(const struct gtpu_packet *p)
     if (addr_problem(&p->inner.dst)) {
         return;                 /* Router advertisements and the like. */
     }
-    bool reused = is_reused(&down, &ue);
+    bool reused = is_reused(&down, &ue, &p->src);
     for (struct bearer *b = session_bearer_by_downlink(&down); b;
          b = session_next_by_downlink(b)) {
         b->natural = now;

@@ -632,6 +632,33 @@ class TestQuick:
         assert all(f.inner.dst == b.ue for f in downlink(
             net.enb.since(mark), b.enb, b.down_teid))
 
+    def test_downlink_teid_seen_from_another_sgw(self, net, api):
+        """The same for another UE that has the same address."""
+        def is_stale():
+            return [not b["proved"] for s in api.sessions(ue=old.ue)
+                    for b in s["bearers"]
+                    if b["uplink"]["sgw"] == old.sgw] == [True]
+
+        api.register()
+        old = establish(net, "10.45.6.1")
+        b = net.bearer(old.ue, down_teid=old.down_teid, sgw=SGW2,
+                       sgw_mac=SGW2_MAC)
+        old.silent = b.silent = True
+        b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+        wait_until(lambda: len(api.sessions(ue=old.ue)) == 2,
+                   what="the other UE's session")
+        assert not is_stale()
+        net.enb.wait(b.downlink(p.ip_udp(OTHER, b.ue, b"natural")))
+        wait_until(is_stale, timeout=0.5, interval=0.02,
+                   what="the first UE's bearer to be stale")
+        mark = net.enb.mark()
+        app_sends(old.ue, b"not for you")
+        b.silent = False
+        answered(b, sport=5001)
+        assert not [f for f in downlink(net.enb.since(mark), b.enb,
+                                        b.down_teid)
+                    if f.inner.payload == b"not for you"]
+
     def test_downlink_teid_proved_for_another_ue(self, net, api):
         api.register()
         old = establish(net, "10.45.6.1")

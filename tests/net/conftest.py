@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures of the network tests.
 
-lab      the lab with --peers none and tofd, for a file of tests; with
+lab      the lab with --peers none and tofd, for the session; with
          --datapath ovs,xdp every test that uses it runs once with each
 api      its REST API, with no service and no session at the start of a test
 net      an eNodeB and an SGW on its S1-U (tofnet.emulator), nothing seen yet"""
@@ -57,7 +57,7 @@ def datapath(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(datapath):
     the_lab = Lab("--peers", "none", "--datapath", datapath)
     try:
@@ -76,7 +76,7 @@ def api(lab):
     yield lab.api
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def s1u(lab):
     with Emulator() as emulator:
         yield emulator

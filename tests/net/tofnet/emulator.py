@@ -149,7 +149,7 @@ class Emulator:
         self.via = via          # Of all bearers, if not None.
         self.enb = RawPort(enb_ns, dev)
         self.sgw = RawPort(sgw_ns, dev)
-        self.targets = set(targets)
+        self.targets = frozenset(targets)
         self.silent = False     # The SGW answers no ping at all.
         self.delay = 0          # Seconds until it answers.
         self.pings = []         # (time, Bearer or None, GtpFrame) it got.

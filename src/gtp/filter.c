@@ -36,6 +36,9 @@ VLOG_DEFINE_THIS_MODULE(filter);
 #define LEASE_RENEW_MS 250
 #define LIVE_CHECK_MS 100
 
+/* With the limit of copies, what bounds the learned set. */
+#define RESAMPLE_MAX_MS 60000
+
 METRIC_COUNTER(n_learned, "tof_filter_learned_total", "",
                "Tunnels put into the filter's learned set.");
 METRIC_COUNTER(n_diverts, "tof_filter_divert_total", "",
@@ -225,6 +228,7 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
         .single = conf->s1u.interface,
         .enodebs = &conf->s1u.enodebs,
         .sgws = &conf->s1u.sgws,
+        .max_bearers = conf->sessions.max,
         .learn_all = conf->learn == LEARN_ALL,
         .evidence_ms = conf->sessions.evidence_seconds * 1000ull,
     };
@@ -232,7 +236,8 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
 
     *what = NULL;
     evidence_ms = rules.evidence_ms;
-    resample_ms = MAX(1000, conf->sessions.idle_seconds * 1000ull / 5);
+    resample_ms = MIN(MAX(1000, conf->sessions.idle_seconds * 1000ull / 5),
+                      RESAMPLE_MAX_MS);
     error = find_links(&rules, what);
     if (error) {
         return error;
@@ -295,17 +300,13 @@ renew_lease(void)
 int
 filter_run(void)
 {
-    int error;
-
     if (!nft) {
         return 0;
     }
     if (time_msec() >= lease_due) {
         renew_lease();
     }
-    error = commit_pending();
-    /* A set that is full costs what did not fit, no more. */
-    return error == ENFILE ? 0 : error;
+    return commit_pending();
 }
 
 void

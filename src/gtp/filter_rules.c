@@ -32,7 +32,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 10
+#define RULES_VERSION 11
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -42,7 +42,10 @@ enum { TYPE_U32 = 7, TYPE_IPV6 = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define TYPE_PAIR CONCAT(TYPE_IPV6, TYPE_IPV6)
 #define TYPE_TUNNEL CONCAT(TYPE_PAIR, TYPE_U32)
 
-#define MAX_DIVERTED (1 << 20)
+/* A set to which rules add must say how large it gets.  These hold a bearer
+ * each, and may be late in giving back what has timed out. */
+#define LATE_ELEMENTS 65536
+
 #define IPV4_MIN 20
 
 const struct nft_table filter_table = { NFPROTO_NETDEV, "tof" };
@@ -61,22 +64,20 @@ const struct nft_set filter_learned_set = {
 const struct nft_set filter_divert_set = {
     .name = "divert", .key_len = sizeof(struct filter_bearer_key),
     .key_type = CONCAT(TYPE_TUNNEL, TYPE_IPV6), .timeouts = true,
-    .dynamic = true, .size = MAX_DIVERTED,
+    .dynamic = true,            /* Size: see add_sets(). */
 };
 const struct nft_set filter_bound = {
     .name = "bound", .key_len = sizeof(struct filter_tunnel_key),
     .key_type = CONCAT(TYPE_TUNNEL, TYPE_U32), .timeouts = true,
-    .dynamic = true, .size = MAX_DIVERTED,
+    .dynamic = true,            /* Size: see add_sets(). */
 };
 const struct nft_set filter_down = {
     .name = "down", .key_len = sizeof(struct filter_bearer_key),
-    .key_type = CONCAT(TYPE_TUNNEL, TYPE_IPV6), .size = MAX_DIVERTED,
-    .timeouts = true,           /* None has one, but such a set can grow. */
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_IPV6), .timeouts = true,
 };
 const struct nft_set filter_down_bound = {
     .name = "down_bound", .key_len = sizeof(struct filter_tunnel_key),
-    .key_type = CONCAT(TYPE_TUNNEL, TYPE_U32), .size = MAX_DIVERTED,
-    .timeouts = true,           /* As for "down". */
+    .key_type = CONCAT(TYPE_TUNNEL, TYPE_U32), .timeouts = true,
 };
 const struct nft_set filter_l2 = {
     .name = "l2", .key_len = sizeof(struct filter_l2_key),
@@ -363,11 +364,11 @@ hash_text(const char *text)
 uint64_t
 filter_rules_layout(const struct filter_rules *r)
 {
-    char text[64];
+    char text[96];
 
-    /* A base chain cannot move to another adapter. */
-    snprintf(text, sizeof text, "layout %d %d %s %s", RULES_VERSION, r->links,
-             r->enb, r->sgw);
+    /* A base chain cannot move to another adapter, nor a set grow. */
+    snprintf(text, sizeof text, "layout %d %d %u %s %s", RULES_VERSION,
+             r->links, r->max_bearers, r->enb, r->sgw);
     return hash_text(text);
 }
 
@@ -377,9 +378,9 @@ filter_rules_stamp(const struct filter_rules *r)
     char text[256];
 
     snprintf(text, sizeof text,
-             "%d %d %d %d %u %d %s %d %s %d %d %d %d %d %d %llu",
+             "%d %d %d %d %u %u %d %s %d %s %d %d %d %d %d %d %llu",
              RULES_VERSION, r->single, r->links, r->tagged, r->mtu,
-             r->learn_all, r->enb, r->enb_ifindex,
+             r->max_bearers, r->learn_all, r->enb, r->enb_ifindex,
              r->sgw, r->sgw_ifindex, r->enb_link_ifindex, r->queue_ifindex[0],
              r->queue_ifindex[1], r->queue_ifindex[2], r->queue_ifindex[3],
              (unsigned long long) r->evidence_ms);
@@ -408,16 +409,29 @@ compile_lengths(const struct filter_rules *rules, struct nft_batch *b)
     }
 }
 
+static void
+add_sets(struct nft_batch *b, unsigned int max_bearers)
+{
+    const struct nft_set *sets[] = {
+        &filter_services, &filter_pingers, &filter_learned_set,
+        &filter_down, &filter_down_bound, &filter_l2, &filter_live,
+        &filter_fragments, &filter_lengths, &filter_stamp,
+    };
+    struct nft_set diverted[] = { filter_divert_set, filter_bound };
+
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        nft_set_add(b, &filter_table, sets[i]);
+    }
+    for (size_t i = 0; i < sizeof diverted / sizeof *diverted; i++) {
+        diverted[i].size = max_bearers + LATE_ELEMENTS;
+        nft_set_add(b, &filter_table, &diverted[i]);
+    }
+}
+
 void
 filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
                      struct nft_batch *b)
 {
-    const struct nft_set *sets[] = {
-        &filter_services, &filter_pingers, &filter_learned_set,
-        &filter_divert_set, &filter_bound, &filter_down, &filter_down_bound,
-        &filter_l2, &filter_live, &filter_fragments, &filter_lengths,
-        &filter_stamp,
-    };
     const uint64_t layout = filter_rules_layout(rules);
     const struct filter_compiler sides[] = {
         { .r = rules, .b = b, .side = SIDE_ENB, .dev = rules->enb,
@@ -432,9 +446,7 @@ filter_rules_compile(const struct filter_rules *rules, bool keep_sets,
         nft_table_add(b, &filter_table, 0);
     }
     nft_chain_flush(b, &filter_table, NULL);
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
-        nft_set_add(b, &filter_table, sets[i]);
-    }
+    add_sets(b, rules->max_bearers);
     if (rules->single) {
         filter_peers_compile(rules, b);
     }

@@ -29,6 +29,7 @@ struct filter_rules {
     bool tagged;                        /* VLAN tags are no hindrance. */
     unsigned int mtu;                   /* The larger one of both adapters. */
     int queue_ifindex[4];               /* FILTER_QUEUE_LINK */
+    unsigned int max_bearers;           /* That may be diverted. */
     bool learn_all;                     /* Rule 9 is there. */
     uint64_t evidence_ms;               /* Timeout of "divert", "bound". */
 };

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The GTP Filter: what is switched, copied, held, diverted, and let out."""
 
+import json
+
 import pytest
 
 from tofnet import packet as p
@@ -233,3 +235,16 @@ def test_service_tag_is_switched(net, api):
     frame = b.uplink(echo(b.ue, b"x"))
     net.sgw.wait(frame)
     assert api.session_of(b.ue) is None
+
+
+@pytest.mark.datapath("ovs")
+def test_room_for_all_bearers(lab):
+    """A full set would refuse what else is in a transaction."""
+    with lab.configured(("max: 1000000", "max: 1500000")):
+        for name in "divert", "bound":
+            listed = json.loads(lab.run(
+                "lab-tof", "nft", "-j", "list", "set", "netdev", "tof",
+                name).stdout)
+            sizes = [o["set"]["size"] for o in listed["nftables"]
+                     if "set" in o]
+            assert sizes and sizes[0] > 1500000

@@ -183,6 +183,8 @@ check(void)
         status_set(STATUS_FILTER, false, "nftables refused a change");
     } else if (time_msec() < check_at) {
         return;
+    } else if (!nat_in_force()) {
+        status_set(STATUS_NAT, false, "interfaces or tables have changed");
     } else if (!filter_in_force() || !endpoint->plumbed()
                || mtus_have_changed()) {
         status_set(STATUS_FILTER, false, "interfaces or tables have changed");

@@ -343,6 +343,27 @@ route_ues(struct setup *s)
     return failed(s, error, "IPv6 default route: %s", strerror(error));
 }
 
+static int
+weigh(uint64_t *weight)
+{
+    uint64_t inet = 0, netdev = 0;
+    int error = nft_table_weigh(nat.nft, &nat_inet, &inet);
+
+    if (!error) {
+        error = nft_table_weigh(nat.nft, &nat_netdev, &netdev);
+    }
+    *weight = inet << 32 | netdev;
+    return error;
+}
+
+static int
+note(struct setup *s)
+{
+    nat.conf = s->conf;
+    return failed(s, weigh(&nat.weight), "nftables in namespace %s",
+                  s->conf->apps.namespace);
+}
+
 /* Takes back what has been made, last things first. */
 static void
 roll_back(struct setup *s)
@@ -381,7 +402,7 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
      * before its sysctls are written. */
     static int (*const steps[])(struct setup *) = {
         open_all, check_apps, make_ue, install_rules, take_apps,
-        write_sysctls, links_up, route_apps, route_ues,
+        write_sysctls, links_up, route_apps, route_ues, note,
     };
     char *unused;
     struct setup s = { .conf = conf, .ue_port = ue_port, .mtu = mtu,
@@ -405,6 +426,24 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
         free(unused);
     }
     return error;
+}
+
+bool
+nat_in_force(void)
+{
+    struct rtnl_link link;
+    struct rtnl *inside;
+    uint64_t weight;
+
+    if (!nat.open || weigh(&weight) || weight != nat.weight
+        || rtnl_open(nat.netns, &inside)) {
+        return false;
+    }
+
+    bool linked = (!rtnl_link_get(inside, NAT_UE, &link)
+                   && !rtnl_link_get(inside, nat.conf->apps.interface, &link));
+    rtnl_close(inside);
+    return linked;
 }
 
 void

@@ -26,6 +26,10 @@ struct conf;
 int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
              unsigned int down_mtu, char **what);
 
+/* Is all of that still there?  What somebody else has taken away, nat_init()
+ * mends. */
+bool nat_in_force(void);
+
 /* Puts a service in or replaces its application; takes one out and flushes
  * the conntrack entries of its flows.  All return 0 or a positive errno
  * value, once in force. */

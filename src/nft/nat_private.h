@@ -6,15 +6,19 @@
  * nat_usage.c (what is counted) and nat_rules.c (the rules) share. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "nft/nft.h"
 
+struct conf;
 struct conntrack;
 
 /* The namespace, once nat_init() has succeeded. */
 struct nat {
     bool open;
     int netns;                  /* File descriptor. */
+    const struct conf *conf;
+    uint64_t weight;            /* Of the rules: nft_table_weigh(). */
     struct nft *nft;
     struct nft *reader;         /* For what is read part by part. */
     struct conntrack *ct;

@@ -272,6 +272,18 @@ def test_rules_flushed_by_somebody_else(lab, net, api, what):
                timeout=20, what="the mended filter")
 
 
+@pytest.mark.parametrize("what", [
+    "flush ruleset", "flush chain inet tof_nat from_ue4",
+    "delete table netdev tof_nat"])
+def test_nat_rules_changed_by_somebody_else(lab, net, api, what):
+    api.register()
+    b = establish(net)
+    lab.run("tof-app", "nft", *what.split())
+
+    wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
+               timeout=20, what="the mended NAT")
+
+
 def test_learn_services_learns_only_who_talks_to_one(lab, net, api):
     config = f"{STATE}/tof.yaml"
     with open(config, encoding="utf-8") as f:

@@ -5,7 +5,8 @@
 /* What becomes of packets that have been held: on along the normal way, or to
  * the app, or to the UE.
  *
- * Place in the flow: agent.c decides, hold.c keeps packets until then. */
+ * Place in the flow: detect.c and answer.c decide, hold.c keeps packets until
+ * then. */
 
 #include <stddef.h>
 #include <stdint.h>

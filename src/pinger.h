@@ -7,7 +7,7 @@
  * answers it.
  *
  * Place in the flow: agent.c asks for a bearer to be proved; the endpoint
- * sends what is built here; agent.c brings back what the filter holds as a
+ * sends what is built here; detect.c brings back what the filter holds as a
  * possible reply.  Identifier, sequence and payload of a request are a cookie
  * for that one uplink tunnel: a reply that carries it proves the pairing,
  * whatever its addresses say. */

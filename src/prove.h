@@ -4,7 +4,7 @@
 
 /* Proofs: which bearers can be proved, how, and for how long that is good.
  *
- * Place in the flow: agent.c asks for a bearer to be proved; the Pinger does
+ * Place in the flow: detect.c asks for a bearer to be proved; the Pinger does
  * it, or does it to the bearer's twin, which then vouches for it. */
 
 #include <stdbool.h>

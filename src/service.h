@@ -6,9 +6,9 @@
  *
  * Place in the flow: the REST API (api/routes.c) asks for a change with one of
  * the three calls below; service.c makes it a transaction in the registry
- * (ovs/registry.c), agent.c applies to the data plane what the registry then
- * shows, and the callback tells the API the outcome: success only once the
- * data plane has confirmed, else everything is as before. */
+ * (ovs/registry.c), register.c applies to the data plane what the registry
+ * then shows, and the callback tells the API the outcome: success only once
+ * the data plane has confirmed, else everything is as before. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -55,8 +55,8 @@ void service_update(const char *name, const struct service_spec *,
 /* 'key': a name or a service IP. */
 void service_delete(const char *key, service_done_cb *, void *aux);
 
-/* Adds to what a service's packets are counted by; called by agent.c with the
- * data plane's own count, which may start again from 0. */
+/* Adds to what a service's packets are counted by; called by account.c with
+ * the data plane's own count, which may start again from 0. */
 void service_count(const struct in6_addr *service_ip, bool down,
                    uint64_t packets, uint64_t bytes);
 

@@ -2,10 +2,11 @@
 #ifndef TOF_SERVICE_TABLE_H
 #define TOF_SERVICE_TABLE_H 1
 
-/* The other side of service.h: how agent.c drives services.
+/* The other side of service.h: how agent.c runs services.
  *
  * The registry says which services there should be; service.c compares that
- * with what is in force and calls agent.c's functions for the difference. */
+ * with what is in force and calls register.c's functions for the
+ * difference. */
 
 #include <stdbool.h>
 

@@ -5,7 +5,7 @@
 /* The session table: which UE has which bearers, and what is known of each
  * bearer's two tunnels.
  *
- * Place in the flow: agent.c puts in what it hears (an uplink G-PDU, a proof
+ * Place in the flow: detect.c puts in what it hears (an uplink G-PDU, a proof
  * from the Pinger, an End Marker) and takes out what the data plane should
  * hold; the REST API reads.  No I/O here, and no clock: times are passed in,
  * in milliseconds of time_msec().

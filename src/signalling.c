@@ -131,8 +131,9 @@ is_theirs(const struct fteid *f, bool from_enb)
  * before them: it waits until they have been read. */
 void
 signalling_error_indication(const struct nfq_packet *np,
-                            const struct gtpu_packet *p, bool from_enb)
+                            const struct gtpu_packet *p)
 {
+    const bool from_enb = queue_side(np->queue) == SIDE_ENB;
     struct fteid f;
     bool known = !gtpu_parse_error_indication(&p->msg, &f.teid, &f.addr);
     bool ours = known && (from_enb ? end_down(&f) : end_up(&f));

@@ -4,7 +4,7 @@
 
 /* GTP-U messages other than G-PDUs that say that a tunnel has ended.
  *
- * Place in the flow: agent.c's packet_seen() calls for each; the session table
+ * Place in the flow: detect_packet() calls for each; the session table
  * hears of it. */
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ void signalling_end_marker(const struct gtpu_packet *);
  * held, and goes on unless nobody but the TOF can have drawn it; at once, or
  * from signalling_run(). */
 void signalling_error_indication(const struct nfq_packet *,
-                                 const struct gtpu_packet *, bool from_enb);
+                                 const struct gtpu_packet *);
 /* The queues have been read: copies of what has drawn an Error Indication are
  * known now, or if 'behind', some may not be yet. */
 void signalling_run(bool behind);

@@ -5,8 +5,8 @@
 /* Statelets: what is worth remembering of a bearer, as records of one fixed
  * size in network byte order; and the journal, a file of them.
  *
- * Place in the flow: session.c's changes are told to agent.c, which appends a
- * statelet for each; at start agent.c replays the journal into session.c.
+ * Place in the flow: remember.c appends a statelet for each of session.c's
+ * changes; at start it replays the journal into session.c.
  * The codec half is pure; the journal half does file I/O. */
 
 #include <netinet/in.h>

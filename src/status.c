@@ -4,8 +4,7 @@
  *
  * Place in the flow: every module tells status_set() when what it waits for
  * comes or goes; nothing polls.  The REST API reads: /status shows all of it,
- * /healthz whether the parts that diverting depends on are there.  agent.c
- * asks status_all_ready() before it lets the filter divert anything.
+ * /healthz whether the parts that diverting depends on are there.
  *
  * The log has one line for each change, so it tells the same story as /status
  * at any time before.  A text that changes while the readiness stays (counts

@@ -7,7 +7,7 @@
  * Place in the flow: first of all.  nftables chains at the ingress of both
  * S1-U adapters look at every packet; what is copied or held goes by veth to
  * the learn namespace and its queues (nfq.c), what is diverted by veth to the
- * tunnel endpoints.  agent.c tells which tunnels are learned, endpoint_ovs.c
+ * tunnel endpoints.  detect.c tells which tunnels are learned, endpoint_ovs.c
  * which bearers and services are diverted.
  *
  * Two tables.  "netdev tof" survives tofd: it switches, copies, and diverts
@@ -47,6 +47,19 @@ enum filter_queue {
 #define FILTER_QUEUE_LINK "tof-q%d"     /* Its peer is q%d in tof-learn. */
 
 enum filter_side { SIDE_ENB, SIDE_SGW };
+
+static inline bool
+queue_is_held(enum filter_queue q)
+{
+    return q == QUEUE_HOLD_ENB || q == QUEUE_HOLD_SGW;
+}
+
+/* Whose packets they are. */
+static inline enum filter_side
+queue_side(enum filter_queue q)
+{
+    return (q == QUEUE_COPY_ENB || q == QUEUE_HOLD_ENB ? SIDE_ENB : SIDE_SGW);
+}
 
 /* Ethernet header of a path between two outer addresses. */
 struct l2_header {

@@ -4,7 +4,7 @@
  *
  * Place in the flow: nfq.c hands each packet that it takes from a queue to
  * gtpu_parse_packet(), which goes down through outer IP, UDP, GTP-U and inner
- * IP; agent.c decides on the result.  Error Indications go on to
+ * IP; detect.c decides on the result.  Error Indications go on to
  * gtpu_parse_error_indication().  The eBPF program and the patched OVS parse
  * the same headers by themselves; the tables of tests/unit/test_gtpu.c say
  * what all of them agree on.

@@ -5,7 +5,7 @@
 /* GTP-U parser (3GPP TS 29.281, extension header of TS 38.415).
  *
  * Place in the flow: the bytes that nfq.c takes from a queue go through
- * gtpu_parse_packet(); what comes out is all that agent.c ever sees of a
+ * gtpu_parse_packet(); what comes out is all that detect.c ever sees of a
  * packet's headers.  Pure: no I/O, no allocation, nothing but libc, so that
  * the unit tests and the fuzzer link this file alone.
  *

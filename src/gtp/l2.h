@@ -6,8 +6,8 @@
  * on the wire, or built, has to carry.
  *
  * Place in the flow: the filter notes headers in a map of the kernel's as
- * packets are copied or held; agent.c calls l2_seen() for each of them; wire.c
- * and path.c take what is known from l2_get(). */
+ * packets are copied or held; detect.c calls l2_seen() for each of them;
+ * wire.c and path.c take what is known from l2_get(). */
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -60,12 +60,6 @@ static struct queue queues[N_QUEUES] = {
 static nfq_cb *packet_cb;
 static bool take_tagged;
 
-static bool
-is_hold(enum filter_queue q)
-{
-    return q == QUEUE_HOLD_ENB || q == QUEUE_HOLD_SGW;
-}
-
 /* Everything that comes in by q0 ... q3 goes to its queue.  A copy is for
  * another host's MAC address, so it is called ours first.  With no reader the
  * bypass flag lets the packet out of the first chain; the second drops it. */
@@ -235,7 +229,7 @@ bind_queue(struct queue *q, enum filter_queue number)
         nlh = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, number);
         nfq_nlmsg_cfg_put_params(nlh, NFQNL_COPY_PACKET,
                                  0xffff);
-        nfq_nlmsg_cfg_put_qmaxlen(nlh, is_hold(number) ? 4096 : 65536);
+        nfq_nlmsg_cfg_put_qmaxlen(nlh, queue_is_held(number) ? 4096 : 65536);
         error = send_config(q, nlh);
     }
     if (error) {

@@ -6,7 +6,7 @@
  *
  * Place in the flow: what the GTP Filter copies or holds comes by veth into
  * the namespace "tof-learn", whose only rules put it into NFQUEUE number
- * enum filter_queue; from there nfq.c hands it to agent.c.  Every packet gets
+ * enum filter_queue; from there nfq.c hands it to detect.c.  Every packet gets
  * the verdict to drop at once: a copy has served, and of a held one the agent
  * has the bytes. */
 

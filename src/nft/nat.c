@@ -2,8 +2,8 @@
 
 /* The NAT namespace: makes what is in it.
  *
- * Place in the flow: tofd.c calls nat_init() at start; agent.c then brings the
- * services up to date (nat_service_dump(), nat_service_set(),
+ * Place in the flow: dataplane.c calls nat_init(); register.c then brings
+ * the services up to date (nat_service_dump(), nat_service_set(),
  * nat_service_clear()) before the classifier and the filter let any packet
  * come here, and takes them out last (nat_service.c).  The rules are in
  * nat_rules.c.

@@ -2,10 +2,10 @@
 
 /* Which services the NAT namespace translates, and to what.
  *
- * Place in the flow: agent.c calls in here when the registry shows a change,
- * and waits for nothing: once a call has returned, it is in force.  What is in
- * force is in the kernel's maps alone; nothing is remembered here that could
- * differ from it.
+ * Place in the flow: register.c calls in here when the registry shows a
+ * change, and waits for nothing: once a call has returned, it is in force.
+ * What is in force is in the kernel's maps alone; nothing is remembered here
+ * that could differ from it.
  *
  * Each service is in one map under its own address, and each application in
  * another one under its: with the service that connections of its own seem to

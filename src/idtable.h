@@ -8,7 +8,7 @@
  * A slot rests until IDTABLE_RESTING others have been freed after it: so all
  * generations of one take 256 times as many, and seconds, to pass by.
  *
- * Used by session.c for bearers and for sessions. */
+ * Used by session_table.c for bearers and for sessions. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The session table: see session.h for what it is and its rules.
- *
- * Bearers are found by identifier (idtable), by uplink F-TEID and by downlink
- * F-TEID (one hmap each; siblings share a chain); sessions by UE and address
- * space (space.c).  Bearers
- * are also kept in order of 'seen', one list for embryonic ones and one for
- * the rest, so that expiry and eviction look at nobody else. */
+/* The rules of the session table (session.h): what becomes of bearers when a
+ * packet is heard, a downlink tunnel proved, a UE moves, a TEID is given to
+ * another UE, time passes; and who is told.  Where they are kept is in
+ * session_table.c. */
 
 #include <config.h>
 
-#include "session.h"
+#include "session_private.h"
 
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "addr.h"
-#include "hash.h"
-#include "idtable.h"
 #include "metrics.h"
-#include "space.h"
 #include "statelet.h"
 #include "util.h"
 
@@ -39,45 +31,13 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
  * keep real UEs out. */
 #define EMBRYONIC_SHARE 4
 
-static struct idtable bearer_ids, session_ids;
-static struct hmap by_uplink, by_downlink, by_ue;
-static struct ovs_list embryonic, rest;         /* Oldest 'seen' first. */
-static size_t n_state[3];
-static size_t n_sessions;
 static unsigned int max_bearers;
 static bearer_event_cb *event_cb;
-
-static uint32_t
-hash_addr(const struct in6_addr *addr, uint32_t basis)
-{
-    return hash_bytes(addr, sizeof *addr, basis);
-}
-
-static uint32_t
-hash_fteid(const struct fteid *f)
-{
-    return hash_addr(&f->addr, f->teid);
-}
-
-static bool
-fteid_equal(const struct fteid *a, const struct fteid *b)
-{
-    return a->teid == b->teid && IN6_ARE_ADDR_EQUAL(&a->addr, &b->addr);
-}
 
 void
 session_init(unsigned int max_bearers_, bearer_event_cb *cb)
 {
-    idtable_init(&bearer_ids);
-    idtable_init(&session_ids);
-    hmap_init(&by_uplink);
-    hmap_init(&by_downlink);
-    hmap_init(&by_ue);
-    space_init();
-    ovs_list_init(&embryonic);
-    ovs_list_init(&rest);
-    memset(n_state, 0, sizeof n_state);
-    n_sessions = 0;
+    table_init();
     max_bearers = max_bearers_;
     event_cb = cb;
 }
@@ -93,12 +53,7 @@ session_destroy(void)
         id = b->id;
         session_forget(b);
     }
-    space_destroy();
-    hmap_destroy(&by_uplink);
-    hmap_destroy(&by_downlink);
-    hmap_destroy(&by_ue);
-    idtable_destroy(&bearer_ids);
-    idtable_destroy(&session_ids);
+    table_destroy();
 }
 
 static void
@@ -109,35 +64,11 @@ tell(const struct bearer *b, enum bearer_event event)
     }
 }
 
-static struct session *
-session_get(const struct in6_addr *ue_addr, struct space *space, uint32_t id,
-            long long int now)
+void
+session_forget(struct bearer *b)
 {
-    const struct in6_addr ue = addr_ue_key(ue_addr);
-    struct session *s = session_find(&ue, space);
-
-    if (!s) {
-        s = xzalloc(sizeof *s);
-        s->ue = ue;
-        s->space = space;
-        space->n_sessions++;
-        s->created = now;
-        ovs_list_init(&s->bearers);
-        s->id = (id && idtable_restore(&session_ids, id, s)
-                 ? id : idtable_add(&session_ids, s));
-        hmap_insert(&by_ue, &s->ue_node, hash_addr(&ue, 0));
-        n_sessions++;
-    }
-    return s;
-}
-
-static void
-set_seen(struct bearer *b, long long int seen)
-{
-    b->seen = seen;
-    ovs_list_remove(&b->age_node);
-    ovs_list_push_back(b->state == BEARER_EMBRYONIC ? &embryonic : &rest,
-                       &b->age_node);
+    tell(b, BEARER_GONE);
+    table_remove(b);
 }
 
 /* Of a UE that has lately used one family only, the other one must not expire:
@@ -147,100 +78,21 @@ session_touch(struct bearer *b, long long int now)
 {
     struct bearer *twin = session_twin(b);
 
-    set_seen(b, now);
+    table_set_seen(b, now);
     if (twin) {
-        set_seen(twin, now);
+        table_set_seen(twin, now);
     }
-}
-
-static void
-set_state(struct bearer *b, enum bearer_state state)
-{
-    bool was_embryonic = b->state == BEARER_EMBRYONIC;
-
-    n_state[b->state]--;
-    b->state = state;
-    n_state[state]++;
-    if (was_embryonic) {
-        /* To the other list. */
-        set_seen(b, b->seen);
-    }
-}
-
-static struct bearer *
-bearer_create(uint32_t id, struct session *s, const struct in6_addr *enb,
-              const struct fteid *up, long long int now)
-{
-    struct bearer *b = xzalloc(sizeof *b);
-
-    b->id = (id && idtable_restore(&bearer_ids, id, b)
-             ? id : idtable_add(&bearer_ids, b));
-    b->session = s;
-    b->enb = *enb;
-    b->up = *up;
-    b->created = b->seen = b->heard = now;
-    b->proved = LLONG_MIN;
-    b->natural = b->onward = b->unready = LLONG_MIN / 2;
-    hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
-    ovs_list_push_back(&s->bearers, &b->session_node);
-    ovs_list_push_back(&embryonic, &b->age_node);
-    n_state[BEARER_EMBRYONIC]++;
-    return b;
-}
-
-static void
-set_down(struct bearer *b, const struct fteid *down)
-{
-    if (b->down_known) {
-        hmap_remove(&by_downlink, &b->down_node);
-    }
-    b->down_known = down != NULL;
-    b->down_retired = false;
-    if (down) {
-        b->down = *down;
-        hmap_insert(&by_downlink, &b->down_node, hash_fteid(down));
-    }
-}
-
-void
-session_forget(struct bearer *b)
-{
-    struct session *s = b->session;
-
-    tell(b, BEARER_GONE);
-    set_down(b, NULL);
-    hmap_remove(&by_uplink, &b->up_node);
-    ovs_list_remove(&b->session_node);
-    ovs_list_remove(&b->age_node);
-    idtable_remove(&bearer_ids, b->id);
-    n_state[b->state]--;
-    free(b);
-
-    if (ovs_list_is_empty(&s->bearers)) {
-        hmap_remove(&by_ue, &s->ue_node);
-        idtable_remove(&session_ids, s->id);
-        n_sessions--;
-        space_put(s->space);
-        free(s);
-    }
-}
-
-static struct bearer *
-oldest_embryonic(void)
-{
-    return ovs_list_is_empty(&embryonic) ? NULL
-        : CONTAINER_OF(ovs_list_front(&embryonic), struct bearer, age_node);
 }
 
 /* Makes room for one more bearer; false if there is none to be had. */
 static bool
 make_room(void)
 {
-    size_t n = hmap_count(&by_uplink);
     size_t cap = MAX(1, max_bearers / EMBRYONIC_SHARE);
 
-    if (n_state[BEARER_EMBRYONIC] >= cap || n >= max_bearers) {
-        struct bearer *b = oldest_embryonic();
+    if (session_bearer_count(BEARER_EMBRYONIC) >= cap
+        || table_count() >= max_bearers) {
+        struct bearer *b = table_oldest(true);
         if (!b) {
             return false;
         }
@@ -315,16 +167,16 @@ static struct bearer *
 learn(const struct in6_addr *enb, const struct fteid *up,
       const struct in6_addr *ue_addr, long long int now)
 {
-    struct space *space = make_room() ? space_get(&up->addr, 0) : NULL;
+    const struct table_ids any = { 0, 0, 0 };
+    struct bearer *b = (make_room() ? table_add(enb, up, ue_addr, &any, now)
+                        : NULL);
 
-    if (!space) {
+    if (!b) {
         metric_inc(&refused);
         return NULL;
     }
     metric_inc(&learned);
 
-    struct bearer *b = bearer_create(0, session_get(ue_addr, space, 0, now),
-                                     enb, up, now);
     struct bearer *sibling = session_sibling(b);
     if (sibling && sibling->beside) {
         /* Of the same UE only if it is heard again. */
@@ -384,7 +236,7 @@ take_down(const struct bearer *b, const struct fteid *down)
         next = session_next_by_downlink(other);
         if (!same_ue(b, other)) {
             session_invalidate(other);
-            set_down(other, NULL);
+            table_set_down(other, NULL);
         }
     }
 }
@@ -418,9 +270,9 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
     if (changed) {
         /* The old tunnel, if any, is never used again. */
         session_invalidate(b);
-        set_down(b, down);
+        table_set_down(b, down);
         b->down_sgw = *sgw;
-        set_state(b, BEARER_ESTABLISHED);
+        table_set_state(b, BEARER_ESTABLISHED);
     }
     changed = changed || b->down_qfi != qfi;
     b->down_qfi = qfi;
@@ -437,7 +289,7 @@ session_invalidate(struct bearer *b)
 {
     if (b->state == BEARER_ESTABLISHED) {
         b->proved = LLONG_MIN;
-        set_state(b, BEARER_STALE);
+        table_set_state(b, BEARER_STALE);
         tell(b, BEARER_INVALIDATED);
     }
 }
@@ -459,19 +311,14 @@ session_restore(const struct statelet *st, long long int now)
     if (b) {
         session_forget(b);
     }
-    if (hmap_count(&by_uplink) >= max_bearers) {
-        metric_inc(&refused);
-        return;
-    }
 
-    struct space *space = space_get(&st->sgw, st->space);
-    if (!space) {
+    const struct table_ids ids = { st->bearer_id, st->session_id, st->space };
+    b = (table_count() < max_bearers
+         ? table_add(&st->enb, &up, &st->ue, &ids, now) : NULL);
+    if (!b) {
         metric_inc(&refused);
         return;
     }
-    struct session *s = session_get(&st->ue, space, st->session_id, now);
-    b = bearer_create(st->bearer_id, s, &st->enb, &up, now);
-    b->ue_addr = st->ue;
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
     b->down_dscp = st->down_dscp;
@@ -480,115 +327,20 @@ session_restore(const struct statelet *st, long long int now)
         struct fteid down = { st->down_enb, st->teid_down };
 
         take_down(b, &down);
-        set_down(b, &down);
+        table_set_down(b, &down);
         b->down_sgw = st->down_sgw;
         b->down_qfi = st->down_qfi;
-        set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
+        table_set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
     }
-}
-
-struct bearer *
-session_bearer_by_id(uint32_t id)
-{
-    return idtable_get(&bearer_ids, id);
-}
-
-struct bearer *
-session_bearer_by_uplink(const struct fteid *up, sa_family_t family)
-{
-    struct bearer *b;
-
-    HMAP_FOR_EACH_WITH_HASH (b, up_node, hash_fteid(up), &by_uplink) {
-        if (fteid_equal(&b->up, up) && bearer_family(b) == family) {
-            return b;
-        }
-    }
-    return NULL;
-}
-
-/* The first one with that downlink tunnel from 'node', in a hash chain, on. */
-static struct bearer *
-find_down(struct hmap_node *node, const struct fteid *down)
-{
-    for (; node; node = hmap_next_with_hash(node)) {
-        struct bearer *b = CONTAINER_OF(node, struct bearer, down_node);
-
-        if (fteid_equal(&b->down, down)) {
-            return b;
-        }
-    }
-    return NULL;
-}
-
-struct bearer *
-session_bearer_by_downlink(const struct fteid *down)
-{
-    return find_down(hmap_first_with_hash(&by_downlink, hash_fteid(down)),
-                     down);
-}
-
-struct bearer *
-session_next_by_downlink(const struct bearer *b)
-{
-    return find_down(hmap_next_with_hash(&b->down_node), &b->down);
-}
-
-struct session *
-session_by_id(uint32_t id)
-{
-    return idtable_get(&session_ids, id);
-}
-
-struct session *
-session_find(const struct in6_addr *ue, const struct space *space)
-{
-    struct session *s;
-
-    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
-        if (s->space == space && IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
-            return s;
-        }
-    }
-    return NULL;
-}
-
-struct session *
-session_find_unambiguous(const struct in6_addr *ue)
-{
-    struct session *s, *found = NULL;
-
-    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
-        if (IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
-            if (found) {
-                return NULL;
-            }
-            found = s;
-        }
-    }
-    return found;
-}
-
-struct session *
-session_next(uint32_t id)
-{
-    return idtable_next(&session_ids, id);
-}
-
-struct bearer *
-session_next_bearer(uint32_t id)
-{
-    return idtable_next(&bearer_ids, id);
 }
 
 static bool
-expire_list(struct ovs_list *list, long long int before, unsigned int budget)
+expire(bool embryonic, long long int before, unsigned int budget)
 {
-    while (!ovs_list_is_empty(list)) {
-        struct bearer *b = CONTAINER_OF(ovs_list_front(list), struct bearer,
-                                        age_node);
-        if (b->seen >= before) {
-            break;
-        } else if (!budget--) {
+    struct bearer *b;
+
+    while ((b = table_oldest(embryonic)) && b->seen < before) {
+        if (!budget--) {
             return true;
         }
         metric_inc(&expired);
@@ -601,19 +353,7 @@ bool
 session_expire(long long int now, long long int embryonic_ms,
                long long int idle_ms, unsigned int budget)
 {
-    bool more = expire_list(&embryonic, now - embryonic_ms, budget);
+    bool more = expire(true, now - embryonic_ms, budget);
 
-    return expire_list(&rest, now - idle_ms, budget) || more;
-}
-
-size_t
-session_count(void)
-{
-    return n_sessions;
-}
-
-size_t
-session_bearer_count(enum bearer_state state)
-{
-    return n_state[state];
+    return expire(false, now - idle_ms, budget) || more;
 }

@@ -86,7 +86,7 @@ struct bearer {
     struct bearer_counters counters;
     struct bearer_counters last_counters;   /* As the endpoint last said. */
 
-    /* Owned by session.c. */
+    /* Owned by session_table.c. */
     struct hmap_node up_node;           /* By 'up'. */
     struct hmap_node down_node;         /* By 'down', if that is known. */
     struct ovs_list session_node;       /* In session->bearers. */

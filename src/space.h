@@ -4,7 +4,7 @@
 
 /* Address spaces: sets of SGWs among which a UE address is unique; one for
  * each SGW address.  Their numbers ride in MAC addresses and become conntrack
- * zones.  Owned by session.c. */
+ * zones.  Owned by session_table.c. */
 
 #include <netinet/in.h>
 #include <stdint.h>

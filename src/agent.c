@@ -27,6 +27,7 @@
 #include "gtp/filter.h"
 #include "gtp/l2.h"
 #include "gtp/nfq.h"
+#include "gtp/ue_frame.h"
 #include "hold.h"
 #include "nft/nat.h"
 #include "openvswitch/poll-loop.h"
@@ -137,17 +138,18 @@ agent_session_purge(struct session *s)
 
 /* Start, end, loop. */
 
-static bool
-bearer_is_gone(uint32_t id)
+static uint32_t
+flow_owner(uint32_t id, uint16_t space)
 {
-    return !session_bearer_by_id(id);
+    return (is_orphan_id(id) || session_bearer_by_id(id) ? id
+            : orphan_id(space));
 }
 
 static void
 dataplane_came_up(void)
 {
     adopt_bearers(endpoint);
-    conntrack_due = nat_flush_bearers(bearer_is_gone) != 0;
+    conntrack_due = nat_flows_reassign(flow_owner) != 0;
     usage_adopt();
     if (service_is_synced()) {
         adopt_services();
@@ -173,6 +175,7 @@ agent_init(const struct conf *conf_, char **what)
     const struct dataplane_events events = {
         .packet = detect_packet,
         .endpoint = { answer_ready, answer_held, answer_unclaimed,
+                      answer_orphaned,
                       account_bearer, account_alive, signalling_reused,
                       account_service },
         .up = dataplane_came_up,
@@ -287,7 +290,7 @@ run_slowly(void)
         return;
     }
     slow_due = now + SLOW_MS;
-    if (conntrack_due && !nat_flush_bearers(bearer_is_gone)) {
+    if (conntrack_due && !nat_flows_reassign(flow_owner)) {
         conntrack_due = false;
     }
     filter_poll_counters();

@@ -52,18 +52,35 @@ answer_held(uint32_t id, const uint8_t *frame, size_t len)
     }
 }
 
+/* To the UE of session 's', or nobody; by its bearer, if it has but one. */
+static void
+send_to(const struct session *s, const uint8_t *frame, size_t len)
+{
+    struct bearer *b = s ? session_only_bearer(s) : NULL;
+
+    if (b && prove_is_direct(addr_family(&s->ue))) {
+        answer_held(b->id, frame, len);
+    } else {
+        onward_drop_down();
+    }
+}
+
 /* An app opens a connection: by UE address, if that is unambiguous. */
 void
 answer_unclaimed(const struct in6_addr *ue_addr, const uint8_t *frame,
                  size_t len)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
-    struct session *s = session_find_unambiguous(&ue);
-    struct bearer *b = s ? session_only_bearer(s) : NULL;
 
-    if (may_connect && b && prove_is_direct(addr_family(&ue))) {
-        answer_held(b->id, frame, len);
-    } else {
-        onward_drop_down();
-    }
+    send_to(may_connect ? session_find_unambiguous(&ue) : NULL, frame, len);
+}
+
+/* The flow's bearer is gone, the UE may still be there, or again. */
+void
+answer_orphaned(const struct in6_addr *ue_addr, uint16_t space,
+                const uint8_t *frame, size_t len)
+{
+    const struct in6_addr ue = addr_ue_key(ue_addr);
+
+    send_to(session_find(&ue, space), frame, len);
 }

@@ -17,5 +17,7 @@ void answer_ready(uint32_t id);
 void answer_held(uint32_t id, const uint8_t *frame, size_t len);
 void answer_unclaimed(const struct in6_addr *ue, const uint8_t *frame,
                       size_t len);
+void answer_orphaned(const struct in6_addr *ue, uint16_t space,
+                     const uint8_t *frame, size_t len);
 
 #endif /* answer.h */

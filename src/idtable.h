@@ -21,7 +21,8 @@ struct idtable {
     size_t n_free;                      /* From free_head to free_tail. */
 };
 
-#define IDTABLE_MAX_SLOTS (1u << 24)
+/* Those that begin with 0xff are never given: see ue_frame.h. */
+#define IDTABLE_MAX_SLOTS 0xff0000u
 #define IDTABLE_RESTING 1024
 
 void idtable_init(struct idtable *);

@@ -9,6 +9,7 @@
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "gtp/l2.h"
+#include "gtp/ue_frame.h"
 #include "metrics.h"
 #include "packets.h"
 #include "session.h"
@@ -65,15 +66,16 @@ onward_give_up(uint32_t id, enum hold_direction direction, const void *data,
 }
 
 /* The kernel has counted what it sends to a bearer.  What an app sends to a
- * UE of its own accord has got its bearer here: id 0 until now. */
+ * UE of its own accord, or to one that has another bearer now, has got its
+ * bearer here. */
 static void
 count_unclaimed(const struct bearer *b, const uint8_t *frame, size_t len)
 {
-    static const uint8_t no_id[4];
+    uint32_t id = ue_frame_id(frame, len);
     struct in6_addr src = { .s6_addr = { [10] = 0xff, 0xff } };
 
     if (len < ETH_HEADER_LEN + IP_HEADER_LEN
-        || memcmp(frame + 2, no_id, sizeof no_id)) {
+        || (id && !is_orphan_id(id))) {
         return;
     }
     const uint8_t *ip = frame + ETH_HEADER_LEN;

@@ -176,7 +176,8 @@ struct bearer *session_sibling(const struct bearer *);
 struct bearer *session_twin(const struct bearer *);
 struct session *session_by_id(uint32_t id);
 /* 'ue' is a UE's key. */
-struct session *session_find(const struct in6_addr *ue, const struct space *);
+/* In the address space with that number. */
+struct session *session_find(const struct in6_addr *ue, uint16_t space);
 /* The one session of 'ue' in any address space; NULL if none or several. */
 struct session *session_find_unambiguous(const struct in6_addr *ue);
 

@@ -106,13 +106,13 @@ get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id,
             long long int now)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
-    struct session *s = session_find(&ue, space);
+    struct session *s = session_find(&ue, space->number);
 
     if (!s) {
         s = xzalloc(sizeof *s);
         s->ue = ue;
         s->space = space;
-        space->n_sessions++;
+        space_hold(space);
         s->created = now;
         ovs_list_init(&s->bearers);
         s->id = (id && idtable_restore(&session_ids, id, s)
@@ -166,7 +166,7 @@ table_remove(struct bearer *b)
     if (ovs_list_is_empty(&s->bearers)) {
         hmap_remove(&by_ue, &s->ue_node);
         idtable_remove(&session_ids, s->id);
-        space_put(s->space);
+        space_release(s->space);
         free(s);
     }
 }
@@ -233,12 +233,12 @@ session_by_id(uint32_t id)
 }
 
 struct session *
-session_find(const struct in6_addr *ue, const struct space *space)
+session_find(const struct in6_addr *ue, uint16_t space)
 {
     struct session *s;
 
     HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
-        if (s->space == space && IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
+        if (s->space->number == space && IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
             return s;
         }
     }

@@ -10,12 +10,14 @@
 #include <stdint.h>
 
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 
 struct space {
     struct hmap_node node;
+    struct ovs_list empty_node; /* If it has no session. */
     struct in6_addr sgw;
     uint16_t number;            /* Never 0. */
-    unsigned int n_sessions;    /* Owned by the caller. */
+    unsigned int n_sessions;
 };
 
 void space_init(void);
@@ -26,7 +28,9 @@ void space_destroy(void);
  * taken. */
 struct space *space_get(const struct in6_addr *sgw, uint16_t wanted);
 
-/* One session less; the last one takes the space with it. */
-void space_put(struct space *);
+/* One session more; one less.  Without any, a space keeps its number, as flows
+ * may still have it, for as long as there are other numbers. */
+void space_hold(struct space *);
+void space_release(struct space *);
 
 #endif /* space.h */

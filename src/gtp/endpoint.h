@@ -34,6 +34,10 @@ struct endpoint_events {
     /* An app opens a connection to UE address 'ue': no bearer in it. */
     void (*unclaimed)(const struct in6_addr *ue, const uint8_t *frame,
                       size_t len);
+    /* An answer to UE address 'ue' in address space 'space', whose bearer is
+     * gone. */
+    void (*orphaned)(const struct in6_addr *ue, uint16_t space,
+                     const uint8_t *frame, size_t len);
     /* Diverted packets and bytes so far in one direction. */
     void (*counters)(uint32_t id, enum endpoint_direction,
                      uint64_t packets, uint64_t bytes);
@@ -113,8 +117,8 @@ struct endpoint_class {
      * endpoint had just decapsulated it. */
     int (*send_app)(const struct endpoint_bearer *, const void *ip,
                     size_t len);
-    /* Sends the frame, as it came with held_down() or unclaimed(), down the
-     * bearer's downlink tunnel. */
+    /* Sends the frame, as it came with held_down(), unclaimed() or orphaned(),
+     * down the bearer's downlink tunnel. */
     int (*send_down)(const struct endpoint_bearer *, const void *frame,
                      size_t len);
     /* Ethernet headers of built packets from 'src' to 'dst' follow. */

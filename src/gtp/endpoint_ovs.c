@@ -51,6 +51,7 @@
 #include "settle.h"
 #include "status.h"
 #include "timeval.h"
+#include "ue_frame.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
@@ -112,46 +113,10 @@ ports_known(void)
 
 /* Start and end. */
 
-/* To whom an IP packet goes; false if it is none. */
-static bool
-get_destination(const struct eth_header *eth, size_t len,
-                struct in6_addr *dst)
-{
-    const void *l3 = eth + 1;
-
-    len -= ETH_HEADER_LEN;
-    if (eth->eth_type == htons(ETH_TYPE_IP) && len >= IP_HEADER_LEN) {
-        const struct ip_header *ip = l3;
-
-        in6_addr_set_mapped_ipv4(dst, get_16aligned_be32(&ip->ip_dst));
-        return true;
-    } else if (eth->eth_type == htons(ETH_TYPE_IPV6)
-               && len >= IPV6_HEADER_LEN) {
-        const struct ovs_16aligned_ip6_hdr *ip = l3;
-
-        memcpy(dst, &ip->ip6_dst, sizeof *dst);
-        return true;
-    }
-    return false;
-}
-
 static void
 packet_in(const struct ofctl_packet_in *pi, void *aux OVS_UNUSED)
 {
-    const struct eth_header *eth = (const void *) pi->frame;
-    struct in6_addr ue;
-    uint32_t id;
-
-    if (pi->len < ETH_HEADER_LEN) {
-        return;
-    }
-    memcpy(&id, &eth->eth_dst.ea[2], sizeof id);
-    id = ntohl(id);
-    if (id) {
-        events.held_down(id, pi->frame, pi->len);
-    } else if (get_destination(eth, pi->len, &ue)) {
-        events.unclaimed(&ue, pi->frame, pi->len);
-    }
+    ue_frame_hand_on(&events, pi->frame, pi->len);
 }
 
 static void

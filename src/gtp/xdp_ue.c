@@ -20,6 +20,7 @@
 #include "metrics.h"
 #include "openvswitch/poll-loop.h"
 #include "packets.h"
+#include "ue_frame.h"
 #include "util.h"
 #include "xdp_bearers.h"
 
@@ -76,35 +77,6 @@ xdp_ue_close(void)
     }
 }
 
-static void
-hand_on(const uint8_t *frame, size_t len)
-{
-    const struct eth_header *eth = (const void *) frame;
-    const uint8_t *ip = frame + ETH_HEADER_LEN;
-    struct in6_addr ue;
-    uint32_t id;
-
-    if (len < ETH_HEADER_LEN + IP_HEADER_LEN || frame[0] != 0x02
-        || frame[1]) {
-        return;
-    }
-    memcpy(&id, frame + 2, sizeof id);
-    id = ntohl(id);
-    if (id) {
-        xdp_bearers_check(id);
-        events->held_down(id, frame, len);
-    } else if (eth->eth_type == htons(ETH_TYPE_IP)) {
-        ovs_be32 dst;
-        memcpy(&dst, ip + 16, sizeof dst);
-        in6_addr_set_mapped_ipv4(&ue, dst);
-        events->unclaimed(&ue, frame, len);
-    } else if (eth->eth_type == htons(ETH_TYPE_IPV6)
-               && len >= ETH_HEADER_LEN + IPV6_HEADER_LEN) {
-        memcpy(&ue, ip + 24, sizeof ue);
-        events->unclaimed(&ue, frame, len);
-    }
-}
-
 void
 xdp_ue_run(void)
 {
@@ -116,7 +88,8 @@ xdp_ue_run(void)
             break;
         } else if (n <= (ssize_t) sizeof frame) {
             metric_inc(&n_read);
-            hand_on(frame, n);
+            xdp_bearers_check(ue_frame_id(frame, n));
+            ue_frame_hand_on(events, frame, n);
         }
     }
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Deletes conntrack entries, over ctnetlink.
+/* Deletes conntrack entries, and changes their marks, over ctnetlink.
  *
  * Place in the flow: nat.c calls this when a service goes or gets another
  * application, since the flows that are there would keep their address
- * translation, and before a bearer's id is used again, since flows that carry
- * the old bearer's mark would be sent to the new one.
+ * translation; and when bearers have gone, whose marks flows still have.
  *
- * By mark, the kernel does it in one request.  By address, what
- * matches is dumped, and deleted one by one, with its id so that an entry that
- * has taken its place in between stays. */
+ * What is wanted is dumped, and changed one by one; deleted with its id, so
+ * that an entry that has taken its place in between stays. */
 
 #define _GNU_SOURCE 1
 
@@ -34,10 +32,11 @@ struct conntrack {
     uint32_t seq;
 };
 
-/* What to delete one entry: its original tuple, zone and id, as attributes. */
-struct victim {
-    struct victim *next;
+/* What to change one entry: its original tuple, zone and id, as attributes. */
+struct entry {
+    struct entry *next;
     uint8_t family;
+    uint32_t mark;              /* The one that it gets, unless it is to go. */
     size_t len;
     char attrs[];
 };
@@ -159,77 +158,101 @@ tuple_goes_to(const struct nlattr *tuple, const struct in6_addr *addr)
 struct search {
     uint16_t type;              /* CTA_TUPLE_ORIG or CTA_TUPLE_REPLY. */
     const struct in6_addr *addr;
-    bool (*dead)(uint32_t mark);        /* If nonnull, asked instead. */
-    struct victim *victims;
+    /* If nonnull, asked instead: for a new mark. */
+    uint32_t (*mark_of)(uint32_t mark, uint16_t zone);
+    struct entry *found;
 };
 
-static bool
-is_wanted(const struct search *search, const struct nlattr *attr)
+/* The zone that is only the original direction's. */
+static uint16_t
+zone_of(const struct nlattr *tuple)
 {
-    if (search->dead) {
-        uint32_t mark;
+    const struct nlattr *attr;
 
-        if (mnl_attr_get_type(attr) != CTA_MARK) {
-            return false;
+    if (tuple) {
+        mnl_attr_for_each_nested(attr, tuple) {
+            if (mnl_attr_get_type(attr) == CTA_TUPLE_ZONE) {
+                return ntohs(mnl_attr_get_u16(attr));
+            }
         }
-        mark = ntohl(mnl_attr_get_u32(attr));
-        return mark && search->dead(mark);
     }
-    return mnl_attr_get_type(attr) == search->type
-           && tuple_goes_to(attr, search->addr);
+    return 0;
+}
+
+/* Sets '*mark' if it is a new mark that is wanted. */
+static bool
+is_wanted(const struct search *search, const struct nlattr *attrs[],
+          uint32_t *mark)
+{
+    if (search->mark_of) {
+        uint32_t old = (attrs[CTA_MARK]
+                        ? ntohl(mnl_attr_get_u32(attrs[CTA_MARK])) : 0);
+
+        *mark = (old ? search->mark_of(old, zone_of(attrs[CTA_TUPLE_ORIG]))
+                 : 0);
+        return *mark != old;
+    }
+    return attrs[search->type]
+           && tuple_goes_to(attrs[search->type], search->addr);
 }
 
 static int
 search_cb(const struct nlmsghdr *nlh, void *search_)
 {
+    static const int kept[] = { CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID };
     struct search *search = search_;
     const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+    const struct nlattr *attrs[CTA_MAX + 1] = { NULL };
     const struct nlattr *attr;
-    struct victim *victim;
-    bool match = false;
+    struct entry *entry;
+    uint32_t mark = 0;
 
     mnl_attr_for_each(attr, nlh, sizeof *nfg) {
-        match = match || is_wanted(search, attr);
+        if (mnl_attr_get_type(attr) <= CTA_MAX) {
+            attrs[mnl_attr_get_type(attr)] = attr;
+        }
     }
-    if (!match) {
+    if (!is_wanted(search, attrs, &mark)) {
         return MNL_CB_OK;
     }
 
-    victim = malloc(sizeof *victim + nlh->nlmsg_len);
-    if (!victim) {
+    entry = malloc(sizeof *entry + nlh->nlmsg_len);
+    if (!entry) {
         errno = ENOMEM;
         return MNL_CB_ERROR;
     }
-    victim->next = search->victims;
-    search->victims = victim;
-    victim->family = nfg->nfgen_family;
-    victim->len = 0;
-    mnl_attr_for_each(attr, nlh, sizeof *nfg) {
-        int type = mnl_attr_get_type(attr);
-
-        if (type == CTA_TUPLE_ORIG || type == CTA_ZONE || type == CTA_ID) {
-            memcpy(victim->attrs + victim->len, attr, attr->nla_len);
-            victim->len += MNL_ALIGN(attr->nla_len);
+    *entry = (struct entry) { .next = search->found, .mark = mark,
+                              .family = nfg->nfgen_family };
+    search->found = entry;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        attr = attrs[kept[i]];
+        if (attr) {
+            memcpy(entry->attrs + entry->len, attr, attr->nla_len);
+            entry->len += MNL_ALIGN(attr->nla_len);
         }
     }
     return MNL_CB_OK;
 }
 
-/* Deletes 'victim' and frees it. */
+/* Deletes 'entry', or gives it its mark. */
 static int
-delete_victim(struct conntrack *ct, struct victim *victim)
+change(struct conntrack *ct, const struct entry *entry)
 {
     char buf[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct nlmsghdr *nlh = start(ct, buf, IPCTNL_MSG_CT_DELETE,
-                                 victim->family, 0);
-    int error = EMSGSIZE;
+    struct nlmsghdr *nlh = start(ct, buf, (entry->mark ? IPCTNL_MSG_CT_NEW
+                                           : IPCTNL_MSG_CT_DELETE),
+                                 entry->family, 0);
+    int error;
 
-    if (nlh->nlmsg_len + victim->len <= sizeof buf) {
-        memcpy(buf + nlh->nlmsg_len, victim->attrs, victim->len);
-        nlh->nlmsg_len += victim->len;
-        error = talk(ct, nlh, NULL, NULL);
+    if (nlh->nlmsg_len + entry->len + 8 > sizeof buf) {
+        return EMSGSIZE;
     }
-    free(victim);
+    memcpy(buf + nlh->nlmsg_len, entry->attrs, entry->len);
+    nlh->nlmsg_len += entry->len;
+    if (entry->mark) {
+        mnl_attr_put_u32(nlh, CTA_MARK, htonl(entry->mark));
+    }
+    error = talk(ct, nlh, NULL, NULL);
     return error == ENOENT ? 0 : error;
 }
 
@@ -253,20 +276,21 @@ put_filter(struct nlmsghdr *nlh, uint16_t type, const struct in6_addr *addr)
     mnl_attr_nest_end(nlh, nest);
 }
 
-/* Deletes what the dump 'nlh' shows and 'search' wants. */
+/* Changes what the dump 'nlh' shows and 'search' wants. */
 static int
-search_and_delete(struct conntrack *ct, const struct nlmsghdr *nlh,
+search_and_change(struct conntrack *ct, const struct nlmsghdr *nlh,
                   struct search *search)
 {
     int error = talk(ct, nlh, search_cb, search);
 
-    while (search->victims) {
-        struct victim *victim = search->victims;
+    while (search->found) {
+        struct entry *entry = search->found;
         int error2;
 
-        search->victims = victim->next;
-        error2 = delete_victim(ct, victim);
+        search->found = entry->next;
+        error2 = change(ct, entry);
         error = error ? error : error2;
+        free(entry);
     }
     return error;
 }
@@ -285,18 +309,19 @@ flush_tuple(struct conntrack *ct, uint16_t type, const struct in6_addr *addr)
     if (ipv4) {
         put_filter(nlh, type, addr);
     }
-    return search_and_delete(ct, nlh, &search);
+    return search_and_change(ct, nlh, &search);
 }
 
 int
-conntrack_flush_marks(struct conntrack *ct, bool (*dead)(uint32_t mark))
+conntrack_remark(struct conntrack *ct,
+                 uint32_t (*mark_of)(uint32_t mark, uint16_t zone))
 {
     char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct search search = { .dead = dead };
+    struct search search = { .mark_of = mark_of };
     struct nlmsghdr *nlh = start(ct, buf, IPCTNL_MSG_CT_GET, AF_UNSPEC,
                                  NLM_F_DUMP);
 
-    return search_and_delete(ct, nlh, &search);
+    return search_and_change(ct, nlh, &search);
 }
 
 int

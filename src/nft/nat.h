@@ -42,10 +42,12 @@ int nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
                                 const struct in6_addr *application_ip,
                                 void *aux), void *aux);
 
-/* Deletes the conntrack entries of bearers that are gone, so that nobody gets
- * their answers when an identifier is used again.  Walks the whole table
- * once. */
-int nat_flush_bearers(bool (*gone)(uint32_t bearer_id));
+/* Gives each flow from UEs the identifier that 'owner' says, which may be that
+ * of its bearer still: so that nobody gets answers for a bearer that is gone
+ * when its identifier is used again.  (Were they deleted, an answer would be
+ * taken for a connection of the App's own.)  The UE's next packet gives a flow
+ * its bearer again.  Walks the whole table once. */
+int nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space));
 
 /* Packets and bytes (IP) between a bearer and a service, counted from when
  * the bearer first touched it, by whatever tofd.  'down': to the UE. */

@@ -200,7 +200,7 @@ nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
 }
 
 int
-nat_flush_bearers(bool (*gone)(uint32_t bearer_id))
+nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 {
-    return nat.open ? conntrack_flush_marks(nat.ct, gone) : ENOTCONN;
+    return nat.open ? conntrack_remark(nat.ct, owner) : ENOTCONN;
 }

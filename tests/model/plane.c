@@ -21,6 +21,7 @@
 #include "gtp/filter.h"
 #include "gtp/gtpu.h"
 #include "gtp/l2.h"
+#include "gtp/ue_frame.h"
 #include "gtp/wire.h"
 #include "hash.h"
 #include "nft/nat.h"
@@ -164,7 +165,8 @@ emit_down(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
 
 struct answer {
     int64_t due;
-    uint32_t id;                /* Conntrack mark; 0 if it was flushed. */
+    uint32_t id;                /* Conntrack mark. */
+    uint16_t space;             /* Conntrack zone. */
     size_t len;
     uint8_t frame[14 + MODEL_MAX];
 };
@@ -174,14 +176,15 @@ static struct answer answers[MAX_ANSWERS];
 static size_t n_answers;
 
 static void
-app_receives(uint32_t id, const uint8_t *ip, size_t len)
+app_receives(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
 {
     for (int n = dice(10) ? 1 : 2; n && n_answers < MAX_ANSWERS; n--) {
         struct answer *a = &answers[n_answers++];
 
         a->due = plane_now + (dice(10) < 7 ? dice(1000)
                               : dice(5 * evidence_us / 2));
-        a->id = id;
+        a->id = b->id;
+        a->space = b->space;
         a->len = 14 + len;
         memset(a->frame, 0, 14);
         a->frame[12] = 8;
@@ -203,14 +206,14 @@ app_answers(struct answer *a)
         plane_stats.answered++;
         r->down++;
         emit_down(&r->b, a->frame + 14, a->len - 14);
-    } else if (a->id) {
+    } else if (!is_orphan_id(a->id)) {
         plane_stats.held_down++;
         events.endpoint.held_down(a->id, a->frame, a->len);
     } else {
-        plane_stats.unclaimed++;
+        plane_stats.orphaned++;
         memcpy(&dst, a->frame + 14 + 16, 4);
         in6_addr_set_mapped_ipv4(&ue, dst);
-        events.endpoint.unclaimed(&ue, a->frame, a->len);
+        events.endpoint.orphaned(&ue, a->id >> 8, a->frame, a->len);
     }
 }
 
@@ -245,7 +248,7 @@ static int
 plane_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
 {
     plane_stats.released++;
-    app_receives(b->id, ip, len);
+    app_receives(b, ip, len);
     return 0;
 }
 
@@ -405,7 +408,7 @@ filter_service_packet(const uint8_t *ip, size_t len,
             r->lease_until = plane_now + evidence_us;
             plane_stats.diverted++;
             r->up++;
-            app_receives(r->b.id, p->msg.payload, p->msg.payload_len);
+            app_receives(&r->b, p->msg.payload, p->msg.payload_len);
             return true;
         }
     }
@@ -636,12 +639,10 @@ nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
 }
 
 int
-nat_flush_bearers(bool (*gone)(uint32_t bearer_id))
+nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 {
     for (size_t i = 0; i < n_answers; i++) {
-        if (answers[i].id && gone(answers[i].id)) {
-            answers[i].id = 0;
-        }
+        answers[i].id = owner(answers[i].id, answers[i].space);
     }
     return 0;
 }

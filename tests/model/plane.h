@@ -18,7 +18,7 @@ struct plane_stats {
     uint64_t released;          /* Held packets that went to the App. */
     uint64_t held_down;         /* Answers without a lease, */
     uint64_t sent_down;         /* and those of them that were sent. */
-    uint64_t unclaimed;
+    uint64_t orphaned;
 };
 extern struct plane_stats plane_stats;
 

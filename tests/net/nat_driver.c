@@ -7,7 +7,7 @@
  * runs nat_init(), then takes a command a line from standard input and answers
  * each with "ok" or "error: ...", a dump's lines before it:
  *
- *     set SERVICE APPLICATION | clear SERVICE | dump | flush ID
+ *     set SERVICE APPLICATION | clear SERVICE | dump | reassign ID
  *     usage | forget ID SERVICE up|down
  *
  * A route is an ADDRESS/LEN with "route:" before it. */
@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "gtp/ue_frame.h"
 #include "nft/nat.h"
 
 static bool
@@ -51,12 +52,12 @@ dump_cb(const struct in6_addr *service, const struct in6_addr *application,
     fprintf(aux, "%s %s\n", addr_text(service, s), addr_text(application, a));
 }
 
-static uint32_t flushed;
+static uint32_t reassigned;
 
-static bool
-is_flushed(uint32_t bearer_id)
+static uint32_t
+owner(uint32_t bearer_id, uint16_t space)
 {
-    return bearer_id == flushed;
+    return bearer_id == reassigned ? orphan_id(space) : bearer_id;
 }
 
 static void
@@ -110,9 +111,9 @@ command(char *line)
         return usage();
     } else if (!verb || !arg) {
         return EINVAL;
-    } else if (!strcmp(verb, "flush")) {
-        flushed = strtoul(arg, NULL, 0);
-        return nat_flush_bearers(is_flushed);
+    } else if (!strcmp(verb, "reassign")) {
+        reassigned = strtoul(arg, NULL, 0);
+        return nat_flows_reassign(owner);
     } else if (!strcmp(verb, "forget")) {
         return forget(arg, arg2, strtok(NULL, " \n"));
     } else if (!parse_addr(arg, &a)) {

@@ -357,6 +357,35 @@ def test_same_ue_address_behind_two_sgws(net, api):
     assert len(api.sessions(ue="10.45.6.1")) == 2
 
 
+def test_late_answer_is_not_for_another_ue_with_that_address(lab, net, api):
+    """The App goes on when the flow's bearer is gone.  It knows a UE address
+    only, which is still somebody's, behind another SGW."""
+    api.register()
+    two = net.bearer("10.45.6.1", sgw=SGW2, sgw_mac=SGW2_MAC, enb=ENB2,
+                     enb_mac=ENB2_MAC)
+    answered(two, sport=5001)
+    theirs = api.session_of(two.ue)["id"]
+    one = net.bearer("10.45.6.1")
+    answered(one)
+    gone = next(s for s in api.sessions(ue=one.ue) if s["id"] != theirs)
+    assert api.delete(f"/session/{gone['id']}").status == 200
+    mark = int(gone["bearers"][0]["id"], 16)
+    wait_until(lambda: f"mark={mark} " not in lab.run(
+        "tof-app", "conntrack", "-L").stdout, what="its flows to be nobody's")
+
+    dropped = api.metrics()["tof_down_dropped_total"]
+    app_sends(one.ue, b"late")
+    wait_until(lambda: api.metrics()["tof_down_dropped_total"] > dropped,
+               what="the App's packet to be dropped")
+    answered(two, sport=5001)
+    assert not any(is_text(b"late")(f) for f in downlink(
+        net.enb.frames, two.enb, two.down_teid))
+
+    answered(one, sport=5002)   # It is back, and so is what the App sends.
+    app_sends(one.ue, b"in time")
+    one.wait_downlink(is_text(b"in time"))
+
+
 def test_default_and_dedicated_bearer(net, api):
     """Answers return on the bearer that the flow came from."""
     api.register()

@@ -241,7 +241,7 @@ def test_counts_outlive_flows_and_process_until_forgotten(
     nat.do("set", SVC4, APP4)
     with Udp(APP4) as server:
         exchange(port, server, 0xc003, UE4, SVC4, b"a", b"b")
-    nat.do("flush", 0xc003)
+    nat.do("reassign", 0xc003)
     nat.do("clear", SVC4)
     assert usage(nat)[0xc003, SVC4, "up"] == (1, 29)
     with Driver(driver_path) as d:
@@ -552,16 +552,26 @@ def test_clearing_flushes_flows(nat, port, ue, svc, app):
         assert nat.do("dump") == [f"{SVC4_B} {APP4_B}"]
 
 
-def test_flush_bearer(nat, port):
-    nat.do("set", SVC4, APP4)
-    with Udp(APP4) as server:
-        for i, bearer in enumerate((0x01020304, 0x04030201)):
-            port.send(frame_up(bearer, ip_udp(UE4, SVC4, b"x", 4000 + i, 7)))
-            server.receive()
-    nat.do("flush", 0x01020304)
-    assert f"mark={0x01020304}" not in flows()
-    assert f"mark={0x04030201}" in flows()
-    nat.do("flush", 0x0a0b0c0d)         # None is no error.
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_flows_of_a_bearer_reassigned(nat, port, ue, svc, app):
+    """Answers go to its address space, until the UE sends again."""
+    gone, other = 0x01020304, 0x04030201
+    nat.do("set", svc, app)
+    with Udp(app) as server:
+        def up(bearer, sport):
+            port.send(frame_up(bearer, ip_udp(ue, svc, b"x", sport, 7), 5))
+            return server.receive()
+
+        (data, peer), _ = up(gone, 4000), up(other, 4001)
+        nat.do("reassign", gone)
+        assert f"mark={gone}" not in flows()
+        assert f"mark={other}" in flows()
+        server.sock.sendto(data, peer)
+        packet_to(port, 0xff000500, src=svc, payload=data)
+        up(0x01020305, 4000)
+        server.sock.sendto(data, peer)
+        packet_to(port, 0x01020305, src=svc, payload=data)
+    nat.do("reassign", 0x0a0b0c0d)      # None is no error.
 
 
 def test_families_do_not_mix(nat):

@@ -72,8 +72,8 @@ main(int argc, char *argv[])
              p->clears);
     tap_diag("to the App: %"PRIu64" diverted, %"PRIu64" released; back: %"
              PRIu64" by lease, %"PRIu64" held of which %"PRIu64" sent, %"
-             PRIu64" unclaimed", p->diverted, p->released, p->answered,
-             p->held_down, p->sent_down, p->unclaimed);
+             PRIu64" orphaned", p->diverted, p->released, p->answered,
+             p->held_down, p->sent_down, p->orphaned);
     tap_ok(!w->violations, "nobody's traffic in another UE's tunnel");
     tap_ok(w->reused_down > events / 100 && w->x2 > events / 100
            && w->s1 > events / 1000 && w->s1_releases > events / 500

@@ -138,7 +138,7 @@ struct service_search {
 
 static void
 match_service(const struct service_spec *spec,
-              const struct service_counters *counters OVS_UNUSED,
+              const struct counters *counters OVS_UNUSED,
               void *search_)
 {
     struct service_search *search = search_;
@@ -318,7 +318,7 @@ get_healthz(struct exchange *x)
 
 /* Service names and what may stand in them need no escaping in labels. */
 static void
-put_packets(const struct service_spec *spec, const struct service_counters *c,
+put_packets(const struct service_spec *spec, const struct counters *c,
             void *s)
 {
     ds_put_format(s, "tof_service_packets_total{service=\"%s\","
@@ -329,7 +329,7 @@ put_packets(const struct service_spec *spec, const struct service_counters *c,
 }
 
 static void
-put_bytes(const struct service_spec *spec, const struct service_counters *c,
+put_bytes(const struct service_spec *spec, const struct counters *c,
           void *s)
 {
     ds_put_format(s, "tof_service_bytes_total{service=\"%s\","

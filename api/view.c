@@ -89,7 +89,7 @@ put_bearer(struct ds *s, const struct bearer *b)
  * LLONG_MIN if never. */
 static long long int
 put_bearers(struct ds *s, const struct session *session,
-            struct bearer_counters *sum)
+            struct counters *sum)
 {
     long long int seen = LLONG_MIN;
     const struct bearer *b;
@@ -99,10 +99,7 @@ put_bearers(struct ds *s, const struct session *session,
         put_bearer(s, b);
         ds_put_char(s, ',');
         seen = MAX(seen, MAX(b->heard, MAX(b->natural, b->proved)));
-        sum->packets_up += b->counters.packets_up;
-        sum->bytes_up += b->counters.bytes_up;
-        sum->packets_down += b->counters.packets_down;
-        sum->bytes_down += b->counters.bytes_down;
+        counters_add(sum, &b->counters);
     }
     ds_chomp(s, ',');
     ds_put_char(s, ']');
@@ -110,31 +107,22 @@ put_bearers(struct ds *s, const struct session *session,
 }
 
 static void
-put_counters(struct ds *s, const struct bearer_counters *c)
-{
-    ds_put_format(s, "\"packetsUp\":%"PRIu64",\"bytesUp\":%"PRIu64
-                  ",\"packetsDown\":%"PRIu64",\"bytesDown\":%"PRIu64"}",
-                  c->packets_up, c->bytes_up, c->packets_down,
-                  c->bytes_down);
-}
-
-static void
 put_usage(const char *name, const struct in6_addr *service_ip,
-          const struct bearer_counters *counters, void *s)
+          const struct counters *counters, void *s)
 {
     ds_put_cstr(s, "{\"name\":");
     put_text(s, name);
     ds_put_char(s, ',');
     put_address(s, "serviceIP", service_ip);
     ds_put_char(s, ',');
-    put_counters(s, counters);
-    ds_put_char(s, ',');
+    counters_put_json(s, counters);
+    ds_put_cstr(s, "},");
 }
 
 void
 view_session(struct ds *s, const struct session *session, long long int now)
 {
-    struct bearer_counters sum = { .packets_up = 0 };
+    struct counters sum = { .packets_up = 0 };
     long long int seen;
 
     char ue[ADDR_UE_STRLEN];
@@ -151,8 +139,8 @@ view_session(struct ds *s, const struct session *session, long long int now)
                       MAX(now - seen, 0) / 1000.0);
     }
     ds_put_cstr(s, ",\"counters\":{");
-    put_counters(s, &sum);
-    ds_put_cstr(s, ",\"services\":[");
+    counters_put_json(s, &sum);
+    ds_put_cstr(s, "},\"services\":[");
     usage_of_session(session->id, put_usage, s);
     ds_chomp(s, ',');
     ds_put_cstr(s, "]}");
@@ -189,7 +177,7 @@ view_service(struct ds *s, const struct service_spec *spec)
 
 static void
 put_service(const struct service_spec *spec,
-            const struct service_counters *counters OVS_UNUSED, void *s)
+            const struct counters *counters OVS_UNUSED, void *s)
 {
     view_service(s, spec);
     ds_put_char(s, ',');

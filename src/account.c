@@ -6,9 +6,7 @@
 
 #include "account.h"
 
-#include "metrics.h"
 #include "prove.h"
-#include "service.h"
 #include "session.h"
 #include "timeval.h"
 #include "util.h"
@@ -31,24 +29,17 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
     if (!b) {
         return;
     }
-    struct bearer_counters *c = &b->counters, *last = &b->last_counters;
-    bool carried;
-    if (direction == ENDPOINT_UP) {
-        count_advance(&c->bytes_up, &last->bytes_up, bytes);
-        carried = count_advance(&c->packets_up, &last->packets_up, packets);
-        if (carried) {
-            session_heard(b, now);
-        }
-    } else {
-        count_advance(&c->bytes_down, &last->bytes_down, bytes);
-        carried = count_advance(&c->packets_down, &last->packets_down,
-                                packets);
-        if (carried) {
-            session_touch(b, now);
-        }
+    bool down = direction == ENDPOINT_DOWN;
+    if (!counters_advance(&b->counters, &b->last_counters, down, packets,
+                          bytes)) {
+        return;
     }
-    if (carried && b->ready
-        && now - MAX(b->proved, b->created) > evidence_ms / 2) {
+    if (down) {
+        session_touch(b, now);
+    } else {
+        session_heard(b, now);
+    }
+    if (b->ready && now - MAX(b->proved, b->created) > evidence_ms / 2) {
         prove_ask(b, false);
     }
 }
@@ -64,12 +55,4 @@ account_alive(uint32_t id, bool onward)
             b->onward = b->heard;
         }
     }
-}
-
-void
-account_service(const struct in6_addr *service_ip,
-                enum endpoint_direction direction, uint64_t packets,
-                uint64_t bytes)
-{
-    service_count(service_ip, direction == ENDPOINT_DOWN, packets, bytes);
 }

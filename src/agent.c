@@ -177,7 +177,7 @@ agent_init(const struct conf *conf_, char **what)
         .endpoint = { answer_ready, answer_held, answer_unclaimed,
                       answer_orphaned,
                       account_bearer, account_alive, signalling_reused,
-                      account_service },
+                      service_count },
         .up = dataplane_came_up,
     };
     char *remotes;

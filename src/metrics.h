@@ -48,18 +48,6 @@ metric_inc(struct metric *m)
     m->value++;
 }
 
-/* Adds to '*total' what a count, now 'now', is above '*last'; a count that has
- * started again from 0 counts from there.  Returns true if it has moved. */
-static inline bool
-count_advance(uint64_t *total, uint64_t *last, uint64_t now)
-{
-    uint64_t delta = now >= *last ? now - *last : now;
-
-    *total += delta;
-    *last = now;
-    return delta != 0;
-}
-
 /* Appends all of them to 's', one HELP and TYPE line for each name. */
 void metrics_render(struct ds *s);
 

@@ -50,8 +50,8 @@ struct entry {                  /* In entries, by name. */
     struct service_spec spec;
     enum { S_APPLYING, S_ACTIVE, S_WAITING } state;
     long long int retry_at;     /* S_WAITING: not applied before. */
-    struct service_counters counters;
-    struct service_counters last;       /* As the data plane last said. */
+    struct counters counters;
+    struct counters last;       /* As the data plane last said. */
     bool wanted;                /* Mark and sweep. */
 };
 
@@ -499,27 +499,21 @@ service_delete(const char *key, service_done_cb *cb, void *aux)
 }
 
 void
-service_count(const struct in6_addr *service_ip, bool down,
-              uint64_t packets, uint64_t bytes)
+service_count(const struct in6_addr *service_ip,
+              enum endpoint_direction direction, uint64_t packets,
+              uint64_t bytes)
 {
     struct entry *e = find_by_ip(service_ip);
 
-    if (!e) {
-        return;
-    }
-    struct service_counters *sum = &e->counters, *last = &e->last;
-    if (down) {
-        count_advance(&sum->packets_down, &last->packets_down, packets);
-        count_advance(&sum->bytes_down, &last->bytes_down, bytes);
-    } else {
-        count_advance(&sum->packets_up, &last->packets_up, packets);
-        count_advance(&sum->bytes_up, &last->bytes_up, bytes);
+    if (e) {
+        counters_advance(&e->counters, &e->last, direction == ENDPOINT_DOWN,
+                         packets, bytes);
     }
 }
 
 void
 service_for_each(void (*cb)(const struct service_spec *,
-                            const struct service_counters *, void *aux),
+                            const struct counters *, void *aux),
                  void *aux)
 {
     const struct shash_node **nodes = shash_sort(&entries);

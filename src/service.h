@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counters.h"
+
 #define SERVICE_NAME_MAX 63
 #define SERVICE_CHAIN_MAX 8
 
@@ -55,20 +57,12 @@ void service_update(const char *name, const struct service_spec *,
 /* 'key': a name or a service IP. */
 void service_delete(const char *key, service_done_cb *, void *aux);
 
-/* Adds to what a service's packets are counted by; called by account.c with
- * the data plane's own count, which may start again from 0. */
-void service_count(const struct in6_addr *service_ip, bool down,
-                   uint64_t packets, uint64_t bytes);
-
 /* The name of the service that has 'service_ip'; NULL if none has. */
 const char *service_name_of(const struct in6_addr *service_ip);
 
 /* Calls 'cb' for each service in effect, ordered by name. */
-struct service_counters {
-    uint64_t packets_up, bytes_up, packets_down, bytes_down;
-};
 void service_for_each(void (*cb)(const struct service_spec *,
-                                 const struct service_counters *, void *aux),
+                                 const struct counters *, void *aux),
                       void *aux);
 
 #endif /* service.h */

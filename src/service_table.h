@@ -9,6 +9,9 @@
  * difference. */
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "gtp/endpoint.h"
 
 struct service_spec;
 
@@ -45,8 +48,12 @@ bool service_is_synced(void);
 /* The data plane has been rebuilt: every service is applied again. */
 void service_reapply(void);
 
+/* Adds to what a service's packets are counted by: 'packets' and 'bytes' are
+ * the data plane's own counts, which may start again from 0. */
+void service_count(const struct in6_addr *service_ip, enum endpoint_direction,
+                   uint64_t packets, uint64_t bytes);
+
 /* True if 'ip' belongs to a service in the table. */
-struct in6_addr;
 bool service_ip_exists(const struct in6_addr *ip);
 
 #endif /* service_table.h */

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "counters.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "tunnel.h"
@@ -42,11 +43,6 @@ enum bearer_state {
                                  * proved again. */
 };
 const char *bearer_state_name(enum bearer_state);
-
-struct bearer_counters {
-    uint64_t packets_up, bytes_up;      /* Diverted to ME Apps. */
-    uint64_t packets_down, bytes_down;  /* Sent to the UE. */
-};
 
 /* One uplink tunnel and the downlink tunnel that answers it, as far as one
  * address family is concerned. */
@@ -83,8 +79,8 @@ struct bearer {
                                  * the SGW, ms, or LLONG_MIN / 2. */
     long long int proved;       /* When the downlink was last proved, or
                                  * LLONG_MIN. */
-    struct bearer_counters counters;
-    struct bearer_counters last_counters;   /* As the endpoint last said. */
+    struct counters counters;
+    struct counters last_counters;   /* As the endpoint last said. */
 
     /* Owned by session_table.c. */
     struct hmap_node up_node;           /* By 'up'. */

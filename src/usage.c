@@ -169,7 +169,7 @@ void
 usage_of_session(uint32_t session_id,
                  void (*cb)(const char *name,
                             const struct in6_addr *service_ip,
-                            const struct bearer_counters *, void *aux),
+                            const struct counters *, void *aux),
                  void *aux)
 {
     const struct usage_account *a = usage_account_find(session_id);
@@ -306,8 +306,7 @@ counted(const struct nat_usage *u, void *aux OVS_UNUSED)
     const struct bearer *known = session_bearer_by_id(u->bearer);
     struct usage_bearer *b = (known ? usage_bearer_get(known)
                               : usage_bearer_find(u->bearer));
-    struct bearer_counters delta = { .packets_up = 0 };
-    struct usage_service *s;
+    struct counters delta = { .packets_up = 0 };
     struct usage_pair *p;
 
     if (!b) {
@@ -319,19 +318,12 @@ counted(const struct nat_usage *u, void *aux OVS_UNUSED)
     p = usage_pair_get(b, &u->service_ip);
     if (u->down) {
         p->down = true;
-        count_advance(&delta.packets_down, &p->last.packets_down, u->packets);
-        count_advance(&delta.bytes_down, &p->last.bytes_down, u->bytes);
     } else {
         p->up = true;
-        count_advance(&delta.packets_up, &p->last.packets_up, u->packets);
-        count_advance(&delta.bytes_up, &p->last.bytes_up, u->bytes);
     }
-    if (delta.packets_up || delta.packets_down) {
-        s = usage_service_now(b->account, &u->service_ip);
-        s->counters.packets_up += delta.packets_up;
-        s->counters.bytes_up += delta.bytes_up;
-        s->counters.packets_down += delta.packets_down;
-        s->counters.bytes_down += delta.bytes_down;
+    if (counters_advance(&delta, &p->last, u->down, u->packets, u->bytes)) {
+        counters_add(&usage_service_now(b->account, &u->service_ip)->counters,
+                     &delta);
         b->account->changed = true;
         b->still = 0;
     }

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 struct bearer;
-struct bearer_counters;
+struct counters;
 struct conf;
 struct in6_addr;
 
@@ -55,7 +55,7 @@ void usage_sent_down(const struct bearer *,
 void usage_of_session(uint32_t session_id,
                       void (*cb)(const char *name,
                                  const struct in6_addr *service_ip,
-                                 const struct bearer_counters *, void *aux),
+                                 const struct counters *, void *aux),
                       void *aux);
 
 #endif /* usage.h */

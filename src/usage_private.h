@@ -22,14 +22,14 @@ struct usage_service {
     struct ovs_list node;       /* In account->services. */
     struct in6_addr ip;
     char *name;                 /* "" if it was never known. */
-    struct bearer_counters counters;
+    struct counters counters;
 };
 
 /* What the kernel has last said of a bearer and a service. */
 struct usage_pair {
     struct ovs_list node;       /* In bearer->pairs. */
     struct in6_addr service_ip;
-    struct bearer_counters last;
+    struct counters last;
     bool up, down;              /* Does it count this direction? */
 };
 

@@ -32,15 +32,6 @@ put_time(struct ds *s, const char *key, long long int ms)
 }
 
 static void
-put_counters(struct ds *s, const struct bearer_counters *c)
-{
-    ds_put_format(s, "\"packetsUp\":%"PRIu64",\"bytesUp\":%"PRIu64
-                  ",\"packetsDown\":%"PRIu64",\"bytesDown\":%"PRIu64"}",
-                  c->packets_up, c->bytes_up, c->packets_down,
-                  c->bytes_down);
-}
-
-static void
 put_bearers(struct ds *s, const struct usage_account *a)
 {
     const struct usage_bearer *b;
@@ -60,28 +51,25 @@ put_bearers(struct ds *s, const struct usage_account *a)
 static void
 put_services(struct ds *s, const struct usage_account *a)
 {
-    struct bearer_counters sum = { .packets_up = 0 };
+    struct counters sum = { .packets_up = 0 };
     const struct usage_service *service;
 
     ds_put_cstr(s, ",\"services\":[");
     LIST_FOR_EACH (service, node, &a->services) {
-        const struct bearer_counters *c = &service->counters;
         char ip[INET6_ADDRSTRLEN];
 
         ds_put_cstr(s, "{\"name\":");
         json_string_escape(service->name, s);
         ds_put_format(s, ",\"serviceIP\":\"%s\",",
                       addr_format(&service->ip, ip));
-        put_counters(s, c);
-        ds_put_char(s, ',');
-        sum.packets_up += c->packets_up;
-        sum.bytes_up += c->bytes_up;
-        sum.packets_down += c->packets_down;
-        sum.bytes_down += c->bytes_down;
+        counters_put_json(s, &service->counters);
+        ds_put_cstr(s, "},");
+        counters_add(&sum, &service->counters);
     }
     ds_chomp(s, ',');
     ds_put_cstr(s, "],\"totals\":{");
-    put_counters(s, &sum);
+    counters_put_json(s, &sum);
+    ds_put_char(s, '}');
 }
 
 void

@@ -207,7 +207,7 @@ restore_bearer(const char *args, struct restoring *r)
 static bool
 restore_pair(const char *args, struct restoring *r)
 {
-    struct bearer_counters c;
+    struct counters c;
     char text[INET6_ADDRSTRLEN];
     struct in6_addr ip;
     int up, down;
@@ -231,7 +231,7 @@ restore_pair(const char *args, struct restoring *r)
 static bool
 restore_service(const char *args, struct restoring *r)
 {
-    struct bearer_counters c;
+    struct counters c;
     char text[INET6_ADDRSTRLEN];
     struct in6_addr ip;
     int n = 0;

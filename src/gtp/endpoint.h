@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "filter.h"
 #include "tunnel.h"
@@ -51,6 +52,16 @@ struct endpoint_events {
                              enum endpoint_direction,
                              uint64_t packets, uint64_t bytes);
 };
+
+/* Whether 'a' and 'b' are the same UE's in the same tunnels. */
+static inline bool
+endpoint_same_tunnels(const struct endpoint_bearer *a,
+                      const struct endpoint_bearer *b)
+{
+    return (!memcmp(&a->up, &b->up, sizeof a->up)
+            && !memcmp(&a->down, &b->down, sizeof a->down)
+            && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue));
+}
 
 struct endpoint_class {
     const char *name;

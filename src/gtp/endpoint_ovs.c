@@ -425,14 +425,6 @@ ovs_wait(void)
 
 /* Bearers. */
 
-static bool
-same_tunnels(const struct endpoint_bearer *a, const struct endpoint_bearer *b)
-{
-    return (!memcmp(&a->up, &b->up, sizeof a->up)
-            && !memcmp(&a->down, &b->down, sizeof a->down)
-            && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue));
-}
-
 static void
 ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
 {
@@ -445,7 +437,7 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
         hmap_insert(&by_down, &ob->down_node, hash_down(b));
         ovs_list_init(&ob->waiting_node);
     }
-    if (!same_tunnels(&ob->b, b)) {
+    if (!endpoint_same_tunnels(&ob->b, b)) {
         undivert(ob);
     }
     hmap_remove(&by_down, &ob->down_node);

@@ -143,15 +143,6 @@ release(const struct xdp_bearer *xb)
     xdp_table_template_clear(table, xb->b.id);
 }
 
-static bool
-same_tunnels(const struct endpoint_bearer *a, const struct endpoint_bearer *b)
-{
-    return (!memcmp(&a->up, &b->up, sizeof a->up)
-            && !memcmp(&a->down, &b->down, sizeof a->down)
-            && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue));
-}
-
-/* 'seen' 0: as the tables have it. */
 static void
 write_tables(struct xdp_bearer *xb, uint32_t seen)
 {
@@ -198,7 +189,7 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
             up = up_count(xb);
             down = down_count(xb);
         }
-        if (!same_tunnels(&xb->b, b)) {
+        if (!endpoint_same_tunnels(&xb->b, b)) {
             release(xb);
         }
         xb->b = *b;

@@ -179,10 +179,10 @@ service_delete(const char *key, service_done_cb *cb, void *aux)
 
 void
 service_for_each(void (*cb)(const struct service_spec *,
-                            const struct service_counters *, void *aux),
+                            const struct counters *, void *aux),
                  void *aux)
 {
-    struct service_counters counters = { 1, 100, 2, 200 };
+    struct counters counters = { 1, 100, 2, 200 };
 
     for (size_t i = 0; i < n_services; i++) {
         cb(&services[i], &counters, aux);
@@ -193,10 +193,10 @@ void
 usage_of_session(uint32_t session_id,
                  void (*cb)(const char *name,
                             const struct in6_addr *service_ip,
-                            const struct bearer_counters *, void *aux),
+                            const struct counters *, void *aux),
                  void *aux)
 {
-    const struct bearer_counters counters = { session_id, 2, 3, 4 };
+    const struct counters counters = { session_id, 2, 3, 4 };
     const struct session *s = session_by_id(session_id);
 
     if (session_state(s) != BEARER_EMBRYONIC) {

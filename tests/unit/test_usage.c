@@ -101,7 +101,7 @@ test_records(void)
     a = usage_account_create(0x102, &ue, 0);
     usage_bearer_create(a, 0x203, &up, USAGE_ALIVE);
     usage_service_get(a, &one, "edge")->counters
-        = (struct bearer_counters) { 1, 2, 3, UINT64_MAX };
+        = (struct counters) { 1, 2, 3, UINT64_MAX };
     same("an interim record",
          record(a, 7, 1763700000123, NULL),
          "{\"seq\":7,\"time\":\"2025-11-21T04:40:00.123Z\","
@@ -119,9 +119,9 @@ test_records(void)
     usage_bearer_create(a, 1, &up6, USAGE_ALIVE);
     usage_bearer_create(a, 2, &up, USAGE_CLOSED);
     usage_service_get(a, &two, "a \"b\"\\\n\x01/")->counters
-        = (struct bearer_counters) { 10, 1000, 0, 0 };
+        = (struct counters) { 10, 1000, 0, 0 };
     usage_service_get(a, &two, "")->counters
-        = (struct bearer_counters) { 1, 100, 20, 2000 };
+        = (struct counters) { 1, 100, 20, 2000 };
     same("the last record of a session, with names to escape and IPv6",
          record(a, 18446744073709551615u, 1763700000000, "idle"),
          "{\"seq\":18446744073709551615,"
@@ -241,7 +241,7 @@ service_ip(void)
 
 static void
 show(const char *name, const struct in6_addr *addr,
-     const struct bearer_counters *c, void *s)
+     const struct counters *c, void *s)
 {
     char text[INET6_ADDRSTRLEN];
 

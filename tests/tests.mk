@@ -138,7 +138,7 @@ fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/addr.c \
 
 nft_sources = src/nft/nft.c src/nft/nft_expr.c src/nft/nft_object.c \
 	src/nft/nft_query.c src/net/ethtool.c src/net/netdev.c \
-	src/net/netns.c src/net/rtnl.c
+	src/net/netlink.c src/net/netns.c src/net/rtnl.c
 NET_TESTS += tests/net/test_nft tests/net/test_rtnl
 tests_net_test_nft_SOURCES = tests/net/test_nft.c tests/net/nfttest.h \
 	tests/net/nettest.h $(nft_sources)

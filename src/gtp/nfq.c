@@ -11,7 +11,6 @@
 #include "nfq.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "metrics.h"
+#include "net/netlink.h"
 #include "net/rtnl.h"
 #include "nft/nft.h"
 #include "openvswitch/poll-loop.h"
@@ -44,7 +44,7 @@ METRIC_COUNTER(n_hold_sgw, "tof_queue_packets_total", "queue=\"hold_sgw\"",
                "Packets read from a queue.");
 
 struct queue {
-    struct mnl_socket *nl;
+    struct netlink nl;
     struct metric *packets;
     uint32_t last_id;           /* Highest id without a verdict. */
     bool verdict_due;
@@ -194,67 +194,31 @@ make_namespace(unsigned int mtu, int *netns, char **what)
 }
 
 static int
-send_config(struct queue *q, struct nlmsghdr *nlh)
-{
-    char buf[MNL_SOCKET_BUFFER_SIZE];
-    ssize_t n;
-
-    nlh->nlmsg_flags |= NLM_F_ACK;
-    if (mnl_socket_sendto(q->nl, nlh, nlh->nlmsg_len) < 0) {
-        return errno;
-    }
-    n = mnl_socket_recvfrom(q->nl, buf, sizeof buf);
-    if (n < 0
-        || mnl_cb_run(buf, n, 0, mnl_socket_get_portid(q->nl), NULL,
-                      NULL) < 0) {
-        return errno;
-    }
-    return 0;
-}
-
-static int
-bind_queue(struct queue *q, enum filter_queue number)
+open_queue(struct queue *q, enum filter_queue number, int netns)
 {
     char buf[MNL_SOCKET_BUFFER_SIZE];
     struct nlmsghdr *nlh;
-    int one = 1, size = SOCKET_BUFFER, error;
+    int one = 1, size = SOCKET_BUFFER;
+    int error = netlink_open(&q->nl, netns, NETLINK_NETFILTER);
 
-    if (mnl_socket_bind(q->nl, 0, MNL_SOCKET_AUTOPID) < 0) {
-        return errno;
+    if (error) {
+        return error;
     }
     nlh = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, number);
     nfq_nlmsg_cfg_put_cmd(nlh, AF_INET, NFQNL_CFG_CMD_BIND);
-    error = send_config(q, nlh);
+    error = netlink_talk(&q->nl, nlh, NULL, NULL);
     if (!error) {
         nlh = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, number);
-        nfq_nlmsg_cfg_put_params(nlh, NFQNL_COPY_PACKET,
-                                 0xffff);
+        nfq_nlmsg_cfg_put_params(nlh, NFQNL_COPY_PACKET, 0xffff);
         nfq_nlmsg_cfg_put_qmaxlen(nlh, queue_is_held(number) ? 4096 : 65536);
-        error = send_config(q, nlh);
+        error = netlink_talk(&q->nl, nlh, NULL, NULL);
     }
     if (error) {
         return error;
     }
-    mnl_socket_setsockopt(q->nl, NETLINK_NO_ENOBUFS, &one, sizeof one);
-    setsockopt(mnl_socket_get_fd(q->nl), SOL_SOCKET, SO_RCVBUFFORCE, &size,
-               sizeof size);
-    if (fcntl(mnl_socket_get_fd(q->nl), F_SETFL, O_NONBLOCK) < 0) {
-        return errno;
-    }
-    return 0;
-}
-
-/* Runs inside the learn namespace: a socket belongs to the one in which it
- * is opened. */
-static int
-open_sockets(void *aux OVS_UNUSED)
-{
-    for (int i = 0; i < N_QUEUES; i++) {
-        queues[i].nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-        if (!queues[i].nl) {
-            return errno;
-        }
-    }
+    mnl_socket_setsockopt(q->nl.socket, NETLINK_NO_ENOBUFS, &one, sizeof one);
+    setsockopt(mnl_socket_get_fd(q->nl.socket), SOL_SOCKET, SO_RCVBUFFORCE,
+               &size, sizeof size);
     return 0;
 }
 
@@ -269,19 +233,15 @@ queues_init(unsigned int mtu, nfq_cb *cb, char **what)
     if (error) {
         return error;
     }
-    error = netns_call(netns, open_sockets, NULL);
-    close(netns);
-    if (error) {
-        *what = xstrdup("NFQUEUE socket");
-    }
     for (int i = 0; !error && i < N_QUEUES; i++) {
-        error = bind_queue(&queues[i], i);
+        error = open_queue(&queues[i], i, netns);
         if (error) {
             *what = xasprintf("NFQUEUE %d%s", i,
                               error == EPERM || error == EBUSY
                               ? " (another reader?)" : "");
         }
     }
+    close(netns);
     if (error) {
         queues_close();
     }
@@ -292,11 +252,8 @@ void
 queues_close(void)
 {
     for (int i = 0; i < N_QUEUES; i++) {
-        if (queues[i].nl) {
-            mnl_socket_close(queues[i].nl);
-            queues[i].nl = NULL;
-            queues[i].behind = false;
-        }
+        netlink_close(&queues[i].nl);
+        queues[i].behind = false;
     }
 }
 
@@ -358,7 +315,7 @@ send_verdict(struct queue *q, enum filter_queue number)
 
     nlh = nfq_nlmsg_put(buf, NFQNL_MSG_VERDICT_BATCH, number);
     mnl_attr_put(nlh, NFQA_VERDICT_HDR, sizeof vh, &vh);
-    mnl_socket_sendto(q->nl, nlh, nlh->nlmsg_len);
+    netlink_send(&q->nl, nlh, nlh->nlmsg_len);
     q->verdict_due = false;
 }
 
@@ -370,11 +327,12 @@ run_queue(enum filter_queue number)
     struct burst burst = { .number = number };
 
     while (burst.n < BUDGET) {
-        ssize_t n = recv(mnl_socket_get_fd(q->nl), buf, sizeof buf, 0);
-        if (n <= 0) {
+        size_t len;
+
+        if (netlink_receive(&q->nl, buf, sizeof buf, &len)) {
             break;
         }
-        mnl_cb_run(buf, n, 0, 0, handle_message, &burst);
+        mnl_cb_run(buf, len, 0, 0, handle_message, &burst);
     }
     if (q->verdict_due) {
         send_verdict(q, number);
@@ -393,7 +351,7 @@ queues_run(void)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-        if (queues[order[i]].nl) {
+        if (queues[order[i]].nl.socket) {
             run_queue(order[i]);
         }
     }
@@ -409,8 +367,8 @@ void
 queues_wait(void)
 {
     for (int i = 0; i < N_QUEUES; i++) {
-        if (queues[i].nl) {
-            poll_fd_wait(mnl_socket_get_fd(queues[i].nl), POLLIN);
+        if (queues[i].nl.socket) {
+            poll_fd_wait(mnl_socket_get_fd(queues[i].nl.socket), POLLIN);
         }
     }
 }

@@ -13,9 +13,10 @@
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <string.h>
-#include <time.h>
 
 #include <libmnl/libmnl.h>
+
+#include "net/netlink.h"
 
 /* include/uapi/linux/netdev.h; the headers that we build with may be older. */
 #define NETDEV_CMD_DEV_GET 1
@@ -63,7 +64,6 @@ request(char *buf, uint16_t family, uint8_t cmd)
     struct genlmsghdr *genl;
 
     nlh->nlmsg_type = family;
-    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
     genl = mnl_nlmsg_put_extra_header(nlh, sizeof *genl);
     genl->cmd = cmd;
     genl->version = 1;
@@ -71,23 +71,7 @@ request(char *buf, uint16_t family, uint8_t cmd)
 }
 
 static int
-ask(struct mnl_socket *nl, struct nlmsghdr *nlh, struct answer *answer)
-{
-    char buf[8192];
-    unsigned int seq = nlh->nlmsg_seq = time(NULL);
-    ssize_t n = mnl_socket_sendto(nl, nlh, nlh->nlmsg_len);
-    int rc = 1;
-
-    while (n >= 0 && rc > 0) {
-        n = mnl_socket_recvfrom(nl, buf, sizeof buf);
-        rc = n < 0 ? -1 : mnl_cb_run(buf, n, seq, mnl_socket_get_portid(nl),
-                                     take_message, answer);
-    }
-    return n < 0 || rc < 0 ? errno : 0;
-}
-
-static int
-ask_features(struct mnl_socket *nl, int ifindex, uint64_t *features)
+ask_features(struct netlink *nl, int ifindex, uint64_t *features)
 {
     struct answer family = { .wanted = CTRL_ATTR_FAMILY_ID };
     struct answer answer = { .wanted = NETDEV_A_DEV_XDP_FEATURES };
@@ -97,13 +81,13 @@ ask_features(struct mnl_socket *nl, int ifindex, uint64_t *features)
 
     nlh = request(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
     mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, "netdev");
-    error = ask(nl, nlh, &family);
+    error = netlink_talk(nl, nlh, take_message, &family);
     if (error || !family.found) {
         return EOPNOTSUPP;
     }
     nlh = request(buf, family.value, NETDEV_CMD_DEV_GET);
     mnl_attr_put_u32(nlh, NETDEV_A_DEV_IFINDEX, ifindex);
-    error = ask(nl, nlh, &answer);
+    error = netlink_talk(nl, nlh, take_message, &answer);
     *features = answer.value;
     return error ? error : answer.found ? 0 : EOPNOTSUPP;
 }
@@ -111,16 +95,14 @@ ask_features(struct mnl_socket *nl, int ifindex, uint64_t *features)
 int
 netdev_can_xdp_xmit(int ifindex, bool *can)
 {
-    struct mnl_socket *nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
     uint64_t features = 0;
-    int error;
+    struct netlink nl;
+    int error = netlink_open(&nl, -1, NETLINK_GENERIC);
 
-    if (!nl) {
-        return errno;
+    if (!error) {
+        error = ask_features(&nl, ifindex, &features);
+        netlink_close(&nl);
     }
-    error = (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) ? errno
-             : ask_features(nl, ifindex, &features));
-    mnl_socket_close(nl);
     *can = features & NETDEV_XDP_ACT_NDO_XMIT;
     return error;
 }

@@ -24,9 +24,10 @@
 
 #include <libmnl/libmnl.h>
 
+#include "net/netlink.h"
+
 struct rtnl {
-    struct mnl_socket *nl;
-    uint32_t seq;
+    struct netlink nl;
 };
 
 /* A request under construction. */
@@ -35,104 +36,47 @@ struct request {
     char room[1020] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
-static int
-open_socket(void *rtnl_)
-{
-    struct rtnl *rtnl = rtnl_;
-    int on = 1;
-
-    rtnl->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    if (!rtnl->nl || mnl_socket_bind(rtnl->nl, 0, MNL_SOCKET_AUTOPID)) {
-        return errno;
-    }
-    mnl_socket_setsockopt(rtnl->nl, NETLINK_CAP_ACK, &on, sizeof on);
-    return 0;
-}
-
 int
 rtnl_open(int netns_fd, struct rtnl **rtnlp)
 {
     struct rtnl *rtnl = calloc(1, sizeof *rtnl);
-    int error;
+    int error = (rtnl ? netlink_open(&rtnl->nl, netns_fd, NETLINK_ROUTE)
+                 : ENOMEM);
 
-    *rtnlp = NULL;
-    if (!rtnl) {
-        return ENOMEM;
-    }
-    error = (netns_fd < 0 ? open_socket(rtnl)
-             : netns_call(netns_fd, open_socket, rtnl));
     if (error) {
-        rtnl_close(rtnl);
-        return error;
+        free(rtnl);
+        rtnl = NULL;
     }
     *rtnlp = rtnl;
-    return 0;
+    return error;
 }
 
 void
 rtnl_close(struct rtnl *rtnl)
 {
     if (rtnl) {
-        if (rtnl->nl) {
-            mnl_socket_close(rtnl->nl);
-        }
+        netlink_close(&rtnl->nl);
         free(rtnl);
     }
 }
 
-/* Sends 'r' and reads up to its acknowledgement.  'cb' (may be NULL) is given
- * what comes before that. */
-static int
-talk(struct rtnl *rtnl, struct request *r,
-     void (*cb)(const struct nlmsghdr *, void *aux), void *aux)
-{
-    char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
-    int fd = mnl_socket_get_fd(rtnl->nl);
-
-    r->nlh.nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-    r->nlh.nlmsg_seq = ++rtnl->seq;
-    while (mnl_socket_sendto(rtnl->nl, r, r->nlh.nlmsg_len) < 0) {
-        if (errno != EINTR) {
-            return errno;
-        }
-    }
-    for (;;) {
-        ssize_t n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
-        const struct nlmsghdr *nlh = (const void *) buf;
-        int left = n;
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return errno == EAGAIN ? EIO : errno;
-        }
-        for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-            if (nlh->nlmsg_seq != rtnl->seq) {
-                continue;       /* Of a request that was given up. */
-            }
-            if (nlh->nlmsg_type == NLMSG_ERROR) {
-                const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
-
-                return -e->error;
-            }
-            if (cb) {
-                cb(nlh, aux);
-            }
-        }
-    }
-}
-
-/* Links. */
-
-static struct ifinfomsg *
-link_request(struct request *r, int type, uint16_t flags)
+/* Starts a request with its own header of 'size' bytes. */
+static void *
+start(struct request *r, int type, uint16_t flags, size_t size)
 {
     mnl_nlmsg_put_header(r);
     r->nlh.nlmsg_type = type;
     r->nlh.nlmsg_flags = flags;
-    return mnl_nlmsg_put_extra_header(&r->nlh, sizeof(struct ifinfomsg));
+    return mnl_nlmsg_put_extra_header(&r->nlh, size);
 }
+
+static int
+talk(struct rtnl *rtnl, struct request *r)
+{
+    return netlink_talk(&rtnl->nl, &r->nlh, NULL, NULL);
+}
+
+/* Links. */
 
 /* Starts a request about the link 'name'. */
 static int
@@ -141,7 +85,7 @@ named_link_request(struct request *r, int type, const char *name)
     if (!*name || strlen(name) >= IFNAMSIZ) {
         return ENODEV;
     }
-    link_request(r, type, 0);
+    start(r, type, 0, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(&r->nlh, IFLA_IFNAME, name);
     return 0;
 }
@@ -153,7 +97,7 @@ struct link_info {
     bool veth;
 };
 
-static void
+static int
 take_link(const struct nlmsghdr *nlh, void *info_)
 {
     struct link_info *info = info_;
@@ -189,6 +133,7 @@ take_link(const struct nlmsghdr *nlh, void *info_)
             break;
         }
     }
+    return MNL_CB_OK;
 }
 
 static int
@@ -200,7 +145,7 @@ get_link_info(struct rtnl *rtnl, const char *name, struct link_info *info)
     memset(info, 0, sizeof *info);
     if (!error) {
         mnl_attr_put_u32(&r.nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        error = talk(rtnl, &r, take_link, info);
+        error = netlink_talk(&rtnl->nl, &r.nlh, take_link, info);
     }
     return !error && !info->link.ifindex ? ENODEV : error;
 }
@@ -227,7 +172,8 @@ veth_create(struct rtnl *rtnl, const char *name, const char *peer,
     if (strlen(name) >= IFNAMSIZ || strlen(peer) >= IFNAMSIZ) {
         return EINVAL;
     }
-    link_request(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    start(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+          sizeof(struct ifinfomsg));
     mnl_attr_put_strz(&r.nlh, IFLA_IFNAME, name);
     mnl_attr_put_u32(&r.nlh, IFLA_MTU, mtu);
     linkinfo = mnl_attr_nest_start(&r.nlh, IFLA_LINKINFO);
@@ -243,7 +189,7 @@ veth_create(struct rtnl *rtnl, const char *name, const char *peer,
     mnl_attr_nest_end(&r.nlh, info_peer);
     mnl_attr_nest_end(&r.nlh, data);
     mnl_attr_nest_end(&r.nlh, linkinfo);
-    return talk(rtnl, &r, NULL, NULL);
+    return talk(rtnl, &r);
 }
 
 /* Removes 'name' if it is a veth; somebody else's device is not ours to
@@ -312,7 +258,7 @@ rtnl_link_delete(struct rtnl *rtnl, const char *name)
     int error = named_link_request(&r, RTM_DELLINK, name);
 
     if (!error) {
-        error = talk(rtnl, &r, NULL, NULL);
+        error = talk(rtnl, &r);
     }
     return error == ENODEV ? 0 : error;
 }
@@ -328,7 +274,7 @@ rtnl_link_set_up(struct rtnl *rtnl, const char *name, bool up)
         ifi = mnl_nlmsg_get_payload(&r.nlh);
         ifi->ifi_change = IFF_UP;
         ifi->ifi_flags = up ? IFF_UP : 0;
-        error = talk(rtnl, &r, NULL, NULL);
+        error = talk(rtnl, &r);
     }
     return error;
 }
@@ -341,7 +287,7 @@ rtnl_link_set_mtu(struct rtnl *rtnl, const char *name, unsigned int mtu)
 
     if (!error) {
         mnl_attr_put_u32(&r.nlh, IFLA_MTU, mtu);
-        error = talk(rtnl, &r, NULL, NULL);
+        error = talk(rtnl, &r);
     }
     return error;
 }
@@ -354,7 +300,7 @@ rtnl_link_set_mac(struct rtnl *rtnl, const char *name, const uint8_t mac[6])
 
     if (!error) {
         mnl_attr_put(&r.nlh, IFLA_ADDRESS, 6, mac);
-        error = talk(rtnl, &r, NULL, NULL);
+        error = talk(rtnl, &r);
     }
     return error;
 }
@@ -367,7 +313,7 @@ rtnl_link_move(struct rtnl *rtnl, const char *name, int netns_fd)
 
     if (!error) {
         mnl_attr_put_u32(&r.nlh, IFLA_NET_NS_FD, netns_fd);
-        error = talk(rtnl, &r, NULL, NULL);
+        error = talk(rtnl, &r);
     }
     return error;
 }
@@ -386,7 +332,7 @@ rtnl_link_no_addrgen(struct rtnl *rtnl, const char *name)
                         IN6_ADDR_GEN_MODE_NONE);
         mnl_attr_nest_end(&r.nlh, inet6);
         mnl_attr_nest_end(&r.nlh, af_spec);
-        error = talk(rtnl, &r, NULL, NULL);
+        error = talk(rtnl, &r);
     }
     return error;
 }
@@ -424,16 +370,6 @@ get_ifindex(struct rtnl *rtnl, const char *name, int *ifindex)
     return error;
 }
 
-/* Starts a request with its own header of 'size' bytes. */
-static void *
-request(struct request *r, int type, uint16_t flags, size_t size)
-{
-    mnl_nlmsg_put_header(r);
-    r->nlh.nlmsg_type = type;
-    r->nlh.nlmsg_flags = flags;
-    return mnl_nlmsg_put_extra_header(&r->nlh, size);
-}
-
 int
 rtnl_addr_ensure(struct rtnl *rtnl, const char *link,
                  const struct in6_addr *addr, unsigned int prefix_len)
@@ -447,7 +383,7 @@ rtnl_addr_ensure(struct rtnl *rtnl, const char *link,
     if (error) {
         return error;
     }
-    ifa = request(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *ifa);
+    ifa = start(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *ifa);
     ifa->ifa_family = raw.family;
     ifa->ifa_prefixlen = prefix_len;
     ifa->ifa_scope = RT_SCOPE_UNIVERSE;
@@ -458,7 +394,7 @@ rtnl_addr_ensure(struct rtnl *rtnl, const char *link,
         /* Of use at once, not only after duplicate address detection. */
         mnl_attr_put_u32(&r.nlh, IFA_FLAGS, IFA_F_NODAD);
     }
-    error = talk(rtnl, &r, NULL, NULL);
+    error = talk(rtnl, &r);
     return error == EEXIST ? 0 : error;
 }
 
@@ -496,7 +432,7 @@ rtnl_route_replace(struct rtnl *rtnl, const char *link,
     if (error) {
         return error;
     }
-    rtm = request(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
+    rtm = start(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
                   sizeof *rtm);
     rtm->rtm_family = raw.family;
     rtm->rtm_dst_len = prefix_len;
@@ -523,7 +459,7 @@ rtnl_route_replace(struct rtnl *rtnl, const char *link,
         mnl_attr_put_u32(&r.nlh, RTAX_MTU, route_mtu);
         mnl_attr_nest_end(&r.nlh, metrics);
     }
-    return talk(rtnl, &r, NULL, NULL);
+    return talk(rtnl, &r);
 }
 
 int
@@ -539,12 +475,12 @@ rtnl_neigh_replace(struct rtnl *rtnl, const char *link,
     if (error) {
         return error;
     }
-    ndm = request(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+    ndm = start(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
                   sizeof *ndm);
     ndm->ndm_family = raw.family;
     ndm->ndm_ifindex = ifindex;
     ndm->ndm_state = NUD_PERMANENT;
     put_addr(&r, NDA_DST, &raw);
     mnl_attr_put(&r.nlh, NDA_LLADDR, 6, mac);
-    return talk(rtnl, &r, NULL, NULL);
+    return talk(rtnl, &r);
 }

@@ -21,8 +21,9 @@ int netns_ensure(const char *name, int *fd, bool *made);
 int netns_open(const char *name, int *fd);
 int netns_delete(const char *name);
 
-/* Calls 'cb' inside the namespace 'fd' and comes back; returns what 'cb'
- * returned (0 or a positive errno value).  For sockets and sysctls. */
+/* Calls 'cb' inside the namespace 'fd' (-1: where it is) and comes back;
+ * returns what 'cb' returned (0 or a positive errno value).  For sockets and
+ * sysctls. */
 int netns_call(int fd, int (*cb)(void *aux), void *aux);
 
 /* One rtnetlink socket inside one namespace. */

@@ -27,6 +27,8 @@
 
 #include <libmnl/libmnl.h>
 
+#include "net/netlink.h"
+
 #define NAME "tof_untag"
 #define PRIORITY 1
 #define HANDLE 1
@@ -75,7 +77,7 @@ start(char *buf, int type, uint16_t flags, int ifindex, uint32_t parent,
     struct tcmsg *tcm;
 
     nlh->nlmsg_type = type;
-    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | flags;
+    nlh->nlmsg_flags = NLM_F_CREATE | flags;
     tcm = mnl_nlmsg_put_extra_header(nlh, sizeof *tcm);
     tcm->tcm_family = AF_UNSPEC;
     tcm->tcm_ifindex = ifindex;
@@ -85,23 +87,7 @@ start(char *buf, int type, uint16_t flags, int ifindex, uint32_t parent,
 }
 
 static int
-talk(struct mnl_socket *nl, struct nlmsghdr *nlh)
-{
-    char buf[8192];
-    ssize_t n;
-
-    if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
-        return errno;
-    }
-    n = mnl_socket_recvfrom(nl, buf, sizeof buf);
-    if (n < 0 || mnl_cb_run(buf, n, 0, 0, NULL, NULL) < 0) {
-        return errno;
-    }
-    return 0;
-}
-
-static int
-attach(struct mnl_socket *nl, int ifindex, int program)
+attach(struct netlink *nl, int ifindex, int program)
 {
     char buf[1024];
     struct nlmsghdr *nlh;
@@ -112,7 +98,7 @@ attach(struct mnl_socket *nl, int ifindex, int program)
     nlh = start(buf, RTM_NEWQDISC, NLM_F_EXCL, ifindex, TC_H_CLSACT, "clsact");
     tcm = mnl_nlmsg_get_payload(nlh);
     tcm->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
-    error = talk(nl, nlh);
+    error = netlink_talk(nl, nlh, NULL, NULL);
     if (error && error != EEXIST) {
         return error;
     }
@@ -126,14 +112,14 @@ attach(struct mnl_socket *nl, int ifindex, int program)
     mnl_attr_put_strz(nlh, TCA_BPF_NAME, NAME);
     mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
     mnl_attr_nest_end(nlh, options);
-    return talk(nl, nlh);
+    return netlink_talk(nl, nlh, NULL, NULL);
 }
 
 /* In the link's namespace. */
 static int
 untag(void *link)
 {
-    struct mnl_socket *nl;
+    struct netlink nl;
     int program, error, ifindex = if_nametoindex(link);
 
     if (!ifindex) {
@@ -143,14 +129,10 @@ untag(void *link)
     if (error) {
         return error;
     }
-    nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID)) {
-        error = errno;
-    } else {
-        error = attach(nl, ifindex, program);
-    }
-    if (nl) {
-        mnl_socket_close(nl);
+    error = netlink_open(&nl, -1, NETLINK_ROUTE);
+    if (!error) {
+        error = attach(&nl, ifindex, program);
+        netlink_close(&nl);
     }
     close(program);
     return error;
@@ -162,5 +144,5 @@ link_untag(int netns_fd, const char *link)
     char name[IF_NAMESIZE] = "";
 
     strncpy(name, link, sizeof name - 1);
-    return (netns_fd < 0 ? untag(name) : netns_call(netns_fd, untag, name));
+    return netns_call(netns_fd, untag, name);
 }

@@ -25,11 +25,10 @@
 
 #include <libmnl/libmnl.h>
 
-#include "net/rtnl.h"
+#include "net/netlink.h"
 
 struct conntrack {
-    struct mnl_socket *nl;
-    uint32_t seq;
+    struct netlink nl;
 };
 
 /* What to change one entry: its original tuple, zone and id, as attributes. */
@@ -41,93 +40,41 @@ struct entry {
     char attrs[];
 };
 
-static int
-open_socket(void *ct_)
-{
-    struct conntrack *ct = ct_;
-    int on = 1;
-
-    ct->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-    if (!ct->nl || mnl_socket_bind(ct->nl, 0, MNL_SOCKET_AUTOPID)) {
-        return errno;
-    }
-    mnl_socket_setsockopt(ct->nl, NETLINK_CAP_ACK, &on, sizeof on);
-    return 0;
-}
-
 int
 conntrack_open(int netns_fd, struct conntrack **ctp)
 {
     struct conntrack *ct = calloc(1, sizeof *ct);
-    int error;
+    int error = (ct ? netlink_open(&ct->nl, netns_fd, NETLINK_NETFILTER)
+                 : ENOMEM);
 
-    *ctp = NULL;
-    if (!ct) {
-        return ENOMEM;
-    }
-    error = netns_call(netns_fd, open_socket, ct);
     if (error) {
-        conntrack_close(ct);
-        return error;
+        free(ct);
+        ct = NULL;
     }
     *ctp = ct;
-    return 0;
+    return error;
 }
 
 void
 conntrack_close(struct conntrack *ct)
 {
     if (ct) {
-        if (ct->nl) {
-            mnl_socket_close(ct->nl);
-        }
+        netlink_close(&ct->nl);
         free(ct);
     }
 }
 
 static struct nlmsghdr *
-start(struct conntrack *ct, char *buf, int type, int family, uint16_t flags)
+start(char *buf, int type, int family, uint16_t flags)
 {
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
     struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(nlh, sizeof *nfg);
 
     nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | type;
-    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-    nlh->nlmsg_seq = ++ct->seq;
+    nlh->nlmsg_flags = flags;
     nfg->nfgen_family = family;
     nfg->version = NFNETLINK_V0;
     return nlh;
-}
-
-/* Sends 'nlh' and passes answers to 'cb' up to the last one. */
-static int
-talk(struct conntrack *ct, const struct nlmsghdr *nlh, mnl_cb_t cb, void *aux)
-{
-    char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
-    int fd = mnl_socket_get_fd(ct->nl);
-    int run;
-
-    /* What is left of an answer that was given up. */
-    while (recv(fd, buf, sizeof buf, MSG_DONTWAIT) >= 0 || errno == EINTR) {
-        continue;
-    }
-    while (mnl_socket_sendto(ct->nl, nlh, nlh->nlmsg_len) < 0) {
-        if (errno != EINTR) {
-            return errno;
-        }
-    }
-    do {
-        ssize_t n;
-
-        do {
-            n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
-        } while (n < 0 && errno == EINTR);
-        if (n < 0) {
-            return errno == EAGAIN ? EIO : errno;
-        }
-        run = mnl_cb_run(buf, n, ct->seq, 0, cb, aux);
-    } while (run > MNL_CB_STOP);
-    return run < 0 ? errno : 0;
 }
 
 /* Whether the destination address in the tuple 'tuple' is 'addr'. */
@@ -239,7 +186,7 @@ static int
 change(struct conntrack *ct, const struct entry *entry)
 {
     char buf[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct nlmsghdr *nlh = start(ct, buf, (entry->mark ? IPCTNL_MSG_CT_NEW
+    struct nlmsghdr *nlh = start(buf, (entry->mark ? IPCTNL_MSG_CT_NEW
                                            : IPCTNL_MSG_CT_DELETE),
                                  entry->family, 0);
     int error;
@@ -252,7 +199,7 @@ change(struct conntrack *ct, const struct entry *entry)
     if (entry->mark) {
         mnl_attr_put_u32(nlh, CTA_MARK, htonl(entry->mark));
     }
-    error = talk(ct, nlh, NULL, NULL);
+    error = netlink_talk(&ct->nl, nlh, NULL, NULL);
     return error == ENOENT ? 0 : error;
 }
 
@@ -278,10 +225,10 @@ put_filter(struct nlmsghdr *nlh, uint16_t type, const struct in6_addr *addr)
 
 /* Changes what the dump 'nlh' shows and 'search' wants. */
 static int
-search_and_change(struct conntrack *ct, const struct nlmsghdr *nlh,
+search_and_change(struct conntrack *ct, struct nlmsghdr *nlh,
                   struct search *search)
 {
-    int error = talk(ct, nlh, search_cb, search);
+    int error = netlink_talk(&ct->nl, nlh, search_cb, search);
 
     while (search->found) {
         struct entry *entry = search->found;
@@ -302,7 +249,7 @@ flush_tuple(struct conntrack *ct, uint16_t type, const struct in6_addr *addr)
     char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct search search = { .type = type, .addr = addr };
     bool ipv4 = IN6_IS_ADDR_V4MAPPED(addr);
-    struct nlmsghdr *nlh = start(ct, buf, IPCTNL_MSG_CT_GET,
+    struct nlmsghdr *nlh = start(buf, IPCTNL_MSG_CT_GET,
                                  ipv4 ? AF_INET : AF_INET6, NLM_F_DUMP);
 
     /* For IPv6, Linux (6.18) does it the wrong way round. */
@@ -318,7 +265,7 @@ conntrack_remark(struct conntrack *ct,
 {
     char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct search search = { .mark_of = mark_of };
-    struct nlmsghdr *nlh = start(ct, buf, IPCTNL_MSG_CT_GET, AF_UNSPEC,
+    struct nlmsghdr *nlh = start(buf, IPCTNL_MSG_CT_GET, AF_UNSPEC,
                                  NLM_F_DUMP);
 
     return search_and_change(ct, nlh, &search);

@@ -28,59 +28,39 @@
 
 #include <libmnl/libmnl.h>
 
-#include "net/rtnl.h"
 #include "nft/nft_private.h"
 
 #define RCVBUF (4 << 20)
 #define BATCH_MAX (512u << 20)  /* The kernel's own limit is not far above. */
 
-static int
-open_socket(void *nft_)
-{
-    struct nft *nft = nft_;
-    int on = 1, size = RCVBUF;
-
-    nft->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-    if (!nft->nl || mnl_socket_bind(nft->nl, 0, MNL_SOCKET_AUTOPID)) {
-        return errno;
-    }
-
-    /* Errors without the refused message, which may be large, but with the
-     * kernel's explanation.  Both are comfort: failures do not matter. */
-    mnl_socket_setsockopt(nft->nl, NETLINK_CAP_ACK, &on, sizeof on);
-    mnl_socket_setsockopt(nft->nl, NETLINK_EXT_ACK, &on, sizeof on);
-    setsockopt(mnl_socket_get_fd(nft->nl), SOL_SOCKET, SO_RCVBUFFORCE,
-               &size, sizeof size);
-    return 0;
-}
-
 int
 nft_open(int netns_fd, struct nft **nftp)
 {
     struct nft *nft = calloc(1, sizeof *nft);
-    int error;
+    int error = (nft ? netlink_open(&nft->nl, netns_fd, NETLINK_NETFILTER)
+                 : ENOMEM);
+    int on = 1, size = RCVBUF;
 
-    *nftp = NULL;
-    if (!nft) {
-        return ENOMEM;
-    }
-    error = (netns_fd < 0 ? open_socket(nft)
-             : netns_call(netns_fd, open_socket, nft));
     if (error) {
-        nft_close(nft);
-        return error;
+        free(nft);
+        nft = NULL;
+    } else {
+        /* The kernel's explanation of errors, and room for many.  Both are
+         * comfort: failures do not matter. */
+        mnl_socket_setsockopt(nft->nl.socket, NETLINK_EXT_ACK, &on,
+                              sizeof on);
+        setsockopt(mnl_socket_get_fd(nft->nl.socket), SOL_SOCKET,
+                   SO_RCVBUFFORCE, &size, sizeof size);
     }
     *nftp = nft;
-    return 0;
+    return error;
 }
 
 void
 nft_close(struct nft *nft)
 {
     if (nft) {
-        if (nft->nl) {
-            mnl_socket_close(nft->nl);
-        }
+        netlink_close(&nft->nl);
         free(nft);
     }
 }
@@ -326,20 +306,16 @@ take_answer(const struct nlmsghdr *nlh, const struct nft_batch *b,
 static void
 read_outcome(const struct nft_batch *b, struct outcome *o)
 {
-    int fd = mnl_socket_get_fd(b->nft->nl);
     char buf[16384] __attribute__((aligned(NLMSG_ALIGNTO)));
+    size_t len;
+    int error;
 
-    for (;;) {
-        ssize_t n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
+    /* ENOBUFS: some of many errors are lost. */
+    while (!(error = netlink_receive(&b->nft->nl, buf, sizeof buf, &len))
+           || error == ENOBUFS) {
         const struct nlmsghdr *nlh = (const void *) buf;
-        int left = n;
+        int left = len;
 
-        if (n < 0 && (errno == EINTR || errno == ENOBUFS)) {
-            continue;           /* ENOBUFS: some of many errors are lost. */
-        }
-        if (n <= 0) {
-            break;
-        }
         for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
             take_answer(nlh, b, o);
         }
@@ -350,25 +326,12 @@ read_outcome(const struct nft_batch *b, struct outcome *o)
     }
 }
 
-/* Throws away what answered an earlier request that was given up. */
-static void
-drain(int fd)
-{
-    char c;
-
-    while (recv(fd, &c, 1, MSG_DONTWAIT) >= 0
-           || errno == EINTR || errno == ENOBUFS) {
-        continue;
-    }
-}
-
 static int
 send_batch(const struct nft_batch *b)
 {
-    int fd = mnl_socket_get_fd(b->nft->nl);
+    int fd = mnl_socket_get_fd(b->nft->nl.socket);
     socklen_t optlen = sizeof(int);
     int have = 0, want = b->len + 4096;
-    ssize_t n;
 
     /* The kernel takes no message beyond the send buffer's size. */
     getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &have, &optlen);
@@ -376,11 +339,8 @@ send_batch(const struct nft_batch *b)
         && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof want)) {
         return errno;
     }
-    drain(fd);
-    do {
-        n = mnl_socket_sendto(b->nft->nl, b->buf, b->len);
-    } while (n < 0 && errno == EINTR);
-    return n < 0 ? errno : 0;
+    netlink_drain(&b->nft->nl);
+    return netlink_send(&b->nft->nl, b->buf, b->len);
 }
 
 int
@@ -423,7 +383,7 @@ struct nlmsghdr *
 nft_request(struct nft *nft, char *buf, int type, int family, uint16_t flags)
 {
     return put_header(buf, NFNL_SUBSYS_NFTABLES << 8 | type, family, flags,
-                      ++nft->seq);
+                      ++nft->nl.seq);
 }
 
 /* Handles one message of an answer.  Returns -1 to go on, else 0 or a positive
@@ -460,14 +420,9 @@ nft_send_request(struct nft *nft, struct nlmsghdr *request,
                  struct nft_answer *answer)
 {
     *answer = (struct nft_answer) { .seq = request->nlmsg_seq };
-    drain(mnl_socket_get_fd(nft->nl));
+    netlink_drain(&nft->nl);
     request->nlmsg_flags |= NLM_F_ACK;
-    while (mnl_socket_sendto(nft->nl, request, request->nlmsg_len) < 0) {
-        if (errno != EINTR) {
-            return errno;
-        }
-    }
-    return 0;
+    return netlink_send(&nft->nl, request, request->nlmsg_len);
 }
 
 int
@@ -476,22 +431,19 @@ nft_read_answer(struct nft *nft, struct nft_answer *answer,
 {
     char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
     const struct nlmsghdr *nlh = (const void *) buf;
-    ssize_t n;
-    int left;
+    size_t len;
+    int left, error;
 
-    do {
-        /* The answer, or its first part, is there already; the kernel puts
-         * the next part in when one is read. */
-        n = recv(mnl_socket_get_fd(nft->nl), buf, sizeof buf, MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return errno == EAGAIN ? EIO : errno;
+    /* The answer, or its first part, is there already; the kernel puts the
+     * next part in when one is read. */
+    error = netlink_receive(&nft->nl, buf, sizeof buf, &len);
+    if (error) {
+        return error;
     }
-    left = n;
+    left = len;
     for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
         if (nlh->nlmsg_seq == answer->seq) {
-            int error = take_reply(nlh, answer, cb, aux);
-
+            error = take_reply(nlh, answer, cb, aux);
             if (error >= 0) {
                 return error;
             }

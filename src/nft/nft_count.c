@@ -67,19 +67,13 @@ take_elem(const struct nlattr *elem, const struct nft_counting *c)
 {
     uint64_t key[NFT_DATA_VALUE_MAXLEN / 8] = { 0 };    /* Aligned. */
     uint64_t packets = 0, bytes = 0;
-    const struct nlattr *attr, *value;
+    const struct nlattr *attr;
 
     mnl_attr_for_each_nested(attr, elem) {
         if (mnl_attr_get_type(attr) == NFTA_SET_ELEM_EXPR) {
             take_counter(attr, &packets, &bytes);
         } else if (mnl_attr_get_type(attr) == NFTA_SET_ELEM_KEY) {
-            mnl_attr_for_each_nested(value, attr) {
-                if (mnl_attr_get_type(value) == NFTA_DATA_VALUE
-                    && mnl_attr_get_payload_len(value) >= c->set->key_len) {
-                    memcpy(key, mnl_attr_get_payload(value),
-                           c->set->key_len);
-                }
-            }
+            nft_get_data(attr, key, c->set->key_len);
         }
     }
     c->cb(key, packets, bytes, c->aux);

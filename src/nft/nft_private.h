@@ -11,12 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct mnl_socket;
-struct nlmsghdr;
+#include "net/netlink.h"
 
 struct nft {
-    struct mnl_socket *nl;
-    uint32_t seq;               /* Of the last request outside of a batch. */
+    struct netlink nl;          /* Its 'seq': of requests outside a batch. */
 };
 
 /* Messages one behind the other, just as they will be sent.  The first is
@@ -79,5 +77,9 @@ int nft_read_answer(struct nft *, struct nft_answer *,
 /* Appends { 'type': { NFTA_DATA_VALUE: 'data' } }. */
 void nft_put_data(struct nlmsghdr *, uint16_t type, const void *data,
                   size_t len);
+
+/* Copies the value inside such a nest (NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_DATA)
+ * to 'dst', of 'size' bytes; a verdict has none. */
+void nft_get_data(const struct nlattr *nest, void *dst, size_t size);
 
 #endif /* nft/nft_private.h */

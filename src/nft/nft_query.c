@@ -126,10 +126,8 @@ struct elem_query {
     struct records records;
 };
 
-/* Copies the value inside a NFTA_SET_ELEM_KEY or NFTA_SET_ELEM_DATA; a verdict
- * has none. */
-static void
-copy_value(const struct nlattr *nest, void *dst, size_t size)
+void
+nft_get_data(const struct nlattr *nest, void *dst, size_t size)
 {
     const struct nlattr *attr;
 
@@ -154,10 +152,10 @@ take_elem(const struct nlattr *elem, struct elem_query *q)
     mnl_attr_for_each_nested(attr, elem) {
         switch (mnl_attr_get_type(attr)) {
         case NFTA_SET_ELEM_KEY:
-            copy_value(attr, record, key_len);
+            nft_get_data(attr, record, key_len);
             break;
         case NFTA_SET_ELEM_DATA:
-            copy_value(attr, record + key_len, data_len);
+            nft_get_data(attr, record + key_len, data_len);
             break;
         case NFTA_SET_ELEM_EXPIRATION: {
             uint64_t ms = be64toh(mnl_attr_get_u64(attr));

@@ -25,7 +25,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = ["nft/nat.c", "nft/nat_rules.c", "nft/nat_service.c",
            "nft/nat_usage.c", "nft/conntrack.c", "nft/nft.c",
            "nft/nft_count.c", "nft/nft_object.c", "nft/nft_expr.c",
-           "nft/nft_query.c", "net/netns.c", "net/rtnl.c", "net/ethtool.c"]
+           "nft/nft_query.c", "net/netlink.c", "net/netns.c",
+           "net/rtnl.c", "net/ethtool.c"]
 
 RUN = f"nt{os.getpid() % 100000}"
 TOF, NAT, APP = f"{RUN}-tof", f"{RUN}-nat", f"{RUN}-app"

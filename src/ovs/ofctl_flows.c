@@ -5,12 +5,7 @@
  * Place in the flow: ofctl.c calls flow_tables_set() for its owner's groups
  * and flow_tables_put_installed() for each flow of the switch's dump;
  * flow_tables_collect() gives it the slots where the two differ, and it tells
- * the outcome of each with flow_slot_confirm() or flow_slot_refuse().
- *
- * A flow that has been parsed is not always what the switch shows later: the
- * same action can be written, and kept, in several ways.  So each flow is
- * encoded and decoded once when it is set, always in the same version; what
- * comes out stays as it is through the switch and back. */
+ * the outcome of each with flow_slot_confirm() or flow_slot_refuse(). */
 
 #include "ovs/ofctl_flows.h"
 
@@ -22,8 +17,6 @@
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
-#include "openvswitch/ofp-msgs.h"
-#include "openvswitch/ofp-port.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
@@ -52,69 +45,6 @@ struct parsed_flow {
     uint8_t table_id;
     struct flow_version *version;
 };
-
-/* Versions. */
-
-static struct flow_version *
-version_create(ovs_be64 cookie, uint16_t idle_timeout, uint16_t hard_timeout,
-               uint16_t importance, enum ofputil_flow_mod_flags flags,
-               const struct ofpact *ofpacts, size_t ofpacts_len)
-{
-    struct flow_version *v = xmalloc(sizeof *v + ofpacts_len);
-
-    v->n_refs = 1;
-    v->cookie = cookie;
-    v->idle_timeout = idle_timeout;
-    v->hard_timeout = hard_timeout;
-    v->importance = importance;
-    v->flags = flags;
-    v->ofpacts_len = ofpacts_len;
-    nullable_memcpy(v->ofpacts, ofpacts, ofpacts_len);
-    return v;
-}
-
-static struct flow_version *
-version_ref(struct flow_version *v)
-{
-    if (v) {
-        v->n_refs++;
-    }
-    return v;
-}
-
-static void
-version_unref(struct flow_version *v)
-{
-    if (v && !--v->n_refs) {
-        free(v);
-    }
-}
-
-static const struct ofpact *
-version_ofpacts(const struct flow_version *v)
-{
-    return ALIGNED_CAST(const struct ofpact *, v->ofpacts);
-}
-
-/* True if 'a' and 'b' do the same.  Flags and importance are left out: not
- * every version of OpenFlow shows them.  Comparing actions as text, which is
- * slow, overlooks differences in form only. */
-static bool
-version_equal(const struct flow_version *a, const struct flow_version *b)
-{
-    if (a == b || !a || !b) {
-        return a == b;
-    }
-    return (a->cookie == b->cookie
-            && a->idle_timeout == b->idle_timeout
-            && a->hard_timeout == b->hard_timeout
-            && (ofpacts_equal(version_ofpacts(a), a->ofpacts_len,
-                              version_ofpacts(b), b->ofpacts_len)
-                || ofpacts_equal_stringwise(version_ofpacts(a),
-                                            a->ofpacts_len,
-                                            version_ofpacts(b),
-                                            b->ofpacts_len)));
-}
 
 /* Slots. */
 
@@ -276,44 +206,6 @@ flow_slot_to_string(const struct flow_slot *slot)
 }
 
 /* Parsing. */
-
-char *
-flow_parse(struct ofputil_flow_mod *fm, int command, const char *text)
-{
-    const enum ofputil_protocol protocol = OFPUTIL_P_OF15_OXM;
-    enum ofputil_protocol usable;
-    struct ofputil_flow_mod raw;
-    char *error;
-
-    error = parse_ofp_str(&raw, command, text, NULL, NULL, &usable);
-    if (error) {
-        return error;
-    }
-    if (!(usable & protocol)) {
-        minimatch_destroy(&raw.match);
-        free(raw.ofpacts);
-        return xasprintf("cannot be expressed in %s",
-                         ofputil_protocol_to_string(protocol));
-    }
-
-    struct ofpbuf *msg = ofputil_encode_flow_mod(&raw, protocol);
-    minimatch_destroy(&raw.match);
-    free(raw.ofpacts);
-
-    struct ofpbuf ofpacts;
-    enum ofperr err;
-    ofpbuf_init(&ofpacts, 0);
-    err = ofputil_decode_flow_mod(fm, msg->data, protocol, NULL, NULL,
-                                  &ofpacts, OFPP_MAX, UINT8_MAX);
-    ofpbuf_delete(msg);
-    if (err) {
-        ofpbuf_uninit(&ofpacts);
-        return xstrdup(ofperr_to_string(err));
-    }
-    fm->ofpacts_len = ofpacts.size;
-    fm->ofpacts = ofpbuf_steal_data(&ofpacts);
-    return NULL;
-}
 
 static void
 parsed_flows_destroy(struct parsed_flow *flows, size_t n)

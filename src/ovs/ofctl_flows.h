@@ -29,18 +29,7 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-protocol.h"
-
-/* What a slot can hold: all of a flow but where it is.  Immutable, shared. */
-struct flow_version {
-    unsigned int n_refs;
-    ovs_be64 cookie;
-    uint16_t idle_timeout;
-    uint16_t hard_timeout;
-    uint16_t importance;
-    enum ofputil_flow_mod_flags flags;
-    size_t ofpacts_len;
-    uint64_t ofpacts[];         /* Of struct ofpact, aligned. */
-};
+#include "ovs/ofctl_version.h"
 
 struct flow_slot {
     struct hmap_node hmap_node;     /* In flow_tables->slots. */
@@ -97,12 +86,5 @@ void flow_slot_abandon(struct flow_tables *, struct flow_slot *);
 
 /* For messages: what is in flight, as text.  The caller frees it. */
 char *flow_slot_to_string(const struct flow_slot *);
-
-/* Parses one flow or one match as 'command' (OFPFC_ADD or OFPFC_DELETE) into
- * '*fm', in the form that a switch has it after it came by OpenFlow 1.5 (the
- * same whatever version is negotiated later).  On success returns NULL; the
- * caller frees fm->match and fm->ofpacts.  Otherwise returns a malloc'd
- * text. */
-char *flow_parse(struct ofputil_flow_mod *fm, int command, const char *text);
 
 #endif /* ovs/ofctl_flows.h */

@@ -25,9 +25,6 @@ choose(const struct conf *conf, const struct endpoint_class **endpoint,
         return xstrdup("ovs: configured");
     } else if (conf->s1u.interface) {
         return xstrdup("ovs: auto, as there is a single adapter");
-    } else if (conf->datapath == DATAPATH_AUTO && conf->n_functions) {
-        return xstrdup("ovs: auto, as functions are configured, for which xdp "
-                       "has no chains");
     }
     *error = endpoint_xdp_load(conf, what);
     if (*error) {

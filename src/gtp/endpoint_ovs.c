@@ -371,28 +371,10 @@ guard_all(void)
 }
 
 static void
-report_ovsdb(void)
-{
-    const char *why = NULL;
-    bool synced = vswitch_is_synced();
-
-    if (!synced) {
-        vswitch_ofport(GTP_PORT, &why);
-    }
-    for (size_t i = 0; synced && !why && i < conf->n_functions; i++) {
-        why = ovs_ports_missing(&conf->functions[i]);
-    }
-    status_set(STATUS_OVSDB, synced, "%s",
-               !vswitch_is_connected() ? "not connected"
-               : why ? why : synced ? "bridges and ports are there"
-               : "waiting for ports");
-}
-
-static void
 ovs_run(void)
 {
     vswitch_run();
-    report_ovsdb();
+    ovs_ports_report(conf, GTP_PORT);
     if (vswitch_seqno() != vswitch_seen) {
         vswitch_seen = vswitch_seqno();
         compile_all();

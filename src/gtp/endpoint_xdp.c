@@ -9,11 +9,13 @@
  *
  * What they pass goes the way that it would go without them: the filter's
  * rules and the bridge at the adapters, our packet socket at tof-ue.  Neither
- * the filter nor Open vSwitch is needed for what they redirect.
+ * the filter nor Open vSwitch is needed for what they redirect, but for
+ * services with a chain of functions.
  *
  * The parts: tof.bpf.c the programs; xdp_load.c puts them into the kernel;
- * xdp_table.c writes their tables, xdp_bearers.c says what; xdp_ue.c the
- * packet socket; xdp_stats.c counters. */
+ * xdp_table.c writes their tables, xdp_bearers.c and xdp_svc.c say what;
+ * xdp_chain.c chains of functions; xdp_ue.c packet sockets; xdp_stats.c
+ * counters. */
 
 #include <config.h>
 
@@ -26,24 +28,24 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "gtpu.h"
 #include "gtpu_build.h"
-#include "hash.h"
 #include "l2.h"
 #include "metrics.h"
 #include "net/rtnl.h"
 #include "nft/nat_private.h"
-#include "openvswitch/hmap.h"
 #include "openvswitch/vlog.h"
 #include "ovs/classifier.h"
 #include "ovs_ports.h"
 #include "packets.h"
-#include "service.h"
 #include "status.h"
 #include "util.h"
 #include "wire.h"
 #include "xdp_bearers.h"
+#include "xdp_chain.h"
 #include "xdp_load.h"
 #include "xdp_stats.h"
+#include "xdp_svc.h"
 #include "xdp_table.h"
 #include "xdp_ue.h"
 
@@ -56,12 +58,6 @@ METRIC_COUNTER(n_not_learned, "tof_xdp_not_learned_total", "",
 #define UE_LINK "tof-ue"                /* Peer of ue0; made by nft/nat.c. */
 #define OUTER_MAX 65536
 
-struct xdp_svc {
-    struct hmap_node node;              /* In services, by service IP. */
-    struct in6_addr ip;
-};
-
-static struct hmap services;            /* What there should be. */
 static struct xdp *xdp;
 static struct xdp_table *table;         /* Of 'xdp'. */
 static const struct conf *conf;
@@ -95,6 +91,7 @@ endpoint_xdp_remove(void)
         xdp_unpin(dir);
     }
     free(dir);
+    ovs_ports_remove_chain();
 }
 
 static void
@@ -114,15 +111,14 @@ endpoint_init(const struct conf *conf_, const struct endpoint_events *events_)
 {
     conf = conf_;
     events = *events_;
-    hmap_init(&services);
+    xdp_svc_init(xdp, &events);
     xdp_bearers_init(&events);
     xdp_bearers_use(table);
     xdp_stats_init();
     write_config();
     /* Longer than the filter would, so that a tunnel is not copied twice. */
     resample = xdp_ticks(MAX(1, conf->sessions.idle_seconds / 5));
-    status_set(STATUS_OVSDB, true, "not used by datapath xdp");
-    status_set(STATUS_OPENFLOW, true, "not used by datapath xdp");
+    xdp_chain_init(conf, table);
     if (xdp_is_adopted(xdp)) {
         VLOG_INFO("adopting the tables that are in force");
     }
@@ -131,12 +127,8 @@ endpoint_init(const struct conf *conf_, const struct endpoint_events *events_)
 static void
 endpoint_close(void)
 {
-    struct xdp_svc *s;
-
-    HMAP_FOR_EACH_POP (s, node, &services) {
-        free(s);
-    }
-    hmap_destroy(&services);
+    xdp_svc_destroy();
+    xdp_chain_close();
     xdp_bearers_destroy();
     xdp_ue_close();
     xdp_unload(xdp);
@@ -152,34 +144,47 @@ struct place {
     const char *link;
 };
 
-#define N_PLACES 3
-
-static void
-find_places(struct place places[N_PLACES])
+/* In the order in which programs are attached.  Returns how many. */
+static size_t
+find_places(struct place places[XDP_N_DEVS])
 {
-    places[0] = (struct place) { XDP_DEV_UE, UE_LINK };
-    places[1] = (struct place) { XDP_DEV_SGW, conf->s1u.sgw };
-    places[2] = (struct place) { XDP_DEV_ENB, conf->s1u.enb };
+    const struct place all[XDP_N_DEVS] = {
+        { XDP_DEV_UE, UE_LINK },
+        { XDP_DEV_SGW, conf->s1u.sgw },
+        { XDP_DEV_ENB, conf->s1u.enb },
+        /* For chains of functions. */
+        { XDP_DEV_TUN_PORT, TUN_PORT },
+        { XDP_DEV_NAT_PORT, NAT_PORT },
+        { XDP_DEV_TUN, TUN_LINK },
+        { XDP_DEV_NAT, NAT_LINK },
+    };
+
+    memcpy(places, all, sizeof all);
+    return conf->n_functions ? XDP_N_DEVS : 3;
 }
 
 /* Links that the other endpoint would use. */
 static void
 remove_strangers(void)
 {
-    static const char *const links[] = {
-        FILTER_ENB_LINK, FILTER_SGW_LINK, HB_SEND_PORT,
+    const char *const links[] = {
+        FILTER_ENB_LINK, FILTER_SGW_LINK,
+        conf->n_functions ? NULL : HB_SEND_PORT,
     };
     struct rtnl *rtnl;
 
     if (!rtnl_open(-1, &rtnl)) {
         for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-            rtnl_link_delete(rtnl, links[i]);
+            if (links[i]) {
+                rtnl_link_delete(rtnl, links[i]);
+            }
         }
         rtnl_close(rtnl);
     }
 }
 
-/* A veth takes what is redirected to its peer only so. */
+/* A veth takes what is redirected to its peer only with GRO on, or a program
+ * of its own. */
 static int
 prepare_ue(char **what)
 {
@@ -195,12 +200,30 @@ prepare_ue(char **what)
     return error;
 }
 
+/* Some kernels switch a veth's GRO on with its program; but what comes out
+ * there goes into tunnels or to functions, packet by packet. */
+static int
+finish_veths(const struct place *places, size_t n, char **what)
+{
+    int error = 0;
+
+    for (size_t i = 0; !error && i < n; i++) {
+        if (places[i].dev != XDP_DEV_ENB && places[i].dev != XDP_DEV_SGW) {
+            error = ethtool_offload_off(-1, places[i].link, OFFLOAD_GRO);
+        }
+        if (error) {
+            *what = xasprintf("GRO on %s", places[i].link);
+        }
+    }
+    return error;
+}
+
 /* Drivers are used only if all of them can send what is redirected to them:
  * else packets would be lost.  Notes why not. */
 static bool
-drivers_can_send(const struct place places[N_PLACES])
+drivers_can_send(const struct place *places, size_t n)
 {
-    for (int i = 0; i < N_PLACES; i++) {
+    for (size_t i = 0; i < n; i++) {
         int ifindex = if_nametoindex(places[i].link);
         bool can;
         int error = netdev_can_xdp_xmit(ifindex, &can);
@@ -216,11 +239,11 @@ drivers_can_send(const struct place places[N_PLACES])
 }
 
 static int
-attach(const struct place places[N_PLACES], char **what)
+attach(const struct place *places, size_t n, char **what)
 {
     int error = 0;
 
-    for (int i = 0; !error && i < N_PLACES; i++) {
+    for (size_t i = 0; !error && i < n; i++) {
         int ifindex = if_nametoindex(places[i].link);
         error = (ifindex ? xdp_attach(xdp, places[i].dev, ifindex, generic)
                  : ENODEV);
@@ -248,34 +271,51 @@ say_how(void)
     free(fact);
 }
 
+static int
+open_sockets(char **what)
+{
+    int error = xdp_ue_open(XDP_END_NAT, UE_LINK, &events);
+
+    if (!error && conf->n_functions) {
+        error = xdp_ue_open(XDP_END_CHAIN, TUN_LINK, &events);
+    }
+    if (error) {
+        *what = xstrdup("packet socket");
+    }
+    return error;
+}
+
 /* In the drivers, or if not all of them can, in the generic way everywhere: a
  * packet redirected from one way to the other might be lost. */
 static int
-endpoint_plumb(unsigned int mtu OVS_UNUSED, char **what)
+endpoint_plumb(unsigned int mtu, char **what)
 {
-    struct place places[N_PLACES];
+    struct place places[XDP_N_DEVS];
+    size_t n = find_places(places);
     int error;
 
     remove_strangers();
-    find_places(places);
     error = prepare_ue(what);
     if (!error) {
+        error = xdp_chain_plumb(mtu, what);
+    }
+    if (!error) {
         generic = false;
-        error = attach(places, what);
-        if (error || !drivers_can_send(places)) {
+        error = attach(places, n, what);
+        if (error || !drivers_can_send(places, n)) {
             if (error) {
                 free(unfit);
                 unfit = xasprintf("%s: %s", *what, ovs_strerror(error));
             }
             generic = true;
-            error = attach(places, what);
+            error = attach(places, n, what);
         }
     }
     if (!error) {
-        error = xdp_ue_open(UE_LINK, &events);
-        if (error) {
-            *what = xstrdup("packet socket on " UE_LINK);
-        }
+        error = finish_veths(places, n, what);
+    }
+    if (!error) {
+        error = open_sockets(what);
     }
     attached = !error;
     if (attached) {
@@ -289,16 +329,17 @@ endpoint_plumb(unsigned int mtu OVS_UNUSED, char **what)
 static bool
 endpoint_plumbed(void)
 {
-    struct place places[N_PLACES];
+    struct place places[XDP_N_DEVS];
+    size_t n = find_places(places);
 
-    find_places(places);
-    for (int i = 0; i < N_PLACES; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (!xdp_is_attached(xdp, places[i].dev,
                              if_nametoindex(places[i].link))) {
             attached = false;
         }
     }
-    return attached && (generic || drivers_can_send(places));
+    return (attached && xdp_chain_plumbed()
+            && (generic || drivers_can_send(places, n)));
 }
 
 static void
@@ -308,35 +349,16 @@ endpoint_report(bool up)
         status_set(STATUS_ENDPOINT, attached, "%s", attached
                    ? "eBPF programs are attached" : "not attached");
     }
+    xdp_chain_report();
 }
 
 /* --- The loop. --- */
 
-/* Services that are gone. */
-static void
-sweep_services(void)
-{
-    for (uint32_t i = 0; i < XDP_SERVICES; i++) {
-        const struct xdp_service *s = &table->services[i];
-        struct in6_addr ip;
-        const struct xdp_svc *svc;
-        bool wanted = false;
-
-        memcpy(&ip, s->addr, sizeof ip);
-        HMAP_FOR_EACH_WITH_HASH (svc, node, hash_bytes(&ip, sizeof ip, 0),
-                                 &services) {
-            wanted = wanted || IN6_ARE_ADDR_EQUAL(&svc->ip, &ip);
-        }
-        if (s->used && !wanted) {
-            xdp_table_service_clear(table, &ip);
-        }
-    }
-}
-
 static void
 endpoint_start(void)
 {
-    sweep_services();
+    xdp_svc_sweep();
+    xdp_chain_start();
 }
 
 static bool
@@ -350,6 +372,7 @@ endpoint_run(void)
 {
     xdp_bearers_run();
     xdp_ue_run();
+    xdp_chain_run();
 }
 
 static void
@@ -357,6 +380,7 @@ endpoint_wait(void)
 {
     xdp_bearers_wait();
     xdp_ue_wait();
+    xdp_chain_wait();
 }
 
 /* --- Tunnels. --- */
@@ -376,80 +400,6 @@ static void
 endpoint_unlearn(const struct endpoint_bearer *b)
 {
     xdp_table_unlearn(table, b);
-}
-
-/* --- Services. --- */
-
-static struct xdp_svc *
-find_service(const struct in6_addr *ip)
-{
-    struct xdp_svc *s;
-
-    HMAP_FOR_EACH_WITH_HASH (s, node, hash_bytes(ip, sizeof *ip, 0),
-                             &services) {
-        if (IN6_ARE_ADDR_EQUAL(&s->ip, ip)) {
-            return s;
-        }
-    }
-    return NULL;
-}
-
-static int
-endpoint_service_set(const struct service_spec *spec)
-{
-    if (spec->n_chain) {
-        return EOPNOTSUPP;
-    }
-    if (!find_service(&spec->service_ip)) {
-        struct xdp_svc *s = xmalloc(sizeof *s);
-
-        s->ip = spec->service_ip;
-        hmap_insert(&services, &s->node, hash_bytes(&s->ip, sizeof s->ip, 0));
-    }
-    return 0;
-}
-
-static void
-endpoint_service_clear(const struct service_spec *spec)
-{
-    struct xdp_svc *s = find_service(&spec->service_ip);
-
-    if (s) {
-        xdp_table_service_clear(table, &spec->service_ip);
-        hmap_remove(&services, &s->node);
-        free(s);
-    }
-}
-
-static bool
-endpoint_service_possible(const struct service_spec *spec, const char **why)
-{
-    *why = (spec->n_chain ? "datapath xdp has no chains of functions yet"
-            : NULL);
-    return !*why;
-}
-
-static bool
-endpoint_service_ready(const struct in6_addr *ip)
-{
-    return find_service(ip) != NULL;
-}
-
-static int
-endpoint_service_divert(const struct in6_addr *ip, bool on)
-{
-    uint32_t before = xdp_table_service_find(table, ip);
-    int error = 0;
-
-    if (!on) {
-        xdp_table_service_clear(table, ip);
-    } else {
-        error = xdp_table_service_set(table, ip);
-        if (!error && before == XDP_NOWHERE) {
-            xdp_clear_service_stats(xdp, xdp_table_service_find(table, ip));
-        }
-    }
-    return error;
 }
 
 /* --- The agent's own packets. --- */
@@ -490,10 +440,17 @@ endpoint_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
 static int
 endpoint_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
 {
+    struct gtpu_inner inner;
     uint8_t macs[12];
+    bool chain;
+    int error = (gtpu_parse_inner(ip, len, &inner) == GTPU_OK
+                 ? xdp_svc_way(&inner.dst, &chain) : EINVAL);
 
-    classifier_macs(b, macs);
-    return xdp_ue_send(macs, ip, len);
+    if (!error) {
+        classifier_macs(b, macs);
+        error = xdp_ue_send(chain ? XDP_END_CHAIN : XDP_END_NAT, macs, ip, len);
+    }
+    return error;
 }
 
 static int
@@ -512,28 +469,10 @@ endpoint_send_down(const struct endpoint_bearer *b, const void *frame,
 /* --- Counters. --- */
 
 static void
-poll_services(void)
-{
-    const struct xdp_svc *svc;
-
-    HMAP_FOR_EACH (svc, node, &services) {
-        uint32_t index = xdp_table_service_find(table, &svc->ip);
-        struct xdp_service_stats s;
-
-        if (index != XDP_NOWHERE && !xdp_read_service_stats(xdp, index, &s)) {
-            events.service_counters(&svc->ip, ENDPOINT_UP, s.up_packets,
-                                    s.up_bytes);
-            events.service_counters(&svc->ip, ENDPOINT_DOWN, s.down_packets,
-                                    s.down_bytes);
-        }
-    }
-}
-
-static void
 endpoint_poll_counters(void)
 {
     xdp_bearers_poll();
-    poll_services();
+    xdp_svc_poll_counters();
     xdp_stats_poll(xdp);
 }
 
@@ -554,11 +493,11 @@ const struct endpoint_class endpoint_xdp = {
     .learned = endpoint_learned,
     .unlearn = endpoint_unlearn,
     .bearer_clear = xdp_bearers_clear,
-    .service_set = endpoint_service_set,
-    .service_clear = endpoint_service_clear,
-    .service_possible = endpoint_service_possible,
-    .service_ready = endpoint_service_ready,
-    .service_divert = endpoint_service_divert,
+    .service_set = xdp_svc_set,
+    .service_clear = xdp_svc_clear,
+    .service_possible = xdp_svc_possible,
+    .service_ready = xdp_svc_ready,
+    .service_divert = xdp_svc_divert,
     .send_up = endpoint_send_up,
     .send_app = endpoint_send_app,
     .send_down = endpoint_send_down,

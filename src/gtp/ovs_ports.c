@@ -15,6 +15,7 @@
 #include "net/rtnl.h"
 #include "ovs/ovsdb.h"
 #include "packets.h"
+#include "status.h"
 #include "util.h"
 
 #define HB_INTERVAL_MS 100
@@ -59,6 +60,47 @@ make_veth(struct rtnl *rtnl, const char *name, const char *peer,
     return error;
 }
 
+/* --- Links. --- */
+
+struct link {
+    const char *name, *peer;
+};
+
+static const struct link endpoint_links[] = {
+    { FILTER_ENB_LINK, ENB_PORT },
+    { FILTER_SGW_LINK, SGW_PORT },
+    { HB_SEND_PORT, HB_RECV_PORT },
+};
+
+static const struct link chain_links[] = {
+    { TUN_LINK, TUN_PORT },
+    { NAT_LINK, NAT_PORT },
+    { HB_SEND_PORT, HB_RECV_PORT },
+};
+
+static int
+make_links(struct rtnl *rtnl, const struct link *links, size_t n,
+           unsigned int mtu, char **what)
+{
+    int error = 0;
+
+    for (size_t i = 0; !error && i < n; i++) {
+        error = make_veth(rtnl, links[i].name, links[i].peer, mtu, what);
+    }
+    return error;
+}
+
+static bool
+are_there(const struct link *links, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!if_nametoindex(links[i].name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 ovs_ports_plumb(unsigned int mtu, char **what)
 {
@@ -69,13 +111,8 @@ ovs_ports_plumb(unsigned int mtu, char **what)
         *what = xstrdup("rtnetlink socket");
         return error;
     }
-    error = make_veth(rtnl, FILTER_ENB_LINK, ENB_PORT, mtu, what);
-    if (!error) {
-        error = make_veth(rtnl, FILTER_SGW_LINK, SGW_PORT, mtu, what);
-    }
-    if (!error) {
-        error = make_veth(rtnl, HB_SEND_PORT, HB_RECV_PORT, mtu, what);
-    }
+    error = make_links(rtnl, endpoint_links, ARRAY_SIZE(endpoint_links), mtu,
+                       what);
     if (!error && routed) {
         error = make_routed(rtnl, FILTER_ENB_LINK);
         if (!error) {
@@ -89,16 +126,58 @@ ovs_ports_plumb(unsigned int mtu, char **what)
 bool
 ovs_ports_plumbed(void)
 {
-    static const char *const links[] = {
-        FILTER_ENB_LINK, FILTER_SGW_LINK, HB_SEND_PORT, UE_PORT,
-    };
+    return (are_there(endpoint_links, ARRAY_SIZE(endpoint_links))
+            && if_nametoindex(UE_PORT));
+}
 
-    for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-        if (!if_nametoindex(links[i])) {
-            return false;
-        }
+int
+ovs_ports_plumb_chain(unsigned int mtu, char **what)
+{
+    struct rtnl *rtnl;
+    int error = rtnl_open(-1, &rtnl);
+
+    if (error) {
+        *what = xstrdup("rtnetlink socket");
+        return error;
     }
-    return true;
+    error = make_links(rtnl, chain_links, ARRAY_SIZE(chain_links), mtu, what);
+    rtnl_close(rtnl);
+    return error;
+}
+
+bool
+ovs_ports_chain_plumbed(void)
+{
+    return are_there(chain_links, ARRAY_SIZE(chain_links));
+}
+
+void
+ovs_ports_remove_chain(void)
+{
+    struct rtnl *rtnl;
+
+    if (!rtnl_open(-1, &rtnl)) {
+        rtnl_link_delete(rtnl, TUN_LINK);
+        rtnl_link_delete(rtnl, NAT_LINK);
+        rtnl_close(rtnl);
+    }
+}
+
+/* --- Ports. --- */
+
+/* They may come later or never. */
+static void
+declare_functions(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_functions; i++) {
+        const struct conf_function *f = &conf->functions[i];
+        struct vswitch_port port = { .bridge = BR_TOF, .type = "",
+                                     .optional = true };
+        port.name = f->in;
+        vswitch_port_add(&port);
+        port.name = f->out;
+        vswitch_port_add(&port);
+    }
 }
 
 void
@@ -123,15 +202,25 @@ ovs_ports_declare(const struct conf *conf)
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
         vswitch_port_add(&fixed[i]);
     }
-    for (size_t i = 0; i < conf->n_functions; i++) {
-        const struct conf_function *f = &conf->functions[i];
-        struct vswitch_port port = { .bridge = BR_TOF, .type = "",
-                                     .optional = true };
-        port.name = f->in;
-        vswitch_port_add(&port);
-        port.name = f->out;
-        vswitch_port_add(&port);
+    declare_functions(conf);
+}
+
+void
+ovs_ports_declare_chain(const struct conf *conf)
+{
+    static const struct vswitch_port fixed[] = {
+        { .bridge = BR_TOF, .name = TUN_PORT, .type = "" },
+        { .bridge = BR_TOF, .name = NAT_PORT, .type = "" },
+        { .bridge = BR_TOF, .name = HB_SEND_PORT, .type = "",
+          .cfm_interval_ms = HB_INTERVAL_MS },
+        { .bridge = BR_TOF, .name = HB_RECV_PORT, .type = "" },
+    };
+
+    vswitch_bridge_add(BR_TOF);
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+        vswitch_port_add(&fixed[i]);
     }
+    declare_functions(conf);
 }
 
 const struct conf_function *
@@ -160,4 +249,22 @@ ovs_ports_missing(const struct conf_function *f)
     snprintf(text, sizeof text, "waiting for port %s of function %s%s%s",
              port, f->name, error ? ": " : "", error ? error : "");
     return text;
+}
+
+void
+ovs_ports_report(const struct conf *conf, const char *port)
+{
+    const char *why = NULL;
+    bool synced = vswitch_is_synced();
+
+    if (!synced) {
+        vswitch_ofport(port, &why);
+    }
+    for (size_t i = 0; synced && !why && i < conf->n_functions; i++) {
+        why = ovs_ports_missing(&conf->functions[i]);
+    }
+    status_set(STATUS_OVSDB, synced, "%s",
+               !vswitch_is_connected() ? "not connected"
+               : why ? why : synced ? "bridges and ports are there"
+               : "waiting for ports");
 }

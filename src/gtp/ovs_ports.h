@@ -2,9 +2,10 @@
 #ifndef TOF_OVS_PORTS_H
 #define TOF_OVS_PORTS_H 1
 
-/* The links and ports of the "ovs" endpoint: veths between filter and Open
- * vSwitch, and what Open vSwitch is told of them and of functions.  Used by
- * endpoint_ovs.c, which draws the picture. */
+/* Links and ports: veths that lead into Open vSwitch, and what it is told of
+ * them and of functions.  Of the "ovs" endpoint: used by endpoint_ovs.c, which
+ * draws the picture.  For chains behind the "xdp" endpoint: used by
+ * xdp_chain.c, which does so, too. */
 
 #include <stdbool.h>
 
@@ -20,6 +21,12 @@ struct conf_function;
 #define GTP_PORT "gtp0"
 #define UE_PORT "ovs-ue"                /* Peer of ue0; made by nft/nat.c. */
 
+/* Of chains behind the "xdp" endpoint. */
+#define TUN_LINK "tof-tun"
+#define TUN_PORT "ovs-tun"              /* Its peer: towards the tunnels. */
+#define NAT_LINK "tof-nat"
+#define NAT_PORT "ovs-nat"              /* Its peer: towards ue0. */
+
 /* Makes the links, or adopts them.  Returns 0 or a positive errno value with
  * '*what' (malloc'd). */
 int ovs_ports_plumb(unsigned int mtu, char **what);
@@ -28,6 +35,16 @@ bool ovs_ports_plumbed(void);
 
 /* Asks for bridges and ports; numbers come by vswitch_ofport(). */
 void ovs_ports_declare(const struct conf *);
+
+/* The same for chains behind the "xdp" endpoint. */
+int ovs_ports_plumb_chain(unsigned int mtu, char **what);
+bool ovs_ports_chain_plumbed(void);
+void ovs_ports_declare_chain(const struct conf *);
+/* Takes the links away. */
+void ovs_ports_remove_chain(void);
+
+/* Says how it is with bridges and ports (status.h); 'port' is one of them. */
+void ovs_ports_report(const struct conf *, const char *port);
 
 /* The function called 'name', or NULL. */
 const struct conf_function *ovs_ports_function(const struct conf *,

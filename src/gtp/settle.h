@@ -10,7 +10,7 @@
  * may still have entries in the cache that say "drop", or name a downlink
  * tunnel that must not be used any more; if it comes back, its packets are
  * held and it is diverted only when the cache has settled.  Used by
- * endpoint_ovs.c. */
+ * endpoint_ovs.c and, for services, ovs_services.c. */
 
 #include <netinet/in.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
-/* GTP Tunnel Endpoints in the kernel: three XDP programs.
+/* GTP Tunnel Endpoints in the kernel, as XDP programs.
  *
  *   tof_enb   on the adapter towards the eNodeBs: uplink.  A known tunnel's
  *             packet is redirected to the other adapter, untouched; one of a
@@ -10,14 +10,27 @@
  *   tof_ue    on the peer of ue0: answers of ME Apps.  The destination MAC
  *             names the bearer; its template says into which tunnel.
  *
+ * A service with a chain of functions has br-tof, an Open vSwitch bridge,
+ * between tof_enb and ue0:
+ *
+ *   tof_enb -> tof-tun|ovs-tun - br-tof - ovs-nat|tof-nat -> tof_nat -> ue0
+ *   tof_tun <- tof-tun|ovs-tun - br-tof - ovs-nat|tof-nat <- tof_ue  <- ue0
+ *
+ *   tof_tun   does with answers what tof_ue does with those of other services;
+ *             sends heartbeats back into the switch.
+ *   tof_nat   to ue0; a heartbeat that comes here has gone in and out of
+ *             br-tof, and shows that it lives.
+ *   tof_port  on both ports: nothing, but without a program there a veth
+ *             takes nothing that is redirected to its peer.
+ *
  * Fail-open: whatever is odd, unknown or not ours is XDP_PASS, and meets what
  * would have been there without us: at the adapters the nftables filter and
  * the bridge (hold, copy, switch), behind ue0 tofd's packet socket.  A packet
  * is changed only when it is known that there is somewhere to send it to.
  *
  * Who writes what: tofd all maps (xdp_table.c), the programs only counters,
- * the stamp of an uplink entry, and a template's 'seen' and 'id' (0: not to be
- * used any more).  Loads are taken to be in order, as on x86: see
+ * the stamp of an uplink entry, a template's 'seen' and 'id' (0: not to be
+ * used any more), and the heartbeat.  Loads are taken to be in order, as on x86: see
  * xdp_load.c. */
 
 #include <linux/bpf.h>
@@ -198,6 +211,27 @@ may_be_service(const __u64 addr[2])
     return READ(config.service_bits[bit / 64]) >> (bit % 64) & 1;
 }
 
+/* --- Chains of functions. --- */
+
+/* Signed: another CPU may have noted a heartbeat meanwhile. */
+static __always_inline bool
+chain_lives(const struct xdp_service *s)
+{
+    __s64 silence = bpf_ktime_get_coarse_ns() - READ(config.heartbeat);
+
+    return READ(s->chain) == XDP_CHAIN_ON && silence < XDP_LIVE_NS;
+}
+
+/* CFM, IEEE 802.1ag. */
+static __always_inline bool
+is_heartbeat(struct xdp_md *ctx)
+{
+    struct ethhdr *eth = (void *) (long) ctx->data;
+
+    return ((void *) (eth + 1) <= (void *) (long) ctx->data_end
+            && eth->h_proto == bpf_htons(ETH_P_CFM));
+}
+
 /* --- Uplink. --- */
 
 /* Takes everything before the inner packet off; the bearer's id and the UE's
@@ -225,10 +259,11 @@ decapsulate(struct xdp_md *ctx, const struct packet *p, __u32 id, __u32 space,
 
 static __always_inline int
 divert(struct xdp_md *ctx, const struct packet *p, struct xdp_entry *e,
-       __u32 id, __u32 meta, __u32 service)
+       __u32 id, __u32 meta, __u32 service, bool chain)
 {
     struct xdp_service_stats *s;
-    int verdict = bpf_redirect_map(&devs, XDP_DEV_UE, XDP_PASS);
+    int verdict = bpf_redirect_map(&devs, chain ? XDP_DEV_TUN : XDP_DEV_UE,
+                                   XDP_PASS);
 
     if (verdict != XDP_REDIRECT) {
         return done(XDP_PASS, XDP_UP_NO_TARGET);
@@ -240,7 +275,7 @@ divert(struct xdp_md *ctx, const struct packet *p, struct xdp_entry *e,
         s->up_bytes += p->inner_len;
     }
     return done(decapsulate(ctx, p, id, XDP_META_SPACE(meta), verdict),
-                XDP_UP_DECAP);
+                chain ? XDP_UP_CHAIN : XDP_UP_DECAP);
 }
 
 SEC("xdp")
@@ -257,8 +292,12 @@ tof_enb(struct xdp_md *ctx)
     }
 
     __u32 service;
-    bool to_service = (may_be_service(p.inner_dst)
-                       && find_service(p.inner_dst, &service));
+    struct xdp_service *s = (may_be_service(p.inner_dst)
+                             ? find_service(p.inner_dst, &service) : NULL);
+    bool to_service = s, chain = s && READ(s->chain);
+    if (chain && !chain_lives(s)) {
+        to_service = false;
+    }
     struct xdp_entry *e = find_entry(&p, 0);
     if (!e) {
         return done(XDP_PASS, XDP_UP_UNKNOWN);
@@ -286,7 +325,7 @@ tof_enb(struct xdp_md *ctx)
             WRITE(e->stamp, now);
         }
         if (to_service) {
-            return (own ? divert(ctx, &p, e, id, meta, service)
+            return (own ? divert(ctx, &p, e, id, meta, service, chain)
                     : done(XDP_PASS, XDP_UP_FOREIGN_SOURCE));
         }
     }
@@ -426,6 +465,7 @@ use_template(struct answer *a)
     a->template = t;
     return XDP_REDIRECT;
 }
+
 /* In front of the IP packet comes all that leads to the eNodeB.  'verdict' is
  * what bpf_redirect_map() has said. */
 static __always_inline int
@@ -452,35 +492,30 @@ encapsulate(struct xdp_md *ctx, const struct answer *a, int verdict)
     return done(verdict, XDP_UE_ENCAP);
 }
 
+/* 'service': its index, or XDP_SERVICES for none. */
 static __always_inline void
-count_answer(const struct answer *a)
+count_answer(const struct answer *a, __u32 service)
 {
     struct xdp_service_stats *s;
-    __u32 index;
 
     __sync_fetch_and_add(&a->template->count, XDP_COUNT(a->len));
-    if (find_service(a->src, &index)) {
-        s = bpf_map_lookup_elem(&service_stats, &index);
-        if (s) {
-            s->down_packets++;
-            s->down_bytes += a->len;
-        }
+    s = bpf_map_lookup_elem(&service_stats, &service);
+    if (s) {
+        s->down_packets++;
+        s->down_bytes += a->len;
     }
 }
 
-SEC("xdp")
-int
-tof_ue(struct xdp_md *ctx)
+/* Into the bearer's tunnel. */
+static __always_inline int
+send_down(struct xdp_md *ctx, struct answer *a, __u32 service)
 {
-    struct answer a;
     int verdict;
 
-    if (!parse_answer(ctx, &a)) {
-        return done(XDP_PASS, XDP_UE_NOT_IP);
-    } else if (!a.id) {
+    if (!a->id) {
         return done(XDP_PASS, XDP_UE_UNCLAIMED);
     }
-    verdict = use_template(&a);
+    verdict = use_template(a);
     if (verdict != XDP_REDIRECT) {
         return verdict;
     }
@@ -488,11 +523,75 @@ tof_ue(struct xdp_md *ctx)
     if (verdict != XDP_REDIRECT) {
         return done(XDP_PASS, XDP_UE_NO_TARGET);
     }
-    verdict = encapsulate(ctx, &a, verdict);
+    verdict = encapsulate(ctx, a, verdict);
     if (verdict == XDP_REDIRECT) {
-        count_answer(&a);
+        count_answer(a, service);
     }
     return verdict;
+}
+
+SEC("xdp")
+int
+tof_ue(struct xdp_md *ctx)
+{
+    struct xdp_service *s;
+    struct answer a;
+    __u32 service;
+
+    if (!parse_answer(ctx, &a)) {
+        return done(XDP_PASS, XDP_UE_NOT_IP);
+    }
+    s = find_service(a.src, &service);
+    if (s && READ(s->chain)) {
+        /* Never past a chain that is not there. */
+        if (chain_lives(s)
+            && bpf_redirect_map(&devs, XDP_DEV_NAT, XDP_DROP)
+            == XDP_REDIRECT) {
+            return done(XDP_REDIRECT, XDP_UE_CHAIN);
+        }
+        return done(XDP_DROP, XDP_UE_NO_CHAIN);
+    }
+    return send_down(ctx, &a, s ? service : XDP_SERVICES);
+}
+
+/* --- Behind the chains of functions. --- */
+
+SEC("xdp")
+int
+tof_tun(struct xdp_md *ctx)
+{
+    struct answer a;
+    __u32 service;
+
+    if (is_heartbeat(ctx)) {
+        return XDP_TX;
+    } else if (!parse_answer(ctx, &a)) {
+        return done(XDP_PASS, XDP_UE_NOT_IP);
+    }
+    return send_down(ctx, &a, (find_service(a.src, &service) ? service
+                               : XDP_SERVICES));
+}
+
+SEC("xdp")
+int
+tof_nat(struct xdp_md *ctx)
+{
+    if (is_heartbeat(ctx)) {
+        WRITE(config.heartbeat, bpf_ktime_get_coarse_ns());
+        return XDP_DROP;
+    } else if (bpf_redirect_map(&devs, XDP_DEV_UE, XDP_DROP)
+               != XDP_REDIRECT) {
+        return done(XDP_DROP, XDP_NAT_NO_TARGET);
+    }
+    return done(XDP_REDIRECT, XDP_NAT_FORWARD);
+}
+
+SEC("xdp")
+int
+tof_port(struct xdp_md *ctx)
+{
+    (void) ctx;
+    return XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -38,6 +38,9 @@
 #define V4_MAPPED 0xffff0000u           /* Third word of ::ffff:a.b.c.d, as it
                                          * lies in memory. */
 #define VLAN_ETH_HLEN 18
+#ifndef ETH_P_CFM
+#define ETH_P_CFM 0x8902
+#endif
 
 /* --- Parsing: outer IP, UDP, GTP-U, inner IP. --- */
 

@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 1
+#define XDP_LAYOUT 2
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
@@ -114,10 +114,18 @@ struct xdp_path {
 #define XDP_SERVICE_PROBES 16
 #define XDP_SERVICE_BITS 4096   /* Bitmap by hash: "maybe a service". */
 
+/* A chain of functions in br-tof, in front of NAT. */
+enum xdp_chain {
+    XDP_CHAIN_NONE,
+    XDP_CHAIN_ON,               /* By way of it, while the switch lives. */
+    XDP_CHAIN_OFF,              /* It is not there: uplink packets are
+                                 * switched, answers go nowhere. */
+};
+
 struct xdp_service {
     __u64 addr[2];
     __u32 used;                 /* Written last, cleared first. */
-    __u32 chain;                /* By way of the chain of functions. */
+    __u32 chain;                /* enum xdp_chain */
     __u8 pad[8];
 };
 
@@ -138,10 +146,25 @@ struct xdp_config {
                                  * one to the Pinger. */
     __u64 pingers[XDP_PINGERS][2];
     __u64 service_bits[XDP_SERVICE_BITS / 64];
+    __u64 heartbeat;            /* When one has last come through br-tof: ns
+                                 * of the coarse monotonic clock.  Written by
+                                 * tof_nat. */
 };
 
-/* Where packets are redirected to: keys of the map "devs". */
-enum xdp_dev { XDP_DEV_ENB, XDP_DEV_SGW, XDP_DEV_UE, XDP_N_DEVS };
+/* Heartbeats come every 100 ms.  After this without one the switch is taken
+ * for dead. */
+#define XDP_LIVE_NS 350000000ll
+
+/* Interfaces with a program, and keys of the map "devs": where packets are
+ * redirected to.  The last four are there only for chains of functions. */
+enum xdp_dev {
+    XDP_DEV_ENB, XDP_DEV_SGW, XDP_DEV_UE,
+    XDP_DEV_TUN,                /* Peer of br-tof's port towards tunnels. */
+    XDP_DEV_NAT,                /* Peer of br-tof's port towards NAT. */
+    XDP_DEV_TUN_PORT,           /* These two ports themselves. */
+    XDP_DEV_NAT_PORT,
+    XDP_N_DEVS
+};
 
 /* --- Counters by reason, per CPU. --- */
 
@@ -158,6 +181,7 @@ enum xdp_dev { XDP_DEV_ENB, XDP_DEV_SGW, XDP_DEV_UE, XDP_N_DEVS };
     X(UP_NO_TARGET, "enb", "pass", "no_target")                         \
     X(UP_FORWARD, "enb", "redirect", "switched")                        \
     X(UP_DECAP, "enb", "redirect", "decapsulated")                      \
+    X(UP_CHAIN, "enb", "redirect", "decapsulated_to_chain")             \
     X(DOWN_NOT_GTPU, "sgw", "pass", "not_gtpu")                         \
     X(DOWN_MALFORMED, "sgw", "pass", "malformed")                       \
     X(DOWN_OTHER_TYPE, "sgw", "pass", "other_type")                     \
@@ -176,7 +200,11 @@ enum xdp_dev { XDP_DEV_ENB, XDP_DEV_SGW, XDP_DEV_UE, XDP_N_DEVS };
     X(UE_NO_ROOM, "ue", "pass", "no_room")                              \
     X(UE_FOREIGN, "ue", "drop", "foreign_destination")                  \
     X(UE_TORN, "ue", "drop", "changed_meanwhile")                       \
-    X(UE_ENCAP, "ue", "redirect", "encapsulated")
+    X(UE_NO_CHAIN, "ue", "drop", "chain_is_not_there")                  \
+    X(UE_ENCAP, "ue", "redirect", "encapsulated")                       \
+    X(UE_CHAIN, "ue", "redirect", "to_chain")                           \
+    X(NAT_FORWARD, "nat", "redirect", "from_chain")                     \
+    X(NAT_NO_TARGET, "nat", "drop", "no_target")
 
 enum xdp_reason {
 #define X(SYMBOL, PROGRAM, VERDICT, REASON) XDP_##SYMBOL,

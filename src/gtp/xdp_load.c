@@ -51,6 +51,10 @@ static const char *const link_names[XDP_N_DEVS] = {
     [XDP_DEV_ENB] = "link_enb",
     [XDP_DEV_SGW] = "link_sgw",
     [XDP_DEV_UE] = "link_ue",
+    [XDP_DEV_TUN] = "link_tun",
+    [XDP_DEV_NAT] = "link_nat",
+    [XDP_DEV_TUN_PORT] = "link_tun_port",
+    [XDP_DEV_NAT_PORT] = "link_nat_port",
 };
 
 static int
@@ -396,6 +400,10 @@ xdp_prog_fd(const struct xdp *x, enum xdp_dev dev)
         [XDP_DEV_ENB] = x->skel->progs.tof_enb,
         [XDP_DEV_SGW] = x->skel->progs.tof_sgw,
         [XDP_DEV_UE] = x->skel->progs.tof_ue,
+        [XDP_DEV_TUN] = x->skel->progs.tof_tun,
+        [XDP_DEV_NAT] = x->skel->progs.tof_nat,
+        [XDP_DEV_TUN_PORT] = x->skel->progs.tof_port,
+        [XDP_DEV_NAT_PORT] = x->skel->progs.tof_port,
     };
 
     return bpf_program__fd(progs[dev]);

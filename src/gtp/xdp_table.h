@@ -18,7 +18,7 @@
  *     place = xdp_table_divert(t, &bearer, xdp_now());
  *     path = xdp_table_path_set(t, &down->src, &down->dst, header, 14);
  *     xdp_table_template_set(t, &bearer, path, place, 0, xdp_now());
- *     xdp_table_service_set(t, &service_ip);
+ *     xdp_table_service_set(t, &service_ip, XDP_CHAIN_NONE);
  *
  * TEIDs in host byte order, addresses of both families in one form. */
 
@@ -109,12 +109,17 @@ uint32_t xdp_table_path_find(const struct xdp_table *,
 
 /* --- Services.  Indexes are those of service_stats. --- */
 
-/* Returns 0 or ENOSPC. */
-int xdp_table_service_set(struct xdp_table *, const struct in6_addr *ip);
+/* Puts a service in, or changes its chain.  Returns 0 or ENOSPC. */
+int xdp_table_service_set(struct xdp_table *, const struct in6_addr *ip,
+                          enum xdp_chain);
 void xdp_table_service_clear(struct xdp_table *, const struct in6_addr *ip);
 /* XDP_NOWHERE if it is none. */
 uint32_t xdp_table_service_find(const struct xdp_table *,
                                 const struct in6_addr *ip);
+
+/* Heartbeats come through br-tof: packets of services with a chain are sent
+ * there. */
+bool xdp_table_switch_lives(const struct xdp_table *);
 
 /* --- Counters. --- */
 

@@ -37,18 +37,29 @@ METRIC_COUNTER(n_read, "tof_xdp_ue_read_total", "",
 #endif
 
 static const struct endpoint_events *events;
-static int fd = -1;
+static int fds[XDP_N_ENDS] = { -1, -1 };
+
+static void
+close_end(enum xdp_ue_end end)
+{
+    if (fds[end] >= 0) {
+        close(fds[end]);
+        fds[end] = -1;
+    }
+}
 
 int
-xdp_ue_open(const char *link, const struct endpoint_events *events_)
+xdp_ue_open(enum xdp_ue_end end, const char *link,
+            const struct endpoint_events *events_)
 {
     struct sockaddr_ll sll = {
         .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
         .sll_ifindex = if_nametoindex(link),
     };
     const int on = 1, rcvbuf = RCVBUF;
+    int fd;
 
-    xdp_ue_close();
+    close_end(end);
     if (!sll.sll_ifindex) {
         return errno;
     }
@@ -61,9 +72,10 @@ xdp_ue_open(const char *link, const struct endpoint_events *events_)
         || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof rcvbuf)
         || bind(fd, (struct sockaddr *) &sll, sizeof sll)) {
         int error = errno;
-        xdp_ue_close();
+        close(fd);
         return error;
     }
+    fds[end] = fd;
     events = events_;
     return 0;
 }
@@ -71,14 +83,13 @@ xdp_ue_open(const char *link, const struct endpoint_events *events_)
 void
 xdp_ue_close(void)
 {
-    if (fd >= 0) {
-        close(fd);
-        fd = -1;
+    for (int i = 0; i < XDP_N_ENDS; i++) {
+        close_end(i);
     }
 }
 
-void
-xdp_ue_run(void)
+static void
+run_end(int fd)
 {
     static uint8_t frame[FRAME_MAX];
 
@@ -95,15 +106,26 @@ xdp_ue_run(void)
 }
 
 void
+xdp_ue_run(void)
+{
+    for (int i = 0; i < XDP_N_ENDS; i++) {
+        run_end(fds[i]);
+    }
+}
+
+void
 xdp_ue_wait(void)
 {
-    if (fd >= 0) {
-        poll_fd_wait(fd, POLLIN);
+    for (int i = 0; i < XDP_N_ENDS; i++) {
+        if (fds[i] >= 0) {
+            poll_fd_wait(fds[i], POLLIN);
+        }
     }
 }
 
 int
-xdp_ue_send(const uint8_t macs[12], const void *ip, size_t len)
+xdp_ue_send(enum xdp_ue_end end, const uint8_t macs[12], const void *ip,
+            size_t len)
 {
     const bool v6 = len && *(const uint8_t *) ip >> 4 == 6;
     const ovs_be16 type = htons(v6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
@@ -114,8 +136,8 @@ xdp_ue_send(const uint8_t macs[12], const void *ip, size_t len)
     };
     struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
 
-    if (fd < 0) {
+    if (fds[end] < 0) {
         return ENOTCONN;
     }
-    return sendmsg(fd, &msg, 0) < 0 ? errno : 0;
+    return sendmsg(fds[end], &msg, 0) < 0 ? errno : 0;
 }

@@ -54,6 +54,9 @@ offload_off(int sock, const struct offload *o)
     if (!error && o->which & OFFLOAD_TX_CSUM) {
         error = ethtool_value(sock, o->link, ETHTOOL_STXCSUM, &off);
     }
+    if (!error && o->which & OFFLOAD_GRO) {
+        error = ethtool_value(sock, o->link, ETHTOOL_SGRO, &off);
+    }
     if (!error && vlan) {
         error = ethtool_value(sock, o->link, ETHTOOL_GFLAGS, &flags);
         if (!error && flags & vlan) {

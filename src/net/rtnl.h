@@ -80,12 +80,14 @@ int rtnl_neigh_replace(struct rtnl *, const char *link,
 int sysctl_write(int netns_fd, const char *value, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* `ethtool -K LINK tx off`, `txvlan off`, `rxvlan off`, as bits. */
+/* `ethtool -K LINK tx off`, `txvlan off`, `rxvlan off`, `tso off`, `gro off`,
+ * as bits. */
 enum {
     OFFLOAD_TX_CSUM = 1 << 0,
     OFFLOAD_TX_VLAN = 1 << 1,
     OFFLOAD_RX_VLAN = 1 << 2,
     OFFLOAD_TSO = 1 << 3,
+    OFFLOAD_GRO = 1 << 4,
 };
 int ethtool_offload_off(int netns_fd, const char *link, unsigned int which);
 

@@ -38,6 +38,19 @@ classifier_static(const struct classifier_ports *ports, struct ds *ds)
                   TABLE_TUNNEL);
 }
 
+void
+classifier_static_chain(const struct classifier_ports *ports, struct ds *ds)
+{
+    ds_put_format(ds, "table=%d,priority=50,in_port=%"PRIu32
+                  ",actions=goto_table:%d\n",
+                  TABLE_INPUT, ports->gtp, TABLE_CLASSIFIER);
+    ds_put_format(ds, "table=%d,priority=50,in_port=%"PRIu32
+                  ",actions=goto_table:%d\n",
+                  TABLE_INPUT, ports->nat, TABLE_ANSWER);
+    ds_put_format(ds, "table=%d,priority=0,actions=output:%"PRIu32"\n",
+                  TABLE_DOWNLINK, ports->gtp);
+}
+
 /* Stands for the pair of tunnels of 'b'; the same in every life of tofd. */
 static uint32_t
 hash_downlink(const struct endpoint_bearer *b)

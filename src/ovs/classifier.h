@@ -5,7 +5,8 @@
 /* The UE-decapsulated data plane's Classifier, compiled into flows of br-tof.
  * Pure: descriptions in, text for ofctl_set() out.
  *
- * Place in the flow: endpoint_ovs.c calls; sff.c compiles what comes between
+ * Place in the flow: endpoint_ovs.c calls, or xdp_chain.c where eBPF programs
+ * do what is between a tunnel and a chain; sff.c compiles what comes between
  * a chain's first port and its last.
  *
  * Tables of br-tof:
@@ -25,7 +26,11 @@
  *       UE's last uplink packet (renewed by the learn action in table 0) or
  *       last proof (renewed by the agent), so that even without an agent
  *       nothing is ever sent into a tunnel that may have died.  One that is
- *       left over from another tunnel of the bearer matches nothing. */
+ *       left over from another tunnel of the bearer matches nothing.
+ *
+ * With eBPF programs only services with a chain come here, with their MAC
+ * addresses, and tunnels are the programs' concern: 0 goes on to 1 and 10; 19
+ * goes out of the port towards tunnels. */
 
 #include <stdint.h>
 
@@ -45,12 +50,15 @@ enum {
 };
 
 struct classifier_ports {
-    ofp_port_t gtp;             /* The GTP-U port. */
-    ofp_port_t nat;             /* ue0's peer. */
+    ofp_port_t gtp;             /* Towards tunnels: the GTP-U port. */
+    ofp_port_t nat;             /* Towards ue0: its peer. */
 };
 
 /* Flows that do not depend on anything. */
 void classifier_static(const struct classifier_ports *, struct ds *);
+
+/* The same where eBPF programs are the tunnel endpoints. */
+void classifier_static_chain(const struct classifier_ports *, struct ds *);
 
 /* A diverted bearer's uplink flow. */
 void classifier_bearer(const struct classifier_ports *,

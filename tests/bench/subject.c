@@ -90,7 +90,7 @@ fill(struct xdp_table *t, uint32_t sessions, const struct args *args)
     uint32_t added = 0;
 
     t->config->evidence = xdp_ticks(3600);
-    xdp_table_service_set(t, &service);
+    xdp_table_service_set(t, &service, XDP_CHAIN_NONE);
     for (uint32_t i = 0; i < sessions; i++) {
         added += add_session(t, i, diverted, path, args);
     }

@@ -171,13 +171,9 @@ def test_small_mss_is_left_alone(net, case):
     assert told == 1000
 
 
-def test_tcp_both_ways(net, case):
-    """A megabyte there and back, by a UE whose own MTU is as large as
-    S1-U's: it knows nothing of tunnels."""
-    ue = net.ue(case.ue, **case.kw)
-    ue.run("ip", "link", "set", "tun0", "mtu", S1U_MTU)
+def megabyte_both_ways(ue, service, server):
+    """Over TCP, between the UE and the application's socket."""
     data = random.Random(7).randbytes(1 << 20)
-    server = case.app_socket(socket.SOCK_STREAM)
     server.listen()
 
     def serve():
@@ -190,9 +186,9 @@ def test_tcp_both_ways(net, case):
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    with server, ue.socket(socket.SOCK_STREAM) as s:
+    with ue.socket(socket.SOCK_STREAM) as s:
         s.settimeout(60)
-        s.connect((case.service, PORT))
+        s.connect((service, PORT))
         s.sendall(data)
         answer = b""
         while len(answer) < 32 + len(data):
@@ -201,6 +197,15 @@ def test_tcp_both_ways(net, case):
             answer += part
     thread.join(5)
     assert answer == hashlib.sha256(data).digest() + data
+
+
+def test_tcp_both_ways(net, case):
+    """A megabyte there and back, by a UE whose own MTU is as large as
+    S1-U's: it knows nothing of tunnels."""
+    ue = net.ue(case.ue, **case.kw)
+    ue.run("ip", "link", "set", "tun0", "mtu", S1U_MTU)
+    with case.app_socket(socket.SOCK_STREAM) as server:
+        megabyte_both_ways(ue, case.service, server)
     assert max(len(f.raw) for f in check_frames(net, ue.bearer)) == ROOM
 
 

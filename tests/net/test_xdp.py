@@ -8,7 +8,7 @@ import pytest
 
 from test_divert import OTHER, echo, establish, is_text
 from tofnet import packet as p
-from tofnet.lab import APP, SERVICE_IP, STATE, app_sends
+from tofnet.lab import app_sends
 from tofnet.wait import wait_until
 
 pytestmark = pytest.mark.datapath("xdp")
@@ -33,38 +33,18 @@ def test_status_says_how(net, api):
     assert how(api) == "xdp: configured: native on enb0, sgw0"
 
 
-def test_chain_is_refused(lab, net, api):
-    """Functions are there only with Open vSwitch, and auto knows."""
-    config = f"{STATE}/tof.yaml"
-    with open(config, encoding="utf-8") as f:
-        saved = f.read()
-    assert "functions: {}" in saved
-    functions = "functions: {fw: {in: fw0, out: fw1}}"
-    try:
-        with open(config, "w", encoding="utf-8") as f:
-            f.write(saved.replace("functions: {}", functions))
-        lab.tofd("restart")
-        answer = api.post("/service", {
-            "name": "svc", "serviceIP": SERVICE_IP, "applicationIP": APP,
-            "chain": ["fw"]})
-        assert answer.status == 503 and "chain" in answer.json["detail"]
-        with open(config, "w", encoding="utf-8") as f:
-            f.write(saved.replace("functions: {}", functions)
-                    .replace("datapath: xdp", "datapath: auto"))
-        lab.tofd("stop")
-        try:
-            lab.tofd("start")
-        except AssertionError:
-            pass                # Its ports are never there.
-        assert how(api).startswith("ovs: auto, as functions")
-        assert not os.path.exists(pins())
-    finally:
-        with open(config, "w", encoding="utf-8") as f:
-            f.write(saved)
-        lab.tofd("restart")
-    wait_until(api.healthy, what="tofd")
+def test_auto_takes_xdp_with_functions_too(lab, net, api):
+    with lab.configured((r"functions: \{\}",
+                         "functions: {fw: {in: fw0, out: fw1}}"),
+                        ("datapath: xdp", "datapath: auto")):
+        assert how(api) == "xdp: auto: native on enb0, sgw0"
+        api.register()
+        establish(net, api, "10.45.6.4")
+    api.clean()
     api.register()
-    establish(net, api, "10.45.6.4")
+    establish(net, api, "10.45.6.5")
+    links = lab.run("lab-tof", "ip", "-br", "link").stdout
+    assert "tof-tun" not in links and "tof-nat" not in links
 
 
 def test_what_is_known_is_switched_by_the_programs(net, api):

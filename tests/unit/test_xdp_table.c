@@ -262,9 +262,9 @@ test_services(void)
     unsigned int n = 0;
 
     start(8);
-    tap_ok(!xdp_table_service_set(&t, &ip)
-           && !xdp_table_service_set(&t, &ip)
-           && !xdp_table_service_set(&t, &ip6)
+    tap_ok(!xdp_table_service_set(&t, &ip, XDP_CHAIN_NONE)
+           && !xdp_table_service_set(&t, &ip, XDP_CHAIN_NONE)
+           && !xdp_table_service_set(&t, &ip6, XDP_CHAIN_NONE)
            && xdp_table_service_find(&t, &ip) != XDP_NOWHERE
            && xdp_table_service_find(&t, &ip6) != XDP_NOWHERE,
            "services of both families");

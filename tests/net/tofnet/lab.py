@@ -235,13 +235,13 @@ def datapath():
     return Api().get("/status").json["facts"]["datapath"].split(":")[0]
 
 
-def flows():
-    """Flows of both bridges with their age, but for leases and statistics;
-    none where Open vSwitch is not the data path."""
+def flows(bridges=None):
+    """Flows of bridges with their age, but for leases and statistics: of
+    both; of none where Open vSwitch is not the data path."""
     out = {}
-    if datapath() != "ovs":
-        return out
-    for bridge in ("br-gtp", "br-tof"):
+    if bridges is None:
+        bridges = ("br-gtp", "br-tof") if datapath() == "ovs" else ()
+    for bridge in bridges:
         for line in ofctl(bridge, "dump-flows").splitlines():
             if "table=20" in line or "cookie" not in line:
                 continue

@@ -19,6 +19,21 @@ account_init(long long int evidence_ms_)
     evidence_ms = evidence_ms_;
 }
 
+/* Notes what the endpoint has counted.  True if some of it has been carried
+ * since it was last asked: what it had counted before the bearer was adopted
+ * may be long ago. */
+static bool
+advance(struct bearer *b, enum endpoint_direction direction,
+        uint64_t packets, uint64_t bytes)
+{
+    const bool first = b->unread & 1 << direction;
+
+    b->unread &= ~(1 << direction);
+    return (counters_advance(&b->counters, &b->last_counters,
+                             direction == ENDPOINT_DOWN, packets, bytes)
+            && !first);
+}
+
 void
 account_bearer(uint32_t id, enum endpoint_direction direction,
                uint64_t packets, uint64_t bytes)
@@ -26,18 +41,13 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec();
 
-    if (!b) {
+    if (!b || !advance(b, direction, packets, bytes)) {
         return;
     }
-    bool down = direction == ENDPOINT_DOWN;
-    if (!counters_advance(&b->counters, &b->last_counters, down, packets,
-                          bytes)) {
-        return;
-    }
-    if (down) {
-        session_touch(b, now);
-    } else {
+    if (direction == ENDPOINT_UP) {
         session_heard(b, now);
+    } else {
+        session_touch(b, now);
     }
     if (b->ready && now - MAX(b->proved, b->created) > evidence_ms / 2) {
         prove_ask(b, false);

@@ -31,7 +31,8 @@ adopt(struct bearer *b)
     struct endpoint_bearer eb = bearer_describe(b);
 
     b->diverted = true;
-    b->heard = time_msec();
+    b->created = b->heard = time_msec();
+    b->unread = 1 << ENDPOINT_UP | 1 << ENDPOINT_DOWN;
     session_touch(b, b->heard);
     endpoint->bearer_set(&eb, true);
     n_adopted++;

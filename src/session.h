@@ -69,7 +69,7 @@ struct bearer {
     bool ready;                 /* The endpoint is programmed for it. */
     long long int unready;      /* When that ended last, or LLONG_MIN / 2. */
     long long int asked;        /* When the endpoint was last asked to. */
-    long long int created;
+    long long int created;      /* When it was learned, or adopted. */
     long long int seen;         /* Last traffic of the UE, either way, ms.  The
                                  * Pinger's is none. */
     long long int heard;        /* Last packet from the UE, ms. */
@@ -81,6 +81,9 @@ struct bearer {
                                  * LLONG_MIN. */
     struct counters counters;
     struct counters last_counters;   /* As the endpoint last said. */
+    uint8_t unread;             /* Directions, 1 << enum endpoint_direction, in
+                                 * which the endpoint may have counted before
+                                 * the bearer was adopted. */
 
     /* Owned by session_table.c. */
     struct hmap_node up_node;           /* By 'up'. */

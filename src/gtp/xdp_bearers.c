@@ -194,10 +194,14 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
         }
         xb->b = *b;
         write_tables(xb, adopted ? 0 : xdp_now());
+        /* Neither a proof nor being adopted is a sign of the UE. */
         if (!adopted) {
             follow_count(up, up_count(xb), &xb->last_up);
             follow_count(down, down_count(xb), &xb->last_down);
-            xb->seen = xdp_now();       /* A proof is no sign of the UE. */
+            xb->seen = xdp_now();
+        } else if (up_count(xb)) {
+            bool onward;
+            xb->seen = xdp_table_seen(table, xb->up, &onward);
         }
     }
     ovs_list_remove(&xb->ready_node);

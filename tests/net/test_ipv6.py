@@ -282,8 +282,6 @@ def test_ipv6_service_goes(net, api):
     switched(net, says(b, b"after"))
 
 
-# With XDP a busy machine has seen one ping more after the restart.
-@pytest.mark.datapath("ovs")
 @families
 def test_kill_and_restart_keep_bearers(net, api, lab, ue, kw):
     """Diverted while tofd is dead, and adopted by the next."""

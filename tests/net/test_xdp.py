@@ -2,6 +2,7 @@
 """What is so only with eBPF programs as tunnel endpoints."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from test_divert import OTHER, echo, establish, is_text
 from tofnet import packet as p
 from tofnet.lab import app_sends
+from tofnet.netns import run_in
 from tofnet.wait import wait_until
 
 pytestmark = pytest.mark.datapath("xdp")
@@ -164,3 +166,31 @@ def test_tables_of_another_shape_are_replaced(lab, net, api):
     lab.tofd("start")
     wait_until(api.healthy, what="tofd")
     establish(net, api, "10.45.6.3")
+
+
+def test_what_was_carried_before_a_restart_is_no_sign_of_the_ue(
+        lab, net, api):
+    """Nobody is pinged who has sent nothing since, however long the restart
+    takes: here, until its adapter is there."""
+    with lab.configured(("evidence_seconds: 10", "evidence_seconds: 1")):
+        api.register()
+        b = establish(net, api)
+        b.uplink(echo(b.ue, b"counted"))
+        b.wait_downlink(is_text(b"counted"))
+        lab.tofd("kill")
+        pings = len(net.pings)
+        run_in("lab-tof", "ip", "link", "set", "enb0", "down")
+        start = threading.Thread(target=lab.tofd, args=("start",))
+        start.start()
+        # It looks again after a second, half of which is what a proof is good
+        # for without another one.
+        wait_until(lambda: "S1-U adapter" in api.get("/status").text,
+                   what="tofd to miss its adapter")
+        run_in("lab-tof", "ip", "link", "set", "enb0", "up")
+        start.join()
+        wait_until(lambda: api.session_of(b.ue)["counters"]["packetsUp"],
+                   what="what it had counted")
+        other = net.bearer("10.45.6.9")
+        other.uplink(p.ip_udp(other.ue, OTHER, b"x"))
+        api.wait_proved(other.ue)
+        assert not [ping for ping in net.pings[pings:] if ping[1] is b]

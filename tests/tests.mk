@@ -36,22 +36,24 @@ test_pinger_SOURCES = tests/unit/test_pinger.c tests/unit/tap.h
 test_pinger_CPPFLAGS = $(TEST_CPPFLAGS)
 test_pinger_LDADD = $(TOF_LIBS)
 
+world_sources = tests/model/packets_model.c tests/model/packets_model.h \
+	tests/model/world.c tests/model/world.h \
+	tests/model/world_judge.c tests/model/world_nodes.c \
+	tests/model/world_private.h tests/model/world_traffic.c
+
 # A random network, and a judge; around the agent, with a clock of its own and
 # a data plane in memory.
 check_PROGRAMS += test_model
 test_model_SOURCES = tests/unit/test_model.c tests/unit/tap.h \
-	tests/model/packets_model.c tests/model/packets_model.h \
-	tests/model/plane.c tests/model/plane.h \
-	tests/model/world.c tests/model/world.h
+	tests/model/plane.c tests/model/plane.h tests/model/plane_rest.c \
+	$(world_sources)
 test_model_CPPFLAGS = $(TEST_CPPFLAGS) -I$(srcdir)/tests/model
 test_model_LDFLAGS = -Wl,--wrap=time_msec
 test_model_LDADD = $(TOF_LIBS)
 
 # The same network, on a lab's S1-U: for tests/net/test_model.py.
 noinst_PROGRAMS = tests/net/model_driver
-tests_net_model_driver_SOURCES = tests/net/model_driver.c \
-	tests/model/packets_model.c tests/model/packets_model.h \
-	tests/model/world.c tests/model/world.h
+tests_net_model_driver_SOURCES = tests/net/model_driver.c $(world_sources)
 tests_net_model_driver_CPPFLAGS = $(test_gtpu_CPPFLAGS) \
 	-I$(srcdir)/tests/model -D_GNU_SOURCE
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* See packets_model.h. */
+/* See packets_model.h.  Where this resembles src/gtp/gtpu_build.c, that is on
+ * purpose: a judge must not share the mistakes of what is judged. */
 
 #include "packets_model.h"
 

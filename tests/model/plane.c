@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addr.h"
 #include "agent.h"
 #include "conf.h"
 #include "dataplane.h"
@@ -25,12 +24,9 @@
 #include "gtp/wire.h"
 #include "hash.h"
 #include "nft/nat.h"
-#include "ovs/registry.h"
 #include "packets.h"
 #include "packets_model.h"
-#include "remember.h"
 #include "service.h"
-#include "usage.h"
 #include "util.h"
 #include "world.h"
 
@@ -415,145 +411,77 @@ filter_service_packet(const uint8_t *ip, size_t len,
     return false;
 }
 
+/* False if that is all. */
+static bool
+filter_gpdu(bool from_enb, const uint8_t *ip, size_t len,
+            const struct gtpu_packet *p)
+{
+    const struct tunnel t = { p->src, p->dst, p->msg.teid };
+    bool hold;
+
+    if (from_enb) {
+        hold = v4(&p->inner.dst) == 0xc633640a;
+        if (filter_service_packet(ip, len, p, &t, hold)) {
+            return false;
+        }
+    } else {
+        hold = p->inner.proto == IPPROTO_ICMP;
+    }
+    if (hold) {
+        to_agent(from_enb ? QUEUE_HOLD_ENB : QUEUE_HOLD_SGW, ip, len);
+    } else if (!is_learned(&t)) {
+        to_agent(from_enb ? QUEUE_COPY_ENB : QUEUE_COPY_SGW, ip, len);
+    }
+    return !hold;
+}
+
+/* True if the packet is switched. */
+static bool
+filter_packet(bool from_enb, const uint8_t *ip, size_t len)
+{
+    struct gtpu_packet p;
+
+    if (gtpu_parse_packet(ip, len, &p)) {
+        return true;
+    } else if (p.msg.type == GTPU_ERROR_INDICATION) {
+        to_agent(from_enb ? QUEUE_HOLD_ENB : QUEUE_HOLD_SGW, ip, len);
+        return false;
+    } else if (p.msg.type == GTPU_END_MARKER && !from_enb) {
+        to_agent(QUEUE_COPY_SGW, ip, len);
+        return true;
+    }
+    return (p.msg.type != GTPU_GPDU || !p.msg.teid
+            || filter_gpdu(from_enb, ip, len, &p));
+}
+
 void
 plane_from_enb(const uint8_t *ip, size_t len)
 {
-    struct gtpu_packet p;
-    bool bad = gtpu_parse_packet(ip, len, &p);
-    const struct tunnel t = { p.src, p.dst, p.msg.teid };
-
-    if (!bad && p.msg.type == GTPU_ERROR_INDICATION) {
-        to_agent(QUEUE_HOLD_ENB, ip, len);
-        return;
+    if (filter_packet(true, ip, len)) {
+        world_at_sgw(ip, len, plane_now);
     }
-    if (!bad && p.msg.type == GTPU_GPDU && p.msg.teid) {
-        bool is_service = v4(&p.inner.dst) == 0xc633640a;
-
-        if (filter_service_packet(ip, len, &p, &t, is_service)) {
-            return;
-        } else if (is_service) {
-            to_agent(QUEUE_HOLD_ENB, ip, len);
-            return;
-        } else if (!is_learned(&t)) {
-            to_agent(QUEUE_COPY_ENB, ip, len);
-        }
-    }
-    world_at_sgw(ip, len, plane_now);
 }
 
 void
 plane_from_sgw(const uint8_t *ip, size_t len)
 {
-    struct gtpu_packet p;
-    bool bad = gtpu_parse_packet(ip, len, &p);
-    const struct tunnel t = { p.src, p.dst, p.msg.teid };
-
-    if (!bad && p.msg.type == GTPU_ERROR_INDICATION) {
-        to_agent(QUEUE_HOLD_SGW, ip, len);
-        return;
-    } else if (!bad && p.msg.type == GTPU_END_MARKER) {
-        to_agent(QUEUE_COPY_SGW, ip, len);
-    } else if (!bad && p.msg.type == GTPU_GPDU) {
-        if (p.inner.proto == IPPROTO_ICMP) {
-            to_agent(QUEUE_HOLD_SGW, ip, len);
-            return;
-        } else if (!is_learned(&t)) {
-            to_agent(QUEUE_COPY_SGW, ip, len);
-        }
+    if (filter_packet(false, ip, len)) {
+        world_at_enb(ip, len, plane_now);
     }
-    world_at_enb(ip, len, plane_now);
 }
 
-void
-filter_unlearn(const struct endpoint_bearer *b OVS_UNUSED)
-{
-}
-
-void
-filter_undivert(const struct endpoint_bearer *b OVS_UNUSED)
-{
-}
+/* NAT: conntrack entries of bearers that are gone. */
 
 int
-filter_divert_flush(void)
+nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 {
+    for (size_t i = 0; i < n_answers; i++) {
+        answers[i].id = owner(answers[i].id, answers[i].space);
+    }
     return 0;
-}
-
-int
-filter_divert_dump(filter_bearer_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-filter_guard_dump(filter_bearer_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-filter_service_dump(void (*cb)(const struct in6_addr *, void *aux) OVS_UNUSED,
-                    void *aux OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-filter_service_set(const struct in6_addr *ip OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-filter_service_clear(const struct in6_addr *ip OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-filter_run(void)
-{
-    return 0;
-}
-
-bool
-filter_endpoint_is_live(void)
-{
-    return true;
-}
-
-void
-filter_poll_counters(void)
-{
 }
 
 /* Wire. */
-
-bool
-l2_get(enum filter_side side OVS_UNUSED, const struct in6_addr *src OVS_UNUSED,
-       const struct in6_addr *dst OVS_UNUSED, struct l2_header *l2 OVS_UNUSED)
-{
-    return true;
-}
-
-void
-l2_seen(enum filter_side side OVS_UNUSED,
-        const struct in6_addr *src OVS_UNUSED,
-        const struct in6_addr *dst OVS_UNUSED,
-        const uint8_t *src_mac OVS_UNUSED, uint32_t tag OVS_UNUSED)
-{
-}
-
-void
-l2_init(l2_changed_cb *cb OVS_UNUSED)
-{
-}
-
-void
-l2_destroy(void)
-{
-}
 
 int
 wire_send(enum wire_port port, const struct l2_header *l2 OVS_UNUSED,
@@ -565,181 +493,6 @@ wire_send(enum wire_port port, const struct l2_header *l2 OVS_UNUSED,
         world_at_enb(ip, len, plane_now);
     }
     return 0;
-}
-
-/* NAT, registry, journal, usage. */
-
-void
-usage_init(const struct conf *conf OVS_UNUSED)
-{
-}
-
-void
-usage_destroy(void)
-{
-}
-
-void
-usage_adopt(void)
-{
-}
-
-void
-usage_run(bool up OVS_UNUSED, bool settled OVS_UNUSED)
-{
-}
-
-void
-usage_wait(bool up OVS_UNUSED)
-{
-}
-
-void
-usage_reopen(void)
-{
-}
-
-void
-usage_bearer(const struct bearer *b OVS_UNUSED)
-{
-}
-
-void
-usage_bearer_gone(const struct bearer *b OVS_UNUSED,
-                  const char *reason OVS_UNUSED)
-{
-}
-
-void
-usage_sent_down(const struct bearer *b OVS_UNUSED,
-                const struct in6_addr *service_ip OVS_UNUSED,
-                size_t bytes OVS_UNUSED)
-{
-}
-
-int
-nat_service_set(const struct in6_addr *service_ip OVS_UNUSED,
-                const struct in6_addr *application_ip OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-nat_service_clear(const struct in6_addr *service_ip OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
-                            const struct in6_addr *application_ip,
-                            void *aux) OVS_UNUSED, void *aux OVS_UNUSED)
-{
-    return 0;
-}
-
-int
-nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
-{
-    for (size_t i = 0; i < n_answers; i++) {
-        answers[i].id = owner(answers[i].id, answers[i].space);
-    }
-    return 0;
-}
-
-void
-registry_init(const char *remotes OVS_UNUSED)
-{
-}
-
-void
-registry_destroy(void)
-{
-}
-
-void
-registry_run(void)
-{
-}
-
-void
-registry_wait(void)
-{
-}
-
-bool
-registry_is_connected(void)
-{
-    return true;
-}
-
-unsigned int
-registry_seqno(void)
-{
-    return 1;
-}
-
-void
-registry_for_each(void (*cb)(const struct service_spec *, void *aux),
-                  void *aux)
-{
-    struct service_spec spec = { .name = "svc" };
-
-    addr_parse("198.51.100.10", &spec.service_ip);
-    addr_parse("192.168.100.10", &spec.application_ip);
-    cb(&spec, aux);
-}
-
-void
-registry_insert(const struct service_spec *spec OVS_UNUSED,
-                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
-{
-}
-
-void
-registry_update(const char *name OVS_UNUSED,
-                const struct service_spec *spec OVS_UNUSED,
-                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
-{
-}
-
-void
-registry_delete(const char *name OVS_UNUSED, registry_cb *cb OVS_UNUSED,
-                void *aux OVS_UNUSED)
-{
-}
-
-int
-remember_open(const char *dir OVS_UNUSED, char **what OVS_UNUSED)
-{
-    return 0;
-}
-
-void
-remember_close(void)
-{
-}
-
-bool
-remember_is_replaying(void)
-{
-    return false;
-}
-
-void
-remember_bearer(const struct bearer *b OVS_UNUSED,
-                enum statelet_op op OVS_UNUSED)
-{
-}
-
-void
-remember_run(void)
-{
-}
-
-void
-remember_wait(void)
-{
 }
 
 /* The data plane as a whole. */

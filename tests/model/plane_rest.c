@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The rest of the data plane in memory: modules that the agent calls, and of
+ * which nothing is asked in test_model.c, but that the registry has one
+ * service. */
+
+#include <config.h>
+
+#include "addr.h"
+#include "gtp/filter.h"
+#include "gtp/l2.h"
+#include "nft/nat.h"
+#include "ovs/registry.h"
+#include "remember.h"
+#include "service.h"
+#include "usage.h"
+#include "util.h"
+
+/* Filter. */
+
+void
+filter_unlearn(const struct endpoint_bearer *b OVS_UNUSED)
+{
+}
+
+void
+filter_undivert(const struct endpoint_bearer *b OVS_UNUSED)
+{
+}
+
+int
+filter_divert_flush(void)
+{
+    return 0;
+}
+
+int
+filter_divert_dump(filter_bearer_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_guard_dump(filter_bearer_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_service_dump(void (*cb)(const struct in6_addr *, void *aux) OVS_UNUSED,
+                    void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_service_set(const struct in6_addr *ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_service_clear(const struct in6_addr *ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_run(void)
+{
+    return 0;
+}
+
+bool
+filter_endpoint_is_live(void)
+{
+    return true;
+}
+
+void
+filter_poll_counters(void)
+{
+}
+
+/* Ethernet headers. */
+
+bool
+l2_get(enum filter_side side OVS_UNUSED, const struct in6_addr *src OVS_UNUSED,
+       const struct in6_addr *dst OVS_UNUSED, struct l2_header *l2 OVS_UNUSED)
+{
+    return true;
+}
+
+void
+l2_seen(enum filter_side side OVS_UNUSED,
+        const struct in6_addr *src OVS_UNUSED,
+        const struct in6_addr *dst OVS_UNUSED,
+        const uint8_t *src_mac OVS_UNUSED, uint32_t tag OVS_UNUSED)
+{
+}
+
+void
+l2_init(l2_changed_cb *cb OVS_UNUSED)
+{
+}
+
+void
+l2_destroy(void)
+{
+}
+
+/* NAT, registry, journal, usage. */
+
+void
+usage_init(const struct conf *conf OVS_UNUSED)
+{
+}
+
+void
+usage_destroy(void)
+{
+}
+
+void
+usage_adopt(void)
+{
+}
+
+void
+usage_run(bool up OVS_UNUSED, bool settled OVS_UNUSED)
+{
+}
+
+void
+usage_wait(bool up OVS_UNUSED)
+{
+}
+
+void
+usage_reopen(void)
+{
+}
+
+void
+usage_bearer(const struct bearer *b OVS_UNUSED)
+{
+}
+
+void
+usage_bearer_gone(const struct bearer *b OVS_UNUSED,
+                  const char *reason OVS_UNUSED)
+{
+}
+
+void
+usage_sent_down(const struct bearer *b OVS_UNUSED,
+                const struct in6_addr *service_ip OVS_UNUSED,
+                size_t bytes OVS_UNUSED)
+{
+}
+
+int
+nat_service_set(const struct in6_addr *service_ip OVS_UNUSED,
+                const struct in6_addr *application_ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+nat_service_clear(const struct in6_addr *service_ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
+                            const struct in6_addr *application_ip,
+                            void *aux) OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
+void
+registry_init(const char *remotes OVS_UNUSED)
+{
+}
+
+void
+registry_destroy(void)
+{
+}
+
+void
+registry_run(void)
+{
+}
+
+void
+registry_wait(void)
+{
+}
+
+bool
+registry_is_connected(void)
+{
+    return true;
+}
+
+unsigned int
+registry_seqno(void)
+{
+    return 1;
+}
+
+void
+registry_for_each(void (*cb)(const struct service_spec *, void *aux),
+                  void *aux)
+{
+    struct service_spec spec = { .name = "svc" };
+
+    addr_parse("198.51.100.10", &spec.service_ip);
+    addr_parse("192.168.100.10", &spec.application_ip);
+    cb(&spec, aux);
+}
+
+void
+registry_insert(const struct service_spec *spec OVS_UNUSED,
+                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+}
+
+void
+registry_update(const char *name OVS_UNUSED,
+                const struct service_spec *spec OVS_UNUSED,
+                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+}
+
+void
+registry_delete(const char *name OVS_UNUSED, registry_cb *cb OVS_UNUSED,
+                void *aux OVS_UNUSED)
+{
+}
+
+int
+remember_open(const char *dir OVS_UNUSED, char **what OVS_UNUSED)
+{
+    return 0;
+}
+
+void
+remember_close(void)
+{
+}
+
+bool
+remember_is_replaying(void)
+{
+    return false;
+}
+
+void
+remember_bearer(const struct bearer *b OVS_UNUSED,
+                enum statelet_op op OVS_UNUSED)
+{
+}
+
+void
+remember_run(void)
+{
+}
+
+void
+remember_wait(void)
+{
+}

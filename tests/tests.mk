@@ -157,20 +157,30 @@ xdp_sources = src/gtp/gtpu_build.c src/gtp/xdp_load.c \
 	src/gtp/xdp_services.c src/gtp/xdp_table.c
 
 check_PROGRAMS += test_gtpu_build test_xdp_table
-test_gtpu_build_SOURCES = tests/unit/test_gtpu_build.c tests/unit/tap.h \
-	src/gtp/gtpu.c src/gtp/gtpu_build.c
+test_gtpu_build_SOURCES = tests/unit/test_gtpu_build.c tests/unit/address.h \
+	tests/unit/tap.h src/gtp/gtpu.c src/gtp/gtpu_build.c
 test_gtpu_build_CPPFLAGS = $(test_gtpu_CPPFLAGS)
-test_xdp_table_SOURCES = tests/unit/test_xdp_table.c tests/unit/tap.h \
-	src/gtp/xdp_services.c src/gtp/xdp_table.c
+test_xdp_table_SOURCES = tests/unit/test_xdp_table.c tests/unit/address.h \
+	tests/unit/tap.h src/gtp/xdp_services.c src/gtp/xdp_table.c
 test_xdp_table_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 # The programs in the kernel, packet by packet, and what they cost the
 # verifier.
-NET_TESTS += tests/net/test_xdp
-tests_net_test_xdp_SOURCES = tests/net/test_xdp.c tests/net/nettest.h \
-	tests/net/xdptest.h tests/unit/tap.h $(xdp_sources)
+NET_TESTS += tests/net/test_xdp tests/net/test_xdp_bearers \
+	tests/net/test_xdp_chain
+xdptest_sources = tests/net/nettest.h tests/net/xdptest.h \
+	tests/unit/address.h tests/unit/tap.h $(xdp_sources)
+tests_net_test_xdp_SOURCES = tests/net/test_xdp.c $(xdptest_sources)
 tests_net_test_xdp_CPPFLAGS = $(test_gtpu_CPPFLAGS) -Isrc/gtp
 tests_net_test_xdp_LDADD = $(BPF_LIBS)
+tests_net_test_xdp_bearers_SOURCES = tests/net/test_xdp_bearers.c \
+	$(xdptest_sources)
+tests_net_test_xdp_bearers_CPPFLAGS = $(tests_net_test_xdp_CPPFLAGS)
+tests_net_test_xdp_bearers_LDADD = $(BPF_LIBS)
+tests_net_test_xdp_chain_SOURCES = tests/net/test_xdp_chain.c \
+	$(xdptest_sources)
+tests_net_test_xdp_chain_CPPFLAGS = $(tests_net_test_xdp_CPPFLAGS)
+tests_net_test_xdp_chain_LDADD = $(BPF_LIBS)
 
 # --- Benches: scripts/bench.sh ---
 

@@ -2,8 +2,11 @@
 #ifndef TOF_XDPTEST_H
 #define TOF_XDPTEST_H 1
 
-/* Frames for the eBPF programs, and running them one at a time: what
- * test_xdp.c is made of.  Included by one file a program. */
+/* Frames for the eBPF programs, and running them one at a time
+ * (BPF_PROG_RUN), with tables of the test's own: what test_xdp*.c
+ * are made of.  Included by one file a program. */
+
+#define _GNU_SOURCE 1
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,6 +22,8 @@
 #include "gtp/gtpu_build.h"
 #include "gtp/xdp_load.h"
 #include "gtp/xdp_table.h"
+#include "address.h"
+#include "nettest.h"
 #include "tap.h"
 
 #define LOOPBACK 1              /* Any device that there is. */
@@ -39,20 +44,9 @@ struct frame {
     size_t len;
 };
 
-static struct in6_addr
-addr(const char *s)
-{
-    struct in6_addr a = { .s6_addr = { [10] = 0xff, 0xff } };
-
-    if (inet_pton(AF_INET, s, &a.s6_addr[12]) != 1) {
-        inet_pton(AF_INET6, s, &a);
-    }
-    return a;
-}
-
 /* --- Frames. --- */
 
-static void
+static inline void
 append(struct frame *f, const void *p, size_t len)
 {
     memcpy(f->bytes + f->len, p, len);
@@ -60,7 +54,7 @@ append(struct frame *f, const void *p, size_t len)
 }
 
 /* UDP of 'payload' bytes; or, if 'icmp' is not 0, ICMP of that type. */
-static struct frame
+static inline struct frame
 inner_packet(const char *src, const char *dst, size_t payload, uint8_t icmp)
 {
     struct in6_addr s = addr(src), d = addr(dst);
@@ -88,7 +82,7 @@ inner_packet(const char *src, const char *dst, size_t payload, uint8_t icmp)
 }
 
 /* An ICMP echo reply has type 0. */
-static struct frame
+static inline struct frame
 echo_reply(const char *src, const char *dst)
 {
     struct frame f = inner_packet(src, dst, 8, 129);
@@ -106,7 +100,7 @@ struct outer {
     bool vlan;
 };
 
-static size_t
+static inline size_t
 from_hex(uint8_t *out, const char *hex)
 {
     size_t n = 0;
@@ -118,7 +112,7 @@ from_hex(uint8_t *out, const char *hex)
     return n;
 }
 
-static uint16_t
+static inline uint16_t
 checksum(const uint8_t *p, size_t len, uint32_t sum)
 {
     for (size_t i = 0; i < len; i++) {
@@ -131,7 +125,7 @@ checksum(const uint8_t *p, size_t len, uint32_t sum)
 }
 
 /* The frame that carries 'inner'. */
-static struct frame
+static inline struct frame
 wrap(const struct outer *o, const struct frame *inner)
 {
     static const uint8_t macs[12] = { 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2 };
@@ -157,20 +151,20 @@ wrap(const struct outer *o, const struct frame *inner)
     return f;
 }
 
-static struct outer
+static inline struct outer
 uplink(uint32_t teid)
 {
     return (struct outer) { .t = { addr("10.1.0.1"), addr("10.1.0.2"),
                                    teid } };
 }
 
-static struct outer
+static inline struct outer
 uplink6(uint32_t teid)
 {
     return (struct outer) { .t = { addr("fd01::1"), addr("fd01::2"), teid } };
 }
 
-static struct outer
+static inline struct outer
 downlink(uint32_t teid)
 {
     return (struct outer) { .t = { addr("10.1.0.2"), addr("10.1.0.1"),
@@ -178,7 +172,7 @@ downlink(uint32_t teid)
 }
 
 /* As ue0 sends it. */
-static struct frame
+static inline struct frame
 answer(uint32_t id, const struct frame *inner)
 {
     uint8_t eth[14] = { 2, 0, id >> 24, id >> 16, id >> 8, id,
@@ -198,7 +192,7 @@ answer(uint32_t id, const struct frame *inner)
 
 static struct frame out;
 
-static int
+static inline int
 run(enum xdp_dev dev, const struct frame *f)
 {
     LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->bytes,
@@ -213,19 +207,10 @@ run(enum xdp_dev dev, const struct frame *f)
     return opts.retval;
 }
 
-static bool
+static inline bool
 unchanged(const struct frame *f)
 {
     return out.len == f->len && !memcmp(out.bytes, f->bytes, f->len);
-}
-
-/* How often 'reason' has been counted. */
-static uint64_t
-counted(enum xdp_reason reason)
-{
-    struct xdp_stats stats;
-
-    return xdp_read_stats(xdp, &stats) ? 0 : stats.n[reason];
 }
 
 static const char *const reasons[] = {
@@ -235,28 +220,18 @@ static const char *const reasons[] = {
 };
 
 /* Runs 'f' once: the verdict is 'verdict', and this is why. */
-__attribute__((format(printf, 5, 6)))
-static void
+static inline void
 expect(enum xdp_dev dev, const struct frame *f, int verdict,
-       enum xdp_reason reason, const char *format, ...)
+       enum xdp_reason reason, const char *name)
 {
-    struct xdp_stats last;
+    struct xdp_stats last = { 0 }, stats = { 0 };
     xdp_read_stats(xdp, &last);
-    uint64_t before = last.n[reason];
     int got = run(dev, f);
-    char name[128];
-    va_list args;
+    xdp_read_stats(xdp, &stats);
 
-    va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
-    va_end(args);
-    bool right = (got == verdict && counted(reason) == before + 1
-                  && (verdict == XDP_REDIRECT || unchanged(f)));
-    tap_ok(right, "%s", name);
-    if (got != verdict || !right) {
-        struct xdp_stats stats;
+    if (!tap_ok(got == verdict && stats.n[reason] == last.n[reason] + 1
+                && (verdict == XDP_REDIRECT || unchanged(f)), "%s", name)) {
         tap_diag("verdict %d, not %d, or not for the reason", got, verdict);
-        xdp_read_stats(xdp, &stats);
         for (int i = 0; i < XDP_N_REASONS; i++) {
             if (stats.n[i] != last.n[i] && i != (int) reason) {
                 tap_diag("counted as %s", reasons[i]);
@@ -265,13 +240,42 @@ expect(enum xdp_dev dev, const struct frame *f, int verdict,
     }
 }
 
-static void
-expect_switched(enum xdp_dev dev, const struct frame *f, const char *name)
+/* The frame is switched as it is. */
+static inline void
+expect_untouched(enum xdp_dev dev, const struct frame *f, const char *name)
 {
     expect(dev, f, XDP_REDIRECT,
-           dev == XDP_DEV_ENB ? XDP_UP_FORWARD : XDP_DOWN_FORWARD, "%s",
-           name);
+           dev == XDP_DEV_ENB ? XDP_UP_FORWARD : XDP_DOWN_FORWARD, name);
     tap_ok(unchanged(f), "%s: bit for bit", name);
+}
+
+/* The same of 'inner' in the tunnel 'o'. */
+static inline void
+expect_switched(enum xdp_dev dev, const struct outer *o,
+                const struct frame *inner, const char *name)
+{
+    struct frame f = wrap(o, inner);
+
+    expect_untouched(dev, &f, name);
+}
+
+static inline void
+expect_passed(enum xdp_dev dev, const struct outer *o,
+              const struct frame *inner, enum xdp_reason reason,
+              const char *name)
+{
+    struct frame f = wrap(o, inner);
+
+    expect(dev, &f, XDP_PASS, reason, name);
+}
+
+static inline void
+expect_answer(uint32_t id, const struct frame *inner, int verdict,
+              enum xdp_reason reason, const char *name)
+{
+    struct frame f = answer(id, inner);
+
+    expect(XDP_DEV_UE, &f, verdict, reason, name);
 }
 
 /* --- Tables. --- */
@@ -279,7 +283,7 @@ expect_switched(enum xdp_dev dev, const struct frame *f, const char *name)
 static const uint8_t l2[] = { 2, 0xe, 0, 0, 0, 1, 2, 0xa, 0, 0, 0, 1,
                               8, 0 };
 
-static struct endpoint_bearer
+static inline struct endpoint_bearer
 bearer(uint32_t id, uint32_t teid, const char *ue)
 {
     return (struct endpoint_bearer) {
@@ -288,7 +292,7 @@ bearer(uint32_t id, uint32_t teid, const char *ue)
     };
 }
 
-static uint32_t
+static inline uint32_t
 divert(const struct endpoint_bearer *b)
 {
     uint32_t now = xdp_now();
@@ -305,11 +309,48 @@ divert(const struct endpoint_bearer *b)
     return place;
 }
 
-static void
+static inline void
 learn(const struct outer *o, enum xdp_direction direction, bool inner6)
 {
     xdp_table_learn(table, &o->t, direction, inner6, 0,
                     xdp_now() + xdp_ticks(60));
+}
+
+/* --- Start and end. --- */
+
+/* False if there is nothing to be tested. */
+static inline bool
+xdptest_begin(void)
+{
+    struct in6_addr target = addr(TARGET), service = addr(SERVICE);
+    struct in6_addr service6 = addr(SERVICE6);
+    char *what;
+    int error;
+
+    setenv("TOF_LIBBPF_LOG", "1", 1);
+    error = xdp_load(1024, NULL, &xdp, &what);
+    if (!tap_ok(!error, "the verifier accepts the programs")) {
+        tap_diag("%s: %s", what, strerror(error));
+        return false;
+    }
+    table = xdp_table(xdp);
+    for (int i = 0; i < XDP_N_DEVS; i++) {
+        xdp_set_dev(xdp, i, LOOPBACK);
+    }
+    table->config->evidence = xdp_ticks(EVIDENCE);
+    table->config->n_pingers = 1;
+    xdp_addr(table->config->pingers[0], &target);
+    xdp_table_service_set(table, &service, XDP_CHAIN_NONE);
+    xdp_table_service_set(table, &service6, XDP_CHAIN_NONE);
+    return true;
+}
+
+/* Gives the exit status of the program. */
+static inline int
+xdptest_end(void)
+{
+    xdp_unload(xdp);
+    return tap_done();
 }
 
 #endif /* xdptest.h */

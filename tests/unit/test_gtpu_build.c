@@ -8,18 +8,8 @@
 
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
+#include "address.h"
 #include "tap.h"
-
-static struct in6_addr
-addr(const char *s)
-{
-    struct in6_addr a = { .s6_addr = { [10] = 0xff, 0xff } };
-
-    if (inet_pton(AF_INET, s, &a.s6_addr[12]) != 1) {
-        inet_pton(AF_INET6, s, &a);
-    }
-    return a;
-}
 
 /* 192.0.2.1 pings 203.0.113.10; header checksum right. */
 static const uint8_t inner4[] = {

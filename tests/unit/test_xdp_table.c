@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gtp/xdp_table.h"
+#include "address.h"
 #include "tap.h"
 
 static struct xdp_config config;
@@ -29,17 +30,6 @@ start(uint32_t n_buckets)
     t.templates = calloc(64, sizeof *t.templates);
     t.paths = calloc(XDP_PATHS, sizeof *t.paths);
     t.services = calloc(XDP_SERVICES, sizeof *t.services);
-}
-
-static struct in6_addr
-addr(const char *s)
-{
-    struct in6_addr a = { .s6_addr = { [10] = 0xff, 0xff } };
-
-    if (inet_pton(AF_INET, s, &a.s6_addr[12]) != 1) {
-        inet_pton(AF_INET6, s, &a);
-    }
-    return a;
 }
 
 static struct endpoint_bearer

@@ -17,10 +17,12 @@ TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 test_gtpu_SOURCES = tests/unit/test_gtpu.c tests/unit/tap.h src/gtp/gtpu.c
 test_gtpu_CPPFLAGS = -I$(srcdir)/src -I$(srcdir)/tests/unit
 
-test_addr_SOURCES = tests/unit/test_addr.c tests/unit/tap.h src/addr.c
+test_addr_SOURCES = tests/unit/test_addr.c tests/unit/address.h \
+	tests/unit/tap.h src/addr.c
 test_addr_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
-test_session_SOURCES = tests/unit/test_session.c tests/unit/tap.h
+test_session_SOURCES = tests/unit/test_session.c tests/unit/address.h \
+	tests/unit/tap.h
 test_session_CPPFLAGS = $(TEST_CPPFLAGS)
 test_session_LDADD = $(TOF_LIBS)
 
@@ -28,11 +30,13 @@ test_hold_SOURCES = tests/unit/test_hold.c tests/unit/tap.h
 test_hold_CPPFLAGS = $(TEST_CPPFLAGS)
 test_hold_LDADD = $(TOF_LIBS)
 
-test_flows_SOURCES = tests/unit/test_flows.c tests/unit/tap.h
+test_flows_SOURCES = tests/unit/test_flows.c tests/unit/address.h \
+	tests/unit/tap.h
 test_flows_CPPFLAGS = $(TEST_CPPFLAGS)
 test_flows_LDADD = $(TOF_LIBS)
 
-test_pinger_SOURCES = tests/unit/test_pinger.c tests/unit/tap.h
+test_pinger_SOURCES = tests/unit/test_pinger.c tests/unit/address.h \
+	tests/unit/tap.h
 test_pinger_CPPFLAGS = $(TEST_CPPFLAGS)
 test_pinger_LDADD = $(TOF_LIBS)
 
@@ -96,7 +100,8 @@ fuzz_statelet: tests/fuzz/fuzz_statelet.c src/statelet.c
 CLEANFILES += $(FUZZ_TARGETS)
 
 check_PROGRAMS += test_usage
-test_usage_SOURCES = tests/unit/test_usage.c tests/unit/tap.h
+test_usage_SOURCES = tests/unit/test_usage.c tests/unit/address.h \
+	tests/unit/tap.h
 test_usage_CPPFLAGS = $(TEST_CPPFLAGS)
 test_usage_LDADD = $(TOF_LIBS)
 

@@ -236,7 +236,7 @@ test_downlink(void)
                   "an echo reply of a Pinger target");
     expect_switched(XDP_DEV_SGW, &o, &other_reply, "of somebody else");
     expect_switched(XDP_DEV_SGW, &o, &request, "an echo request");
-    o.t.src = addr("10.1.0.77");
+    o.t.src = ip("10.1.0.77");
     expect_passed(XDP_DEV_SGW, &o, &to_ue, XDP_DOWN_NEW_SENDER,
                   "from another SGW");
     o.t = b.down;

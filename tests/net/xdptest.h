@@ -57,7 +57,7 @@ append(struct frame *f, const void *p, size_t len)
 static inline struct frame
 inner_packet(const char *src, const char *dst, size_t payload, uint8_t icmp)
 {
-    struct in6_addr s = addr(src), d = addr(dst);
+    struct in6_addr s = ip(src), d = ip(dst);
     struct frame f = { .len = 0 };
 
     if (IN6_IS_ADDR_V4MAPPED(&d)) {
@@ -154,20 +154,20 @@ wrap(const struct outer *o, const struct frame *inner)
 static inline struct outer
 uplink(uint32_t teid)
 {
-    return (struct outer) { .t = { addr("10.1.0.1"), addr("10.1.0.2"),
+    return (struct outer) { .t = { ip("10.1.0.1"), ip("10.1.0.2"),
                                    teid } };
 }
 
 static inline struct outer
 uplink6(uint32_t teid)
 {
-    return (struct outer) { .t = { addr("fd01::1"), addr("fd01::2"), teid } };
+    return (struct outer) { .t = { ip("fd01::1"), ip("fd01::2"), teid } };
 }
 
 static inline struct outer
 downlink(uint32_t teid)
 {
-    return (struct outer) { .t = { addr("10.1.0.2"), addr("10.1.0.1"),
+    return (struct outer) { .t = { ip("10.1.0.2"), ip("10.1.0.1"),
                                    teid } };
 }
 
@@ -287,7 +287,7 @@ static inline struct endpoint_bearer
 bearer(uint32_t id, uint32_t teid, const char *ue)
 {
     return (struct endpoint_bearer) {
-        .id = id, .space = 0x0304, .ue = addr(ue),
+        .id = id, .space = 0x0304, .ue = ip(ue),
         .up = uplink(teid).t, .down = downlink(teid + 0x1000).t,
     };
 }
@@ -322,8 +322,8 @@ learn(const struct outer *o, enum xdp_direction direction, bool inner6)
 static inline bool
 xdptest_begin(void)
 {
-    struct in6_addr target = addr(TARGET), service = addr(SERVICE);
-    struct in6_addr service6 = addr(SERVICE6);
+    struct in6_addr target = ip(TARGET), service = ip(SERVICE);
+    struct in6_addr service6 = ip(SERVICE6);
     char *what;
     int error;
 

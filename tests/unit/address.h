@@ -6,15 +6,18 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 
 /* An IPv4 address as an IPv4-mapped IPv6 one. */
 static inline struct in6_addr
-addr(const char *s)
+ip(const char *s)
 {
     struct in6_addr a = { .s6_addr = { [10] = 0xff, 0xff } };
 
     if (inet_pton(AF_INET, s, &a.s6_addr[12]) != 1) {
-        inet_pton(AF_INET6, s, &a);
+        if (inet_pton(AF_INET6, s, &a) != 1) {
+            abort();
+        }
     }
     return a;
 }

@@ -7,18 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "tap.h"
-
-static struct in6_addr
-ip(const char *s)
-{
-    struct in6_addr addr;
-
-    if (!addr_parse(s, &addr)) {
-        abort();
-    }
-    return addr;
-}
 
 static bool
 ue_is(const char *text, const char *shown)

@@ -11,23 +11,13 @@
 #include "ovs/classifier.h"
 #include "ovs/sff.h"
 #include "addr.h"
+#include "address.h"
 #include "hash.h"
 #include "packets.h"
 #include "service.h"
 #include "tap.h"
 #include "tunnel.h"
 #include "util.h"
-
-static struct in6_addr
-ip(const char *s)
-{
-    struct in6_addr addr;
-
-    if (!addr_parse(s, &addr)) {
-        abort();
-    }
-    return addr;
-}
 
 static void
 check(struct ds *ds, const char *expected, const char *name)
@@ -117,26 +107,20 @@ test_ipv6(const struct classifier_ports *ports)
     ds_destroy(&ds);
 }
 
-int
-main(void)
+static void
+test_bearer(const struct classifier_ports *ports)
 {
-    const struct classifier_ports ports = { .gtp = 1, .nat = 2 };
-    const struct sff_hop hops[] = { { 11, 12 }, { 21, 22 } };
     const struct endpoint_bearer b = {
         .id = 0x01020304, .space = 0x0506, .ue = ip("10.45.0.2"),
         .ue_addr = ip("10.45.0.2"), .up_dscp = 46, .down_dscp = 10,
         .up = { ip("10.1.0.1"), ip("10.1.0.2"), 0x11 },
         .down = { ip("10.1.0.3"), ip("10.1.0.4"), 0x22 },
     };
-    struct service_spec spec = { .name = "web" };
-    struct ds ds = DS_EMPTY_INITIALIZER;
-
-    spec.service_ip = ip("198.51.100.10");
-    spec.application_ip = ip("192.168.100.10");
-
     const uint32_t hash = hash_bytes(&b.down, sizeof b.down,
                                      hash_bytes(&b.up, sizeof b.up, 0)) | 1;
-    classifier_bearer(&ports, &b, 10, &ds);
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    classifier_bearer(ports, &b, 10, &ds);
     check_f(&ds, "a bearer: id into the MAC, lease of its own tunnel",
           "table=0,priority=100,in_port=1,tun_id=0x11,tun_src=10.1.0.1,"
           "tun_dst=10.1.0.2,ip,nw_src=10.45.0.2,"
@@ -154,7 +138,7 @@ main(void)
           "actions=load:%#"PRIx32"->NXM_NX_REG1[],resubmit(,20),"
           "goto_table:21\n", hash, hash);
 
-    classifier_lease(&ports, &b, 10, &ds);
+    classifier_lease(ports, &b, 10, &ds);
     check_f(&ds, "a lease says what the learn action says",
           "table=20,priority=100,hard_timeout=10,"
           "dl_dst=02:00:01:02:03:04,reg1=%#"PRIx32",actions="
@@ -164,15 +148,27 @@ main(void)
           "load:0xa->NXM_NX_PKT_MARK[],load:0x1->NXM_NX_REG0[]",
           hash);
 
-    classifier_send_up(&ports, &b, &ds);
+    classifier_send_up(ports, &b, &ds);
     check(&ds, "set_field:10.45.0.2->ip_src,set_field:0x11->tun_id,"
           "set_field:10.1.0.1->tun_src,set_field:10.1.0.2->tun_dst,"
           "set_field:0x2e->pkt_mark,output:1", "a ping goes up as the UE");
 
-    classifier_send_down(&ports, &b, &ds);
+    classifier_send_down(ports, &b, &ds);
     check(&ds, "set_field:0x22->tun_id,set_field:10.1.0.3->tun_src,"
           "set_field:10.1.0.4->tun_dst,set_field:0xa->pkt_mark,output:1",
           "an answer goes down, with the downlink tunnel's DSCP");
+    ds_destroy(&ds);
+}
+
+static void
+test_service(void)
+{
+    const struct sff_hop hops[] = { { 11, 12 }, { 21, 22 } };
+    struct service_spec spec = { .name = "web" };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    spec.service_ip = ip("198.51.100.10");
+    spec.application_ip = ip("192.168.100.10");
 
     classifier_service(&spec, 11, &ds);
     check(&ds, "table=1,priority=100,ip,nw_dst=198.51.100.10,"
@@ -196,6 +192,15 @@ main(void)
           "actions=output:22\n",
           "a chain of two, there and back");
     ds_destroy(&ds);
+}
+
+int
+main(void)
+{
+    const struct classifier_ports ports = { .gtp = 1, .nat = 2 };
+
+    test_bearer(&ports);
+    test_service();
     test_ipv6(&ports);
     return tap_done();
 }

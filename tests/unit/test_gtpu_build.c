@@ -27,7 +27,7 @@ test_ipv4(void)
         0x08, 0x68, 0x08, 0x68, 0x00, 0x2c, 0x00, 0x00,
         0x30, 0xff, 0x00, 0x1c, 0x01, 0x02, 0x03, 0x04,
     };
-    struct tunnel t = { addr("10.1.0.2"), addr("10.1.0.1"), 0x01020304 };
+    struct tunnel t = { ip("10.1.0.2"), ip("10.1.0.1"), 0x01020304 };
     uint8_t buf[100];
     size_t n = gtpu_build(buf, sizeof buf, &t, 0xb8, 0, inner4,
                           sizeof inner4);
@@ -46,7 +46,7 @@ test_qfi(void)
         0x34, 0xff, 0x00, 0x24, 0x00, 0x00, 0x00, 0x07,
         0x00, 0x00, 0x00, 0x85, 0x01, 0x00, 0x09, 0x00,
     };
-    struct tunnel t = { addr("10.1.0.2"), addr("10.1.0.1"), 7 };
+    struct tunnel t = { ip("10.1.0.2"), ip("10.1.0.1"), 7 };
     struct gtpu_packet p;
     uint8_t buf[100];
     size_t n = gtpu_build(buf, sizeof buf, &t, 0, QFI_PRESENT | 9, inner4,
@@ -82,7 +82,7 @@ sum16(const uint8_t *p, size_t len, uint32_t sum)
 static void
 test_ipv6(void)
 {
-    struct tunnel t = { addr("fd01::2"), addr("fd01::1"), 9 };
+    struct tunnel t = { ip("fd01::2"), ip("fd01::1"), 9 };
     uint8_t buf[120], inner[29];
     struct gtpu_packet p;
     size_t n;
@@ -103,7 +103,7 @@ test_ipv6(void)
 static void
 test_inner(void)
 {
-    struct in6_addr ue = addr("10.45.0.9"), ue6 = addr("2001:db8::9");
+    struct in6_addr ue = ip("10.45.0.9"), ue6 = ip("2001:db8::9");
     uint8_t ip[sizeof inner4], ip6[48] = {
         0x60, [5] = 8, [6] = IPPROTO_ICMPV6, [7] = 64,
         [24] = 0x20, 0x01, [40] = 128, [45] = 1,

@@ -13,7 +13,7 @@
 
 #include "conf.h"
 #include "csum.h"
-#include "addr.h"
+#include "address.h"
 #include "packets.h"
 #include "tap.h"
 #include "timeval.h"
@@ -122,20 +122,11 @@ test_not_yet(const struct conf *conf)
     pinger_destroy();
 }
 
-int
-main(void)
-{
-    struct in6_addr targets[2];
-    struct conf conf = {
-        .pinger = { targets, 1, .interval_ms = 10, .attempts = 3,
-                    .rate_per_second = 1000 },
-    };
-    uint8_t r[LEN];
-    uint32_t id = 0;
+/* What follows is one story, of bearers 0x100, 0x200, 0x300, 0x700. */
 
-    addr_parse("203.0.113.10", &targets[0]);
-    addr_parse("2001:db8:9::10", &targets[1]);
-    pinger_init(&conf, record_sent, record_failed);
+static void
+test_requests(void)
+{
     pinger_ask(0x100, AF_INET, false);
     pinger_ask(0x200, AF_INET, true);
     pinger_run();
@@ -145,6 +136,13 @@ main(void)
            "checksums");
     tap_ok(!memcmp(last + 12, "\0\0\0\0", 4)
            && !memcmp(last + 16, "\xcb\0\x71\x0a", 4), "addresses");
+}
+
+static void
+test_replies(void)
+{
+    uint8_t r[LEN];
+    uint32_t id = 0;
 
     reply(r);
     tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x100,
@@ -167,6 +165,13 @@ main(void)
     tap_ok(pinger_is_reply(r, sizeof r, &id) && id == 0x100,
            "then a new reply does");
     pinger_stop(0x100);
+}
+
+static void
+test_end_of_attempts(void)
+{
+    uint8_t r[LEN];
+    uint32_t id = 0;
 
     run_until_failed(1);
     tap_ok(n_failed == 1 && failed[0] == 0x200 && n_sent == 5,
@@ -184,7 +189,11 @@ main(void)
     pinger_ask(0x300, AF_INET6, true);
     pinger_run();
     tap_ok(!n_sent, "and nothing to ask");
+}
 
+static void
+test_confirmed(void)
+{
     unsigned int n_asked = 0, n_gave_up = 0;
     memset(sent, 0, sizeof sent);
     pinger_ask(0x700, AF_INET, true);
@@ -200,6 +209,22 @@ main(void)
     }
     tap_ok(n_asked == 3 && !n_gave_up,
            "goes on to be sure, and that is no failure");
+}
+
+int
+main(void)
+{
+    struct in6_addr targets[2] = { ip("203.0.113.10"), ip("2001:db8:9::10") };
+    struct conf conf = {
+        .pinger = { targets, 1, .interval_ms = 10, .attempts = 3,
+                    .rate_per_second = 1000 },
+    };
+
+    pinger_init(&conf, record_sent, record_failed);
+    test_requests();
+    test_replies();
+    test_end_of_attempts();
+    test_confirmed();
     pinger_destroy();
 
     conf.pinger.n_targets = 2;

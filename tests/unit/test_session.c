@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "address.h"
 #include "packets.h"
 #include "space.h"
 #include "statelet.h"
@@ -39,17 +40,6 @@ start(unsigned int max)
 {
     session_init(max, count_event);
     n_changed = n_moved = n_invalidated = n_gone = 0;
-}
-
-static struct in6_addr
-ip(const char *s)
-{
-    struct in6_addr addr;
-
-    if (!addr_parse(s, &addr)) {
-        abort();
-    }
-    return addr;
 }
 
 static struct bearer *

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "address.h"
 #include "conf.h"
 #include "openvswitch/dynamic-string.h"
 #include "service_table.h"
@@ -25,17 +26,6 @@
 static char dir[] = "test_usage.XXXXXX";
 static char file[64];
 static struct conf conf;
-
-static struct in6_addr
-ip(const char *text)
-{
-    struct in6_addr addr;
-
-    if (!addr_parse(text, &addr)) {
-        abort();
-    }
-    return addr;
-}
 
 static char *
 contents(const char *name)

@@ -36,9 +36,9 @@ static struct endpoint_bearer
 bearer(uint32_t id, uint32_t teid, const char *ue)
 {
     return (struct endpoint_bearer) {
-        .id = id, .space = 3, .ue = addr(ue),
-        .up = { addr("10.1.0.1"), addr("10.1.0.2"), teid },
-        .down = { addr("10.1.0.2"), addr("10.1.0.1"), teid + 1000 },
+        .id = id, .space = 3, .ue = ip(ue),
+        .up = { ip("10.1.0.1"), ip("10.1.0.2"), teid },
+        .down = { ip("10.1.0.2"), ip("10.1.0.1"), teid + 1000 },
     };
 }
 
@@ -79,7 +79,7 @@ test_divert(void)
            && !memcmp(&before, xdp_table_entry(&t, place), sizeof before),
            "the same again changes nothing");
     xdp_table_entry(&t, place)->count = 5;
-    b.up.src = addr("10.1.0.9");
+    b.up.src = ip("10.1.0.9");
     again = xdp_table_divert(&t, &b, now + 1);
     tap_ok(again == place && xdp_table_entry(&t, place)->meta != before.meta
            && xdp_table_entry(&t, place)->count == 5,
@@ -129,7 +129,7 @@ test_learn(void)
     xdp_table_learn(&t, &b.down, XDP_DOWN, false, other, now + 90);
     tap_ok(!xdp_table_entry(&t, down)->bearer,
            "a downlink tunnel with another UE is the bearer's no more");
-    b.up.src = addr("10.1.0.9");
+    b.up.src = ip("10.1.0.9");
     xdp_table_learn(&t, &b.up, XDP_UP, false, xdp_ue_key(&b.ue), now + 90);
     tap_ok(!xdp_table_entry(&t, up)->bearer,
            "an uplink tunnel with another sender is diverted no more");
@@ -224,8 +224,8 @@ test_templates(void)
 static void
 test_paths(void)
 {
-    struct in6_addr a = addr("10.1.0.2"), b = addr("10.1.0.1");
-    struct in6_addr c = addr("fd01::1");
+    struct in6_addr a = ip("10.1.0.2"), b = ip("10.1.0.1");
+    struct in6_addr c = ip("fd01::1");
     const uint8_t *l2 = (const uint8_t *) "dstmacsrcmac\x08\x00";
     uint32_t one, two, version;
 
@@ -248,22 +248,22 @@ test_paths(void)
 static void
 test_services(void)
 {
-    struct in6_addr ip = addr("198.51.100.10"), ip6 = addr("2001:db8::1");
+    struct in6_addr v4 = ip("198.51.100.10"), v6 = ip("2001:db8::1");
     unsigned int n = 0;
 
     start(8);
-    tap_ok(!xdp_table_service_set(&t, &ip, XDP_CHAIN_NONE)
-           && !xdp_table_service_set(&t, &ip, XDP_CHAIN_NONE)
-           && !xdp_table_service_set(&t, &ip6, XDP_CHAIN_NONE)
-           && xdp_table_service_find(&t, &ip) != XDP_NOWHERE
-           && xdp_table_service_find(&t, &ip6) != XDP_NOWHERE,
+    tap_ok(!xdp_table_service_set(&t, &v4, XDP_CHAIN_NONE)
+           && !xdp_table_service_set(&t, &v4, XDP_CHAIN_NONE)
+           && !xdp_table_service_set(&t, &v6, XDP_CHAIN_NONE)
+           && xdp_table_service_find(&t, &v4) != XDP_NOWHERE
+           && xdp_table_service_find(&t, &v6) != XDP_NOWHERE,
            "services of both families");
-    xdp_table_service_clear(&t, &ip);
+    xdp_table_service_clear(&t, &v4);
     for (size_t i = 0; i < XDP_SERVICE_BITS / 64; i++) {
         n += __builtin_popcountll(config.service_bits[i]);
     }
-    tap_ok(xdp_table_service_find(&t, &ip) == XDP_NOWHERE
-           && xdp_table_service_find(&t, &ip6) != XDP_NOWHERE && n == 1,
+    tap_ok(xdp_table_service_find(&t, &v4) == XDP_NOWHERE
+           && xdp_table_service_find(&t, &v6) != XDP_NOWHERE && n == 1,
            "one of them is cleared, with its bit");
 }
 

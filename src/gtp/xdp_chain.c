@@ -41,6 +41,8 @@
 
 #define COOKIE_STATIC (UINT64_C(3) << 32)
 #define LOOK_MS 100             /* How often heartbeats are looked for. */
+#define GONE_MS 1000            /* After this without one, chains are taken
+                                 * out of force; the kernel is faster. */
 
 static const struct conf *conf;
 static const struct xdp_table *table;
@@ -49,6 +51,7 @@ static struct classifier_ports ports;
 static ofp_port_t hb_port;
 static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
 static bool started, tof_started;
+static long long int lived;             /* When the switch was last seen to. */
 
 void
 xdp_chain_init(const struct conf *conf_, const struct xdp_table *table_)
@@ -142,6 +145,9 @@ xdp_chain_run(void)
     if (!tof) {
         return;
     }
+    if (xdp_table_switch_lives(table)) {
+        lived = time_msec();
+    }
     vswitch_run();
     ovs_ports_report(conf, TUN_PORT);
     if (vswitch_seqno() != vswitch_seen) {
@@ -196,9 +202,14 @@ xdp_chain_clear(const struct service_spec *spec)
 }
 
 bool
-xdp_chain_possible(const struct service_spec *spec, const char **why)
+xdp_chain_possible(const struct service_spec *spec, bool in_force,
+                   const char **why)
 {
-    if (!tof || !xdp_table_switch_lives(table)) {
+    bool lives = tof && (xdp_table_switch_lives(table)
+                         || (in_force && lived
+                             && time_msec() - lived < GONE_MS));
+
+    if (!lives) {
         *why = "no heartbeats from Open vSwitch, which has its chain";
         return false;
     }

@@ -32,10 +32,12 @@ void xdp_chain_wait(void);
 /* Says how it is (status.h). */
 void xdp_chain_report(void);
 
-/* As in endpoint.h, for services that have a chain. */
+/* As in endpoint.h, for services that have a chain.  What is 'in_force' is
+ * possible for a while without heartbeats. */
 int xdp_chain_set(const struct service_spec *);
 void xdp_chain_clear(const struct service_spec *);
-bool xdp_chain_possible(const struct service_spec *, const char **why);
+bool xdp_chain_possible(const struct service_spec *, bool in_force,
+                        const char **why);
 bool xdp_chain_ready(const struct in6_addr *service_ip);
 
 #endif /* gtp/xdp_chain.h */

@@ -145,8 +145,10 @@ xdp_svc_clear(const struct service_spec *spec)
 bool
 xdp_svc_possible(const struct service_spec *spec, const char **why)
 {
+    bool in_force = chain_in_table(&spec->service_ip) == XDP_CHAIN_ON;
+
     *why = NULL;
-    return !spec->n_chain || xdp_chain_possible(spec, why);
+    return !spec->n_chain || xdp_chain_possible(spec, in_force, why);
 }
 
 bool

@@ -165,7 +165,7 @@ def ovsdb_detail(api):
     return part["detail"]
 
 
-def switched_until_answered(net, b, text):
+def switched_until_answered(net, b, text, timeout=5):
     """Every packet is either switched untouched or answered, from some on
     answered."""
     frames = []
@@ -176,7 +176,7 @@ def switched_until_answered(net, b, text):
             return b.wait_downlink(is_text(text), timeout=0.1)
         except AssertionError:
             return None
-    wait_until(is_answered, timeout=5, what="an answer through the chain")
+    wait_until(is_answered, timeout, what="an answer through the chain")
     return frames
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from test_chain import (  # noqa: F401  (fixtures)
     FW_TOS, PLAIN_IP, answered, app, arrived, echo, fw, is_text, made, mon,
-    post, with_text)
+    post, switched_until_answered, with_text)
 from test_mtu import Case, megabyte_both_ways
 from test_survive import Stream
 from tofnet.lab import SERVICE_IP, STATE, app_sends
@@ -243,3 +243,52 @@ def test_service_without_a_chain_needs_no_switch(lab, net, fw, api, state):
         b.wait_downlink(is_text(text))
     api.register(chain=["fw"])
     assert answered(new, b"chained").inner.tos == FW_TOS
+
+
+@pytest.mark.datapath("xdp")
+@pytest.mark.parametrize("link", ["tof-tun", "ovs-tun", "tof-nat", "tof-hb0"])
+def test_link_to_the_switch_is_deleted(lab, net, fw, app, api, link):
+    """Packets of services with a chain are switched until it is mended;
+    never is one past the chain."""
+    api.register(chain=["fw"])
+    b = net.bearer("10.45.8.11")
+    answered(b, b"before")
+    lab.run("lab-tof", "ip", "link", "del", link)
+    switched_until_answered(net, b, b"after", timeout=20)
+    wait_until(api.healthy, timeout=5, what="tofd to say so")
+    assert arrived(fw.ins, b"after") and arrived(fw.outs, b"after")
+    assert all(one.tos == FW_TOS for one in with_text(app, b"after"))
+
+
+@pytest.mark.datapath("xdp")
+def test_chain_where_drivers_are_not_used(lab, net, fw, api):
+    """Generic XDP."""
+    api.register(chain=["fw"])
+    lab.run("lab-sgw", "ethtool", "-K", "s1u0", "gro", "off")
+    try:
+        wait_until(lambda: "generic" in api.get("/status").json["facts"][
+            "datapath"], timeout=5, what="the generic way")
+        wait_until(api.healthy, what="tofd")
+        b = net.bearer("10.45.8.12")
+        for i in range(5):
+            text = b"generic %d" % i
+            assert answered(b, text).inner.tos == FW_TOS
+            once(fw.ins, text)
+            once(fw.outs, text)
+    finally:
+        lab.run("lab-sgw", "ethtool", "-K", "s1u0", "gro", "on")
+        lab.tofd("restart")
+
+
+@pytest.mark.datapath("xdp")
+def test_another_data_path_takes_over_and_gives_back(lab, net, fw, api):
+    api.register(chain=["fw", "mon"])
+    b = net.bearer("10.45.8.13")
+    answered(b, b"xdp")
+    with lab.configured(("datapath: xdp", "datapath: ovs")):
+        switched_until_answered(net, b, b"ovs")
+        assert arrived(fw.ins, b"ovs") and arrived(fw.outs, b"ovs")
+        links = lab.run("lab-tof", "ip", "-br", "link").stdout
+        assert "tof-tun" not in links and "tof-nat" not in links
+    switched_until_answered(net, b, b"xdp again")
+    assert arrived(fw.ins, b"xdp again") and arrived(fw.outs, b"xdp again")

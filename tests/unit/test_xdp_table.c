@@ -258,6 +258,15 @@ test_services(void)
            && xdp_table_service_find(&t, &v4) != XDP_NOWHERE
            && xdp_table_service_find(&t, &v6) != XDP_NOWHERE,
            "services of both families");
+    uint32_t index = xdp_table_service_find(&t, &v4);
+    xdp_table_service_set(&t, &v4, XDP_CHAIN_ON);
+    tap_ok(xdp_table_service_find(&t, &v4) == index
+           && t.services[index].chain == XDP_CHAIN_ON,
+           "a service's chain changes in place");
+    xdp_table_service_clear(&t, &v4);
+    tap_ok(!xdp_table_service_set(&t, &v4, XDP_CHAIN_OFF)
+           && t.services[xdp_table_service_find(&t, &v4)].chain
+           == XDP_CHAIN_OFF, "and is no earlier one's");
     xdp_table_service_clear(&t, &v4);
     for (size_t i = 0; i < XDP_SERVICE_BITS / 64; i++) {
         n += __builtin_popcountll(config.service_bits[i]);

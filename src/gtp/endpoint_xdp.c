@@ -448,7 +448,8 @@ endpoint_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
 
     if (!error) {
         classifier_macs(b, macs);
-        error = xdp_ue_send(chain ? XDP_END_CHAIN : XDP_END_NAT, macs, ip, len);
+        error = xdp_ue_send(chain ? XDP_END_CHAIN : XDP_END_NAT, macs, ip,
+                            len);
     }
     return error;
 }

@@ -3,8 +3,8 @@
 #define TOF_OVS_SERVICES_H 1
 
 /* Services in br-tof: each one's classification and chain, as flows with a
- * cookie of their own.  Used by endpoint_ovs.c and xdp_chain.c; set, clear, possible
- * and ready are those of endpoint.h. */
+ * cookie of their own.  Used by endpoint_ovs.c and xdp_chain.c; set, clear,
+ * possible and ready are those of endpoint.h. */
 
 #include <netinet/in.h>
 #include <stdbool.h>

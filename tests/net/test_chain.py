@@ -165,13 +165,13 @@ def ovsdb_detail(api):
     return part["detail"]
 
 
-def switched_until_answered(net, b, text, timeout=5):
+def switched_until_answered(net, b, text, timeout=5, dst=SERVICE_IP):
     """Every packet is either switched untouched or answered, from some on
     answered."""
     frames = []
 
     def is_answered():
-        frames.append(b.uplink(echo(b.ue, text)))
+        frames.append(b.uplink(echo(b.ue, text, dst)))
         try:
             return b.wait_downlink(is_text(text), timeout=0.1)
         except AssertionError:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -16,7 +17,7 @@ from test_chain import (  # noqa: F401  (fixtures)
     post, switched_until_answered, with_text)
 from test_mtu import Case, megabyte_both_ways
 from test_survive import Stream
-from tofnet.lab import SERVICE_IP, STATE, app_sends
+from tofnet.lab import SERVICE_IP, STATE, app_sends, lab_sh
 from tofnet.netns import call_in
 from tofnet.wait import wait_until
 
@@ -243,6 +244,28 @@ def test_service_without_a_chain_needs_no_switch(lab, net, fw, api, state):
         b.wait_downlink(is_text(text))
     api.register(chain=["fw"])
     assert answered(new, b"chained").inner.tos == FW_TOS
+
+
+@pytest.mark.datapath("xdp")
+def test_tofd_starts_without_the_switch(lab, net, fw, app, api):
+    """Services without a chain are there, others come with the switch."""
+    api.register(chain=["fw"])
+    api.register("plain", PLAIN_IP)
+    b = net.bearer("10.45.8.14")
+    answered(b, b"before")
+    lab.ovs("kill")
+    lab.tofd("stop")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        lab_sh("tofd", "start", timeout=2)      # It never gets healthy.
+    wait_until(lambda: api.get("/status"), what="the API")
+    switched_until_answered(net, b, b"plain", dst=PLAIN_IP)
+    answered(net.bearer("10.45.8.15"), b"new", PLAIN_IP)
+    net.sgw.wait(b.uplink(echo(b.ue, b"switched")))
+    assert not with_text(app, b"switched")
+    lab.ovs("start")
+    wait_until(api.healthy, timeout=15, what="all of it")
+    switched_until_answered(net, b, b"after")
+    assert arrived(fw.ins, b"after") and arrived(fw.outs, b"after")
 
 
 @pytest.mark.datapath("xdp")

@@ -110,6 +110,13 @@ test_ofctl_flows_SOURCES = tests/unit/test_ofctl_flows.c tests/unit/tap.h
 test_ofctl_flows_CPPFLAGS = $(TEST_CPPFLAGS)
 test_ofctl_flows_LDADD = $(TOF_LIBS)
 
+# It brings a map of the kernel's and a switch of its own.
+check_PROGRAMS += test_path
+test_path_SOURCES = tests/unit/test_path.c tests/unit/tap.h src/gtp/l2.c \
+	src/gtp/path.c src/ovs/flow_text.c
+test_path_CPPFLAGS = $(TEST_CPPFLAGS)
+test_path_LDADD = $(OVS_LIBS) $(DEPS_LIBS)
+
 # Each is run by tests/net/with-ovs, beside an Open vSwitch of its own.
 NET_TESTS = tests/net/test_ofctl tests/net/test_ovsdb tests/net/test_registry
 EXTRA_PROGRAMS += $(NET_TESTS)

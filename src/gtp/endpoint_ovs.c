@@ -67,6 +67,7 @@ struct ovs_bearer {
     struct hmap_node down_node;         /* In by_down, by b.down. */
     struct endpoint_bearer b;
     struct ovs_list waiting_node;       /* In waiting, else empty. */
+    struct path *up, *down;             /* Kept, or NULL. */
     uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged, */
     uint64_t filter_seqno;              /* and committed. */
     long long int asked;                /* When bearer_set() was called. */
@@ -236,8 +237,11 @@ compile_bearer(struct ovs_bearer *ob, bool new_proof)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    path_use(SIDE_ENB, &ob->b.up.src, &ob->b.up.dst);
-    path_use(SIDE_SGW, &ob->b.down.src, &ob->b.down.dst);
+    struct path *old_up = ob->up, *old_down = ob->down;
+    ob->up = path_keep(SIDE_ENB, &ob->b.up.src, &ob->b.up.dst);
+    ob->down = path_keep(SIDE_SGW, &ob->b.down.src, &ob->b.down.dst);
+    path_drop(old_up);
+    path_drop(old_down);
     classifier_bearer(&ports, &ob->b, conf->sessions.evidence_seconds, &ds);
     set_flows(tof, ob->b.id, &ds);
     if (new_proof) {
@@ -450,6 +454,8 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
         ofctl_set(tof, b->id, "");
         ofctl_unlease(tof, match);
         settle_note(&ob->b.up.dst, ob->b.up.teid);
+        path_drop(ob->up);
+        path_drop(ob->down);
         ovs_list_remove(&ob->waiting_node);
         hmap_remove(&bearers, &ob->node);
         hmap_remove(&by_down, &ob->down_node);

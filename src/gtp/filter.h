@@ -25,6 +25,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "tunnel.h"
@@ -61,11 +62,21 @@ queue_side(enum filter_queue q)
     return (q == QUEUE_COPY_ENB || q == QUEUE_HOLD_ENB ? SIDE_ENB : SIDE_SGW);
 }
 
+/* Pairs of outer addresses whose Ethernet headers are known, at most. */
+#define L2_MAX 65536
+
 /* Ethernet header of a path between two outer addresses. */
 struct l2_header {
     uint8_t bytes[18];
     uint8_t len;                /* 14, or 18 with a VLAN tag. */
 };
+
+static inline bool
+l2_header_equal(const struct l2_header *a, const struct l2_header *b)
+{
+    /* Beyond the header are other bytes of the packet. */
+    return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
 
 /* Puts the tables in force, or adopts those that an earlier tofd left.  All
  * links must exist.  'links': the endpoint is fed by FILTER_ENB_LINK and shows

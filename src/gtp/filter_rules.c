@@ -82,7 +82,7 @@ const struct nft_set filter_down_bound = {
 const struct nft_set filter_l2 = {
     .name = "l2", .key_len = sizeof(struct filter_l2_key),
     .key_type = CONCAT(TYPE_PAIR, TYPE_U32),
-    .data_len = 18, .timeouts = true, .dynamic = true, .size = 65536,
+    .data_len = 18, .timeouts = true, .dynamic = true, .size = L2_MAX,
 };
 const struct nft_set filter_fragments = {
     .name = "fragments", .key_len = sizeof(struct filter_fragment_key),

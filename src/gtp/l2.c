@@ -5,8 +5,10 @@
  * The kernel's map keeps a header for a while and never replaces it before;
  * so an entry here is read again every few seconds while packets pass, and at
  * once if the sender's MAC address or the VLAN is a new one.  (Not if only the
- * priority in the tag is: that may differ from packet to packet.)  An entry
- * here never goes away: the last header known beats none. */
+ * priority in the tag is: that may differ from packet to packet.)  Entries stay
+ * beyond the kernel's, as the last header known beats none, but no more of them
+ * than the kernel's map has room for: whoever makes addresses up pushes out
+ * only what has not been seen for longest. */
 
 #include <config.h>
 
@@ -19,6 +21,7 @@
 #include "hash.h"
 #include "net/rtnl.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
@@ -27,6 +30,7 @@
 
 struct entry {
     struct hmap_node node;
+    struct ovs_list use_node;   /* In by_use. */
     enum filter_side side;
     struct in6_addr src, dst;
     struct l2_header l2;
@@ -34,12 +38,14 @@ struct entry {
 };
 
 static struct hmap entries;
+static struct ovs_list by_use;  /* Longest unused first. */
 static l2_changed_cb *changed_cb;
 
 void
 l2_init(l2_changed_cb *cb)
 {
     hmap_init(&entries);
+    ovs_list_init(&by_use);
     changed_cb = cb;
 }
 
@@ -75,6 +81,14 @@ find(enum filter_side side, const struct in6_addr *src,
     return NULL;
 }
 
+static void
+forget(struct entry *e)
+{
+    hmap_remove(&entries, &e->node);
+    ovs_list_remove(&e->use_node);
+    free(e);
+}
+
 static struct entry *
 create(enum filter_side side, const struct in6_addr *src,
        const struct in6_addr *dst)
@@ -89,6 +103,28 @@ create(enum filter_side side, const struct in6_addr *src,
     *e = (struct entry) { .side = side, .src = *src, .dst = *dst, .l2 = l2,
                           .read = time_msec() };
     hmap_insert(&entries, &e->node, hash_pair(src, dst));
+    ovs_list_push_back(&by_use, &e->use_node);
+    if (hmap_count(&entries) > L2_MAX) {
+        forget(CONTAINER_OF(ovs_list_front(&by_use), struct entry, use_node));
+    }
+    /* It may have been known before, and been forgotten. */
+    changed_cb(side, src, dst, &e->l2);
+    return e;
+}
+
+/* The entry for the pair, made if the kernel knows a header for it; else
+ * NULL. */
+static struct entry *
+use(enum filter_side side, const struct in6_addr *src,
+    const struct in6_addr *dst)
+{
+    struct entry *e = find(side, src, dst);
+
+    if (!e) {
+        return create(side, src, dst);
+    }
+    ovs_list_remove(&e->use_node);
+    ovs_list_push_back(&by_use, &e->use_node);
     return e;
 }
 
@@ -132,13 +168,10 @@ void
 l2_seen(enum filter_side side, const struct in6_addr *src,
         const struct in6_addr *dst, const uint8_t *src_mac, uint32_t tag)
 {
-    struct entry *e = find(side, src, dst);
+    struct entry *e = use(side, src, dst);
     long long int now = time_msec();
     struct l2_header l2;
 
-    if (!e) {
-        e = create(side, src, dst);
-    }
     if (!e || (now - e->read < REFRESH_MS && sent_by(&e->l2, src_mac, tag))) {
         return;
     }
@@ -151,8 +184,7 @@ l2_seen(enum filter_side side, const struct in6_addr *src,
         filter_l2_forget(side, src, dst);
         put_sender(&l2, src, src_mac, tag);
     }
-    /* Beyond the header are other bytes of the packet. */
-    if (l2.len != e->l2.len || memcmp(l2.bytes, e->l2.bytes, l2.len)) {
+    if (!l2_header_equal(&l2, &e->l2)) {
         e->l2 = l2;
         changed_cb(side, src, dst, &e->l2);
     }
@@ -162,11 +194,8 @@ bool
 l2_get(enum filter_side side, const struct in6_addr *src,
        const struct in6_addr *dst, struct l2_header *l2)
 {
-    const struct entry *e = find(side, src, dst);
+    const struct entry *e = use(side, src, dst);
 
-    if (!e) {
-        e = create(side, src, dst);
-    }
     if (e) {
         *l2 = e->l2;
     }

@@ -15,7 +15,7 @@
 
 #include "filter.h"
 
-/* Called when the header of a pair that was known has changed. */
+/* Called when the header of a pair has become known or has changed. */
 typedef void l2_changed_cb(enum filter_side, const struct in6_addr *src,
                            const struct in6_addr *dst,
                            const struct l2_header *);
@@ -30,7 +30,7 @@ void l2_seen(enum filter_side, const struct in6_addr *src,
              const struct in6_addr *dst, const uint8_t *src_mac,
              uint32_t tag);
 
-/* Returns false if no header has ever been seen. */
+/* Returns false if no header is known. */
 bool l2_get(enum filter_side, const struct in6_addr *src,
             const struct in6_addr *dst, struct l2_header *);
 

@@ -14,15 +14,20 @@
 #include "l2.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 #include "ovs/flow_text.h"
 #include "ovs/ofctl.h"
 #include "packets.h"
 #include "util.h"
 
 #define COOKIE_PATH (UINT64_C(2) << 32)
+#define SPARE_MAX 16384         /* More than are being asked along at once. */
 
 struct path {
-    struct hmap_node node;
+    struct hmap_node node;              /* In paths. */
+    struct hmap_node number_node;       /* In by_number. */
+    struct ovs_list spare_node;         /* In spare, if !n_keepers. */
+    unsigned int n_keepers;
     struct in6_addr src, dst;
     enum filter_side from;
     struct l2_header l2;
@@ -30,7 +35,9 @@ struct path {
     uint64_t seqno;             /* Of ofctl, with its flow. */
 };
 
-static struct hmap paths;
+static struct hmap paths, by_number;
+static struct ovs_list spare;           /* Longest unused first. */
+static size_t n_spare;
 static struct ofctl *ofctl;
 static ofp_port_t out_ports[2];     /* By the side that they come from. */
 
@@ -38,6 +45,9 @@ void
 path_init(struct ofctl *br_gtp)
 {
     hmap_init(&paths);
+    hmap_init(&by_number);
+    ovs_list_init(&spare);
+    n_spare = 0;
     ofctl = br_gtp;
 }
 
@@ -50,6 +60,7 @@ path_destroy(void)
         free(p);
     }
     hmap_destroy(&paths);
+    hmap_destroy(&by_number);
 }
 
 /* Depends on the addresses alone, so that a restarted tofd gives a path's
@@ -77,14 +88,7 @@ find(const struct in6_addr *src, const struct in6_addr *dst)
 static bool
 number_taken(uint32_t number)
 {
-    const struct path *p;
-
-    HMAP_FOR_EACH (p, node, &paths) {
-        if (p->number == number) {
-            return true;
-        }
-    }
-    return false;
+    return hmap_first_with_hash(&by_number, number) != NULL;
 }
 
 static void
@@ -128,26 +132,104 @@ path_ports(ofp_port_t enb, ofp_port_t sgw)
     }
 }
 
+static void
+put_spare(struct path *p)
+{
+    ovs_list_push_back(&spare, &p->spare_node);
+    n_spare++;
+}
+
+static void
+take_spare(struct path *p)
+{
+    ovs_list_remove(&p->spare_node);
+    n_spare--;
+}
+
+static void
+trim_spare(void)
+{
+    while (n_spare > SPARE_MAX) {
+        struct path *p = CONTAINER_OF(ovs_list_front(&spare), struct path,
+                                      spare_node);
+
+        ofctl_set(ofctl, COOKIE_PATH + p->number, "");
+        take_spare(p);
+        hmap_remove(&paths, &p->node);
+        hmap_remove(&by_number, &p->number_node);
+        free(p);
+    }
+}
+
+static struct path *
+create(enum filter_side from, const struct in6_addr *src,
+       const struct in6_addr *dst)
+{
+    uint32_t hash = hash_pair(src, dst);
+    struct l2_header l2;
+
+    if (!l2_get(from, src, dst, &l2)) {
+        return NULL;
+    }
+    struct path *p = xmalloc(sizeof *p);
+    *p = (struct path) { .src = *src, .dst = *dst, .from = from, .l2 = l2,
+                         .number = hash };
+    while (number_taken(p->number)) {
+        p->number++;
+    }
+    hmap_insert(&paths, &p->node, hash);
+    hmap_insert(&by_number, &p->number_node, p->number);
+    put_spare(p);
+    compile(p);
+    trim_spare();
+    return p;
+}
+
+/* The path, made if a header has been seen for it; else NULL. */
+static struct path *
+get(enum filter_side from, const struct in6_addr *src,
+    const struct in6_addr *dst)
+{
+    struct path *p = find(src, dst);
+
+    if (!p) {
+        return create(from, src, dst);
+    }
+    if (!p->n_keepers) {
+        take_spare(p);
+        put_spare(p);
+    }
+    return p;
+}
+
 bool
 path_use(enum filter_side from, const struct in6_addr *src,
          const struct in6_addr *dst)
 {
-    struct path *p = find(src, dst);
-    struct l2_header l2;
+    const struct path *p = get(from, src, dst);
 
-    if (!p && l2_get(from, src, dst, &l2)) {
-        uint32_t hash = hash_pair(src, dst);
-
-        p = xmalloc(sizeof *p);
-        *p = (struct path) { .src = *src, .dst = *dst, .from = from,
-                             .l2 = l2, .number = hash };
-        while (number_taken(p->number)) {
-            p->number++;
-        }
-        hmap_insert(&paths, &p->node, hash);
-        compile(p);
-    }
     return p && ofctl_acked(ofctl, p->seqno);
+}
+
+struct path *
+path_keep(enum filter_side from, const struct in6_addr *src,
+          const struct in6_addr *dst)
+{
+    struct path *p = get(from, src, dst);
+
+    if (p && !p->n_keepers++) {
+        take_spare(p);
+    }
+    return p;
+}
+
+void
+path_drop(struct path *p)
+{
+    if (p && !--p->n_keepers) {
+        put_spare(p);
+        trim_spare();
+    }
 }
 
 void
@@ -156,7 +238,7 @@ path_changed(enum filter_side from, const struct in6_addr *src,
 {
     struct path *p = find(src, dst);
 
-    if (p && p->from == from) {
+    if (p && p->from == from && !l2_header_equal(&p->l2, l2)) {
         p->l2 = *l2;
         compile(p);
     }

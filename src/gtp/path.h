@@ -9,7 +9,6 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "filter.h"
 #include "openvswitch/ofp-port.h"
@@ -28,6 +27,14 @@ void path_ports(ofp_port_t enb, ofp_port_t sgw);
  * not yet, what is sent now may be lost. */
 bool path_use(enum filter_side from, const struct in6_addr *src,
               const struct in6_addr *dst);
+
+/* The same for longer: it stays until path_drop() has been called as often as
+ * this.  Returns NULL if no Ethernet header has been seen.  Of paths that
+ * nobody keeps there is a limited number, of those used last: eNodeBs come and
+ * go, and anybody may make addresses up. */
+struct path *path_keep(enum filter_side from, const struct in6_addr *src,
+                       const struct in6_addr *dst);
+void path_drop(struct path *);          /* NULL: does nothing. */
 
 /* The Ethernet header of that pair has changed: its flow, if there is one,
  * follows. */

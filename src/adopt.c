@@ -6,8 +6,6 @@
 
 #include "adopt.h"
 
-#include <string.h>
-
 #include "addr.h"
 #include "gtp/endpoint.h"
 #include "gtp/filter.h"
@@ -92,9 +90,7 @@ adopt_whole(const struct endpoint_bearer *found)
         return false;
     }
     const struct endpoint_bearer eb = bearer_describe(b);
-    if (memcmp(&eb.up, &found->up, sizeof eb.up)
-        || memcmp(&eb.down, &found->down, sizeof eb.down)
-        || !IN6_ARE_ADDR_EQUAL(&eb.ue, &found->ue)) {
+    if (!endpoint_same_tunnels(&eb, found)) {
         return false;
     }
     adopt(b);

@@ -51,6 +51,13 @@ METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
 
 #define MAGIC 0x544f4650        /* "TOFP" */
 
+/* The cookie of one request. */
+struct cookie {
+    uint32_t bearer_id;
+    uint16_t seq;
+    uint64_t nonce[2];          /* Random: not to be guessed. */
+};
+
 /* Of one address family each; taken in turn. */
 struct target_list {
     struct in6_addr *addrs;
@@ -61,7 +68,7 @@ struct job {
     struct hmap_node node;              /* In jobs, by id. */
     struct ovs_list queue_node;         /* In urgent or normal, else empty. */
     struct heap_node due_node;          /* In asleep, if in no queue. */
-    struct pinger_cookie cookie;
+    struct cookie cookie;
     uint64_t old_nonce[2];              /* Of requests that do not count. */
     const struct target_list *targets;
     bool urgent;
@@ -94,7 +101,7 @@ METRIC_GAUGE(g_jobs, "tof_pinger_jobs", "", "Bearers being proved.",
 
 /* The ICMP message, alike in both families but for its type. */
 static void
-build_icmp(uint8_t type, const struct pinger_cookie *cookie,
+build_icmp(uint8_t type, const struct cookie *cookie,
            uint8_t icmp[PINGER_ICMP_LEN])
 {
     uint32_t magic = htonl(MAGIC), id = htonl(cookie->bearer_id);
@@ -110,7 +117,7 @@ build_icmp(uint8_t type, const struct pinger_cookie *cookie,
 }
 
 static size_t
-build_ipv4(const struct in6_addr *dst, const struct pinger_cookie *cookie,
+build_ipv4(const struct in6_addr *dst, const struct cookie *cookie,
            uint8_t *buf)
 {
     struct ip_header ip = {
@@ -133,7 +140,7 @@ build_ipv4(const struct in6_addr *dst, const struct pinger_cookie *cookie,
 }
 
 static size_t
-build_ipv6(const struct in6_addr *dst, const struct pinger_cookie *cookie,
+build_ipv6(const struct in6_addr *dst, const struct cookie *cookie,
            uint8_t *buf)
 {
     struct ovs_16aligned_ip6_hdr ip;
@@ -154,10 +161,11 @@ build_ipv6(const struct in6_addr *dst, const struct pinger_cookie *cookie,
     return sizeof ip + PINGER_ICMP_LEN;
 }
 
-size_t
-pinger_build(const struct in6_addr *target,
-             const struct pinger_cookie *cookie,
-             uint8_t buf[PINGER_PACKET_MAX])
+/* Builds the request to 'target', of either family, into 'buf', with an
+ * unspecified source address.  Returns its length. */
+static size_t
+build_request(const struct in6_addr *target, const struct cookie *cookie,
+              uint8_t buf[PINGER_PACKET_MAX])
 {
     return (IN6_IS_ADDR_V4MAPPED(target) ? build_ipv4 : build_ipv6)(
         target, cookie, buf);
@@ -179,8 +187,9 @@ find_echo_reply(const uint8_t *ip, size_t len)
     return NULL;
 }
 
-bool
-pinger_parse_reply(const void *ip, size_t len, struct pinger_cookie *cookie)
+/* Takes the cookie out of what may be a reply. */
+static bool
+parse_reply(const void *ip, size_t len, struct cookie *cookie)
 {
     const uint8_t *icmp = find_echo_reply(ip, len);
     uint32_t magic, id;
@@ -323,14 +332,20 @@ pinger_ask(uint32_t id, sa_family_t family, bool is_urgent)
     }
 }
 
+static void
+sleep_until(struct job *job, long long int due)
+{
+    job->due = due;
+    unqueue(job);
+    heap_insert(&asleep, &job->due_node, UINT64_MAX - due);
+}
+
 /* Lets 'job' sleep until it is forgotten. */
 static void
 linger(struct job *job)
 {
     job->done = true;
-    job->due = time_msec() + LINGER_MS;
-    unqueue(job);
-    heap_insert(&asleep, &job->due_node, UINT64_MAX - job->due);
+    sleep_until(job, time_msec() + LINGER_MS);
 }
 
 void
@@ -367,9 +382,9 @@ pinger_is_active(uint32_t id)
 bool
 pinger_is_reply(const void *ip, size_t len, uint32_t *id)
 {
-    struct pinger_cookie cookie;
+    struct cookie cookie;
 
-    if (pinger_parse_reply(ip, len, &cookie)) {
+    if (parse_reply(ip, len, &cookie)) {
         struct job *job = find(cookie.bearer_id);
         bool now = job && !memcmp(job->cookie.nonce, cookie.nonce,
                                   sizeof cookie.nonce);
@@ -395,14 +410,6 @@ give_up(struct job *job)
         metric_inc(&n_failed);
         failed_cb(id);
     }
-}
-
-static void
-sleep_until(struct job *job, long long int due)
-{
-    job->due = due;
-    unqueue(job);
-    heap_insert(&asleep, &job->due_node, UINT64_MAX - due);
 }
 
 /* What can be sent soon is tried again soon, and that was no attempt; unless
@@ -436,8 +443,8 @@ attempt(struct job *job)
     }
     job->cookie.seq++;
     job->sent = true;
-    len = pinger_build(&targets->addrs[job->attempts++ % targets->n],
-                       &job->cookie, packet);
+    len = build_request(&targets->addrs[job->attempts++ % targets->n],
+                        &job->cookie, packet);
     error = send_cb(job->cookie.bearer_id, packet, len);
     if (!delay(job, error)) {
         metric_inc(error ? &n_send_errors : &n_requests);

@@ -60,19 +60,4 @@ bool pinger_has_target(sa_family_t);
 #define PINGER_ICMP_LEN 32      /* Header 8, cookie 24. */
 #define PINGER_PACKET_MAX (40 + PINGER_ICMP_LEN)
 
-/* The cookie of one request. */
-struct pinger_cookie {
-    uint32_t bearer_id;
-    uint16_t seq;
-    uint64_t nonce[2];          /* Random: not to be guessed. */
-};
-
-/* Builds the request to 'target', of either family, into 'buf', with an
- * unspecified source address.  Returns its length.  Pure. */
-size_t pinger_build(const struct in6_addr *target,
-                    const struct pinger_cookie *,
-                    uint8_t buf[PINGER_PACKET_MAX]);
-/* Takes the cookie out of what may be a reply.  Pure. */
-bool pinger_parse_reply(const void *ip, size_t len, struct pinger_cookie *);
-
 #endif /* pinger.h */

@@ -5,10 +5,10 @@
  * The kernel's map keeps a header for a while and never replaces it before;
  * so an entry here is read again every few seconds while packets pass, and at
  * once if the sender's MAC address or the VLAN is a new one.  (Not if only the
- * priority in the tag is: that may differ from packet to packet.)  Entries stay
- * beyond the kernel's, as the last header known beats none, but no more of them
- * than the kernel's map has room for: whoever makes addresses up pushes out
- * only what has not been seen for longest. */
+ * priority in the tag is: that may differ from packet to packet.)  Entries
+ * stay beyond the kernel's, as the last header known beats none, but no more
+ * of them than the kernel's map has room for: whoever makes addresses up
+ * pushes out only what has not been seen for longest. */
 
 #include <config.h>
 
@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "net/rtnl.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -60,19 +59,13 @@ l2_destroy(void)
     hmap_destroy(&entries);
 }
 
-static uint32_t
-hash_pair(const struct in6_addr *src, const struct in6_addr *dst)
-{
-    return hash_bytes(dst, sizeof *dst, hash_bytes(src, sizeof *src, 0));
-}
-
 static struct entry *
 find(enum filter_side side, const struct in6_addr *src,
      const struct in6_addr *dst)
 {
     struct entry *e;
 
-    HMAP_FOR_EACH_WITH_HASH (e, node, hash_pair(src, dst), &entries) {
+    HMAP_FOR_EACH_WITH_HASH (e, node, l2_hash_pair(src, dst), &entries) {
         if (e->side == side && IN6_ARE_ADDR_EQUAL(&e->src, src)
             && IN6_ARE_ADDR_EQUAL(&e->dst, dst)) {
             return e;
@@ -102,7 +95,7 @@ create(enum filter_side side, const struct in6_addr *src,
     e = xmalloc(sizeof *e);
     *e = (struct entry) { .side = side, .src = *src, .dst = *dst, .l2 = l2,
                           .read = time_msec() };
-    hmap_insert(&entries, &e->node, hash_pair(src, dst));
+    hmap_insert(&entries, &e->node, l2_hash_pair(src, dst));
     ovs_list_push_back(&by_use, &e->use_node);
     if (hmap_count(&entries) > L2_MAX) {
         forget(CONTAINER_OF(ovs_list_front(&by_use), struct entry, use_node));

@@ -14,6 +14,14 @@
 #include <stdint.h>
 
 #include "filter.h"
+#include "hash.h"
+
+/* A pair's hash: of the addresses alone, in each process the same. */
+static inline uint32_t
+l2_hash_pair(const struct in6_addr *src, const struct in6_addr *dst)
+{
+    return hash_bytes(dst, sizeof *dst, hash_bytes(src, sizeof *src, 0));
+}
 
 /* Called when the header of a pair has become known or has changed. */
 typedef void l2_changed_cb(enum filter_side, const struct in6_addr *src,

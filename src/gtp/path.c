@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "l2.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
@@ -63,20 +62,12 @@ path_destroy(void)
     hmap_destroy(&by_number);
 }
 
-/* Depends on the addresses alone, so that a restarted tofd gives a path's
- * flow the same cookie and finds it as it should be. */
-static uint32_t
-hash_pair(const struct in6_addr *src, const struct in6_addr *dst)
-{
-    return hash_bytes(dst, sizeof *dst, hash_bytes(src, sizeof *src, 0));
-}
-
 static struct path *
 find(const struct in6_addr *src, const struct in6_addr *dst)
 {
     struct path *p;
 
-    HMAP_FOR_EACH_WITH_HASH (p, node, hash_pair(src, dst), &paths) {
+    HMAP_FOR_EACH_WITH_HASH (p, node, l2_hash_pair(src, dst), &paths) {
         if (IN6_ARE_ADDR_EQUAL(&p->src, src)
             && IN6_ARE_ADDR_EQUAL(&p->dst, dst)) {
             return p;
@@ -165,7 +156,9 @@ static struct path *
 create(enum filter_side from, const struct in6_addr *src,
        const struct in6_addr *dst)
 {
-    uint32_t hash = hash_pair(src, dst);
+    /* A number that depends on the addresses alone, so that a restarted tofd
+     * gives a path's flow the same cookie and finds it as it should be. */
+    uint32_t hash = l2_hash_pair(src, dst);
     struct l2_header l2;
 
     if (!l2_get(from, src, dst, &l2)) {

@@ -108,31 +108,23 @@ commit_pending(void)
     return b ? commit(b) : 0;
 }
 
+/* 'mtu' (may be NULL) grows to that of the link. */
 static int
-ifindex_of(struct rtnl *rtnl, const char *name, int *ifindex, char **what)
+find_link(struct rtnl *rtnl, const char *name, int *ifindex,
+          unsigned int *mtu, char **what)
 {
     struct rtnl_link link;
     int error = rtnl_link_get(rtnl, name, &link);
 
     if (error) {
         *what = xasprintf("interface %s", name);
-    } else {
-        *ifindex = link.ifindex;
+        return error;
     }
-    return error;
-}
-
-static int
-find_adapter(struct rtnl *rtnl, struct filter_rules *r, const char *name,
-             int *ifindex, char **what)
-{
-    struct rtnl_link link;
-    int error = ifindex_of(rtnl, name, ifindex, what);
-
-    if (!error && !rtnl_link_get(rtnl, name, &link)) {
-        r->mtu = MAX(r->mtu, link.mtu);
+    *ifindex = link.ifindex;
+    if (mtu) {
+        *mtu = MAX(*mtu, link.mtu);
     }
-    return error;
+    return 0;
 }
 
 static int
@@ -146,17 +138,18 @@ find_links(struct filter_rules *r, char **what)
         *what = xstrdup("rtnetlink socket");
         return error;
     }
-    error = find_adapter(rtnl, r, r->enb, &r->enb_ifindex, what);
+    error = find_link(rtnl, r->enb, &r->enb_ifindex, &r->mtu, what);
     if (!error) {
-        error = find_adapter(rtnl, r, r->sgw, &r->sgw_ifindex, what);
+        error = find_link(rtnl, r->sgw, &r->sgw_ifindex, &r->mtu, what);
     }
     if (!error && r->links) {
-        error = ifindex_of(rtnl, FILTER_ENB_LINK, &r->enb_link_ifindex, what);
+        error = find_link(rtnl, FILTER_ENB_LINK, &r->enb_link_ifindex, NULL,
+                          what);
     }
     for (int i = 0; !error && i < N_QUEUES; i++) {
         char name[16];
         snprintf(name, sizeof name, FILTER_QUEUE_LINK, i);
-        error = ifindex_of(rtnl, name, &r->queue_ifindex[i], what);
+        error = find_link(rtnl, name, &r->queue_ifindex[i], NULL, what);
     }
     rtnl_close(rtnl);
     return error;

@@ -25,15 +25,6 @@ struct converter {
     struct conf_errors *errors;
 };
 
-static void *
-check_alloc(void *p)
-{
-    if (!p) {
-        abort();
-    }
-    return p;
-}
-
 /* Pointer to the member of type TYPE at OFFSET in a structure. */
 #define MEMBER(STRUCT, OFFSET, TYPE) ((TYPE *) ((char *) (STRUCT) + (OFFSET)))
 #define RAW_MEMBER(STRUCT, OFFSET, TYPE) \

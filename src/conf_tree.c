@@ -30,15 +30,6 @@ struct reader {
     int n_nodes;
 };
 
-static void *
-check_alloc(void *p)
-{
-    if (!p) {
-        abort();
-    }
-    return p;
-}
-
 /* Writes the path of 'node': keys joined by dots, list entries as "[0]". */
 static void
 print_path(FILE *stream, const struct conf_node *node)

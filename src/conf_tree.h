@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #define CONF_FILE_MAX (1024 * 1024)
 
@@ -67,5 +68,16 @@ void conf_node_unname(struct conf_node *, const char *key);
 
 /* The tree as a malloc'd text of YAML in flow style. */
 char *conf_tree_text(const struct conf_node *root);
+
+/* What malloc() and the like have returned; without memory there is no
+ * configuration. */
+static inline void *
+check_alloc(void *p)
+{
+    if (!p) {
+        abort();
+    }
+    return p;
+}
 
 #endif /* conf_tree.h */

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "bytes.h"
+
 #define IP4_MIN_LEN 20
 #define IP4_MAX_LEN 60
 #define IP4_MORE 0x2000
@@ -19,32 +21,11 @@
 #define IP6_MAX_HEADERS 512             /* In front of the fragment header. */
 #define UNIT 8                          /* Offsets count these. */
 
-static uint16_t
-get_u16(const uint8_t *p)
-{
-    return p[0] << 8 | p[1];
-}
-
-static void
-put_u16(uint8_t *p, uint16_t value)
-{
-    p[0] = value >> 8;
-    p[1] = value;
-}
-
 static void
 set_checksum(uint8_t *ip, size_t header_len)
 {
-    uint32_t sum = 0;
-
-    put_u16(ip + 10, 0);
-    for (size_t i = 0; i < header_len; i += 2) {
-        sum += get_u16(ip + i);
-    }
-    while (sum >> 16) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    put_u16(ip + 10, ~sum);
+    put16(ip + 10, 0);
+    put16(ip + 10, sum_finish(sum_bytes(ip, header_len, 0)));
 }
 
 /* Bytes of data that fit behind headers of 'headers' bytes, whole units. */
@@ -63,7 +44,7 @@ fragment_ip4(const uint8_t *ip, size_t len, size_t mtu, fragment_cb *cb,
     uint8_t header[IP4_MAX_LEN];
 
     if (header_len < IP4_MIN_LEN || header_len > len
-        || get_u16(ip + 2) != len) {
+        || get16(ip + 2) != len) {
         return EINVAL;
     } else if (!step) {
         return EMSGSIZE;
@@ -72,8 +53,8 @@ fragment_ip4(const uint8_t *ip, size_t len, size_t mtu, fragment_cb *cb,
     for (size_t pos = header_len; pos < len; pos += step) {
         const size_t n = len - pos < step ? len - pos : step;
 
-        put_u16(header + 2, header_len + n);
-        put_u16(header + 6, (get_u16(ip + 6) & IP4_FLAGS)
+        put16(header + 2, header_len + n);
+        put16(header + 6, (get16(ip + 6) & IP4_FLAGS)
                 | (pos + n < len ? IP4_MORE : 0) | (pos - header_len) / UNIT);
         set_checksum(header, header_len);
         cb(header, header_len, ip + pos, n, aux);
@@ -116,7 +97,7 @@ fragment_ip6(const uint8_t *ip, size_t len, size_t mtu, uint32_t id,
     size_t next, kept, step;
     uint8_t *fragment;
 
-    if (len < IP6_LEN || get_u16(ip + 4) + (size_t) IP6_LEN != len) {
+    if (len < IP6_LEN || get16(ip + 4) + (size_t) IP6_LEN != len) {
         return EINVAL;
     }
     kept = ip6_unfragmentable(ip, len, &next);
@@ -129,13 +110,13 @@ fragment_ip6(const uint8_t *ip, size_t len, size_t mtu, uint32_t id,
     fragment = header + kept;
     fragment[0] = ip[next];
     fragment[1] = 0;
-    put_u16(fragment + 4, id >> 16);
-    put_u16(fragment + 6, id);
+    put16(fragment + 4, id >> 16);
+    put16(fragment + 6, id);
     for (size_t pos = kept; pos < len; pos += step) {
         const size_t n = len - pos < step ? len - pos : step;
 
-        put_u16(header + 4, kept - IP6_LEN + IP6_FRAGMENT_LEN + n);
-        put_u16(fragment + 2, (pos - kept) | (pos + n < len));
+        put16(header + 4, kept - IP6_LEN + IP6_FRAGMENT_LEN + n);
+        put16(fragment + 2, (pos - kept) | (pos + n < len));
         cb(header, kept + IP6_FRAGMENT_LEN, ip + pos, n, aux);
     }
     return 0;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "gtpu.h"
 
 #define IP4_LEN 20
@@ -18,39 +19,6 @@
 #define EXT_LEN 8
 #define TTL 64
 #define PDU_SESSION_CONTAINER 0x85
-
-static void
-put16(uint8_t *p, size_t value)
-{
-    p[0] = value >> 8;
-    p[1] = value;
-}
-
-static void
-put32(uint8_t *p, uint32_t value)
-{
-    put16(p, value >> 16);
-    put16(p + 2, value & 0xffff);
-}
-
-/* RFC 1071, over an even or odd number of bytes; not folded. */
-static uint32_t
-sum_bytes(const uint8_t *p, size_t len, uint32_t sum)
-{
-    for (; len > 1; len -= 2, p += 2) {
-        sum += p[0] << 8 | p[1];
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return len ? sum + (p[0] << 8) : sum;
-}
-
-static uint16_t
-finish(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return ~sum;
-}
 
 static void
 put_ipv4(uint8_t *ip, const struct tunnel *t, uint8_t tos, size_t len)
@@ -64,7 +32,7 @@ put_ipv4(uint8_t *ip, const struct tunnel *t, uint8_t tos, size_t len)
     ip[9] = IPPROTO_UDP;
     memcpy(ip + 12, &t->src.s6_addr[12], 4);
     memcpy(ip + 16, &t->dst.s6_addr[12], 4);
-    put16(ip + 10, finish(sum_bytes(ip, IP4_LEN, 0)));
+    put16(ip + 10, sum_finish(sum_bytes(ip, IP4_LEN, 0)));
 }
 
 static void
@@ -79,7 +47,7 @@ put_ipv6(uint8_t *ip, const struct tunnel *t, uint8_t tos, size_t len)
     ip[7] = TTL;
     memcpy(ip + 8, &t->src, 16);
     memcpy(ip + 24, &t->dst, 16);
-    sum = finish(sum_bytes(udp, len,
+    sum = sum_finish(sum_bytes(udp, len,
                            sum_bytes(ip + 8, 32, len + IPPROTO_UDP)));
     put16(udp + 6, sum ? sum : 0xffff);
 }
@@ -140,7 +108,7 @@ gtpu_set_inner_source(void *ip_, size_t len, const struct in6_addr *src)
     if (v4) {
         memcpy(ip + 12, &src->s6_addr[12], 4);
         put16(ip + 10, 0);
-        put16(ip + 10, finish(sum_bytes(ip, (ip[0] & 15) * 4, 0)));
+        put16(ip + 10, sum_finish(sum_bytes(ip, (ip[0] & 15) * 4, 0)));
         return 0;
     }
     memcpy(ip + 8, src, 16);
@@ -149,7 +117,7 @@ gtpu_set_inner_source(void *ip_, size_t len, const struct in6_addr *src)
         size_t n = len - IP6_LEN;
 
         put16(icmp + 2, 0);
-        put16(icmp + 2, finish(sum_bytes(icmp, n,
+        put16(icmp + 2, sum_finish(sum_bytes(icmp, n,
                                          sum_bytes(ip + 8, 32,
                                                    n + IPPROTO_ICMPV6))));
     }

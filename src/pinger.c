@@ -320,7 +320,7 @@ pinger_ask(uint32_t id, sa_family_t family, bool is_urgent)
             random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
         }
         job->done = job->stopped = job->answered = false;
-        job->attempts = 0;
+        job->attempts = job->delays = 0;
         job->urgent = is_urgent;
         unqueue(job);
         enqueue(job);

@@ -118,6 +118,12 @@ test_not_yet(const struct conf *conf)
     pinger_ask(0x600, AF_INET, true);
     run_until_failed(1);
     tap_ok(!n_sent && n_failed == 1, "unless it never can");
+    n_failed = 0;
+    n_not_yet = 2;
+    pinger_ask(0x600, AF_INET, true);
+    run_until_failed(1);
+    tap_ok(n_sent == conf->pinger.attempts && !n_not_yet,
+           "nor is it one when asked again");
     n_not_yet = 0;
     pinger_destroy();
 }

@@ -104,15 +104,17 @@ nat_usage_forget(const struct nat_usage *usages, size_t n)
     if (nat.open) {
         b = nft_begin(nat.nft);
         for (size_t i = 0; i < n; i++) {
+            /* One that is not there would make it fail for all. */
             put_key(&usages[i], key);
+            nft_elem_add(b, &nat_inet, set_of(&usages[i]), key, NULL, 0);
             nft_elem_delete(b, &nat_inet, set_of(&usages[i]), key);
         }
         error = nft_commit(b, NULL);
     }
-    /* One that is not there has made it fail for all. */
-    for (size_t i = 0; i < n && error == ENOENT; i++) {
+    /* No room for one that is not there. */
+    for (size_t i = 0; i < n && error == ENFILE; i++) {
         put_key(&usages[i], key);
         nft_elem_forget(nat.nft, &nat_inet, set_of(&usages[i]), key);
     }
-    return error == ENOENT ? 0 : error;
+    return error == ENFILE ? 0 : error;
 }

@@ -8,7 +8,7 @@
  * each with "ok" or "error: ...", a dump's lines before it:
  *
  *     set SERVICE APPLICATION | clear SERVICE | dump | reassign ID
- *     usage | forget ID SERVICE up|down
+ *     usage | forget ID SERVICE up|down      (100 of them, up to ID)
  *
  * A route is an ADDRESS/LEN with "route:" before it. */
 
@@ -21,6 +21,8 @@
 #include "conf.h"
 #include "gtp/ue_frame.h"
 #include "nft/nat.h"
+
+#define N_FORGET 100            /* At a time. */
 
 static bool
 parse_addr(const char *s, struct in6_addr *addr)
@@ -88,13 +90,18 @@ usage(void)
 static int
 forget(const char *id, const char *service, const char *direction)
 {
-    struct nat_usage u = { .bearer = strtoul(id, NULL, 0) };
+    static struct nat_usage usages[N_FORGET];
+    uint32_t last = strtoul(id, NULL, 0);
 
-    if (!service || !direction || !parse_addr(service, &u.service_ip)) {
-        return EINVAL;
+    for (size_t i = 0; i < N_FORGET; i++) {
+        usages[i].bearer = last - i;
+        usages[i].down = direction && !strcmp(direction, "down");
+        if (!service || !direction
+            || !parse_addr(service, &usages[i].service_ip)) {
+            return EINVAL;
+        }
     }
-    u.down = !strcmp(direction, "down");
-    return nat_usage_forget(&u, 1);
+    return nat_usage_forget(usages, N_FORGET);
 }
 
 static int

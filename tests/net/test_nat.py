@@ -254,6 +254,31 @@ def test_counts_outlive_flows_and_process_until_forgotten(
         assert (0xc003, SVC4, "down") in usage(d)
 
 
+def generation(ns):
+    """Grows by one with each transaction of nftables in 'ns'."""
+    def ask():
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as s:
+            s.send(struct.pack("=IHHIIBBH", 20, 10 << 8 | 16, 1, 1, 0,
+                               0, 0, 0))
+            return struct.unpack("!I", s.recv(4096)[24:28])[0]
+    return call_in(ns, ask)
+
+
+def test_many_counts_are_forgotten_at_once(nat, port):
+    """In one transaction, though most of them are not there."""
+    nat.do("set", SVC4, APP4)
+    with Udp(APP4) as server:
+        for bearer in (0xc010, 0xc050):
+            exchange(port, server, bearer, UE4, SVC4, b"a", b"b")
+    before = generation(NAT)
+    nat.do("forget", 0xc055, SVC4, "up")
+    assert generation(NAT) == before + 1
+    left = usage(nat)
+    for bearer in (0xc010, 0xc050):
+        assert (bearer, SVC4, "up") not in left
+        assert (bearer, SVC4, "down") in left
+
+
 def test_counts_of_many_bearers_are_read_whole(nat, port):
     """More than one part of an answer holds."""
     nat.do("set", SVC4, APP4)

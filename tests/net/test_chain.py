@@ -14,6 +14,7 @@ from tofnet import netns
 from tofnet import packet as p
 from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6, STATE, flows
 from tofnet.netns import RawPort, run_in
+from tofnet.service import is_text
 from tofnet.wait import wait_until
 
 PLAIN_IP = "198.51.100.20"      # Of a service without a chain.
@@ -136,10 +137,6 @@ def app(lab):
 
 def echo(ue, text, dst=SERVICE_IP, dport=7, sport=5000):
     return p.ip_udp(ue, dst, text, sport, dport)
-
-
-def is_text(text):
-    return lambda f: f.inner.payload == text
 
 
 def answered(b, text, dst=SERVICE_IP, timeout=3):

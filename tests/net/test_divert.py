@@ -11,39 +11,9 @@ from tofnet.emulator import TARGET
 from tofnet.frames import FRAMES, turned
 from tofnet.lab import SERVICE_IP
 from tofnet.netns import call_in
+from tofnet.service import (
+    OTHER, echo, establish, is_syn_ack, is_text, switched, syn)
 from tofnet.wait import wait_until
-
-OTHER = "203.0.113.77"          # An address that no service has.
-
-
-def syn(ue, sport=40000, dst=SERVICE_IP):
-    return p.ip_tcp(ue, dst, sport, 80, "S", seq=1000)
-
-
-def is_syn_ack(f):
-    return f.inner.proto == p.TCP and f.inner.flags == "SA"
-
-
-def echo(ue, text, dst=SERVICE_IP, sport=5000):
-    return p.ip_udp(ue, dst, text, sport, 7)
-
-
-def is_text(text):
-    return lambda f: f.inner.payload == text
-
-
-def establish(net, api, ue="10.45.2.1", **kw):
-    """A bearer that has been diverted."""
-    b = net.bearer(ue, **kw)
-    b.uplink(echo(ue, b"first"))
-    b.wait_downlink(is_text(b"first"))
-    return b
-
-
-def switched(net, frame, timeout=3):
-    """'frame', sent by the eNodeB, arrives at the SGW untouched."""
-    net.sgw.wait(net.onward(frame), timeout, what="the frame at the SGW")
-
 
 def test_tunnel_is_learned_and_proved(net, api):
     b = net.bearer("10.45.2.1")
@@ -151,7 +121,7 @@ def test_every_header_layout(net, api, kw):
 
 def test_other_traffic_of_a_diverted_ue_is_switched(net, api):
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     frame = b.uplink(p.ip_udp(b.ue, OTHER, b"x"), seq=77)
     switched(net, frame)
     frame = b.downlink(p.ip_udp(OTHER, b.ue, b"y"), seq=78)
@@ -161,7 +131,7 @@ def test_other_traffic_of_a_diverted_ue_is_switched(net, api):
 def test_frames_of_all_kinds_with_tofd(net, api):
     """The wire's table again, with tofd and a service: bit for bit."""
     api.register()
-    establish(net, api)
+    establish(net)
     for name, frame in FRAMES:
         for source, sink, f in ((net.enb, net.sgw, frame),
                                 (net.sgw, net.enb, turned(frame))):
@@ -199,7 +169,7 @@ def test_app_opens_a_connection(net, api):
     """It goes to the UE's only bearer, from the service's address, and the
     UE's answer finds its way back."""
     api.register()
-    b = establish(net, api)
+    b = establish(net)
 
     def open_socket():
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -225,7 +195,7 @@ def test_app_opens_a_connection(net, api):
 
 def test_traffic_is_counted(net, api):
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     for i in range(5):
         b.uplink(echo(b.ue, b"n%d" % i))
         b.wait_downlink(is_text(b"n%d" % i))

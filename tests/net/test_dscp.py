@@ -4,8 +4,8 @@ and in that direction."""
 
 import pytest
 
-from test_divert import echo, establish, is_text
 from tofnet.emulator import ENB6, SGW6
+from tofnet.service import echo, establish, is_text
 from tofnet.wait import wait_until
 
 EF, AF11 = 46 << 2, 10 << 2
@@ -27,7 +27,7 @@ def test_dscp_of_each_direction(net, api, peers):
 def test_dscp_follows_a_change(net, api):
     """With the next proof, here after an End Marker."""
     api.register()
-    b = establish(net, api, up_tos=EF, down_tos=AF11)
+    b = establish(net, up_tos=EF, down_tos=AF11)
     b.up_tos, b.down_tos = AF11, EF
     b.end_marker()
     wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],

@@ -6,12 +6,12 @@ import socket
 
 import pytest
 
-from test_divert import is_text, switched
 from test_ipv6 import UE4, UE6, register, says
 from tofnet import packet as p
 from tofnet.emulator import TARGET6
-from tofnet.lab import APP6, SERVICE_IP6, STATE
+from tofnet.lab import APP6, STATE
 from tofnet.netns import call_in
+from tofnet.service import is_text, switched
 from tofnet.wait import wait_until
 
 CONFIG = f"{STATE}/tof.yaml"

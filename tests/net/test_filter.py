@@ -9,25 +9,9 @@ from tofnet import packet as p
 from tofnet.frames import ENB, ENB_MAC, SGW, SGW_MAC
 from tofnet.lab import SERVICE_IP
 from tofnet.netns import RawPort, run_in
+from tofnet.service import OTHER, echo, establish, is_text
 from tofnet.wait import wait_until
 
-OTHER = "203.0.113.77"
-
-
-def echo(ue, text, sport=5000):
-    return p.ip_udp(ue, SERVICE_IP, text, sport, 7)
-
-
-def is_text(text):
-    return lambda f: f.inner.payload == text
-
-
-def establish(net, ue="10.45.6.1", **kw):
-    """A bearer that has been diverted."""
-    b = net.bearer(ue, **kw)
-    b.uplink(echo(ue, b"first"))
-    b.wait_downlink(is_text(b"first"))
-    return b
 
 
 def counted(api, side, fate):

@@ -16,11 +16,11 @@ import threading
 
 import pytest
 
-from test_divert import establish
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, datapath
 from tofnet.netns import RawPort, call_in, run_in
+from tofnet.service import establish
 from tofnet.wait import wait_until
 
 S1U_MTU = 1500
@@ -330,7 +330,7 @@ def test_room_is_that_of_the_enodeb_side(net, api, adapters):
     adapters(S1U_MTU, "enb0")
     wait_until(lambda: room_of_app() == ROOM and api.healthy(), timeout=10,
                what="the old MTU to be in force")
-    b = establish(net, api, "10.45.7.8", qfi=1)
+    b = establish(net, "10.45.7.8", qfi=1)
     data = os.urandom(3000)
     mark = net.enb.mark()
     b.uplink(p.ip_udp(b.ue, SERVICE_IP, data[:1300], 5000, 7))
@@ -341,7 +341,7 @@ def test_room_is_that_of_the_enodeb_side(net, api, adapters):
 def test_larger_mtu_is_followed(net, api, adapters):
     """A link of ours that is smaller than S1-U would lose what is diverted."""
     api.register()
-    b = establish(net, api, "10.45.7.9")
+    b = establish(net, "10.45.7.9")
     adapters(3000, "enb0", "sgw0")
     wait_until(lambda: mtu_of("tof-app", "ue0") == 3000
                and room_of_app() == 3000 - 68 and api.healthy(), timeout=10,

@@ -5,8 +5,8 @@ own have what the UE's have, and on LTE there are none."""
 
 import pytest
 
-from test_divert import echo, establish, is_text, switched
 from tofnet import packet as p
+from tofnet.service import echo, establish, is_text, switched
 from tofnet.wait import wait_until
 
 QFIS = [0, 1, 9, 63]
@@ -63,7 +63,7 @@ def test_uplink_and_downlink_have_their_own(net, api):
 def test_uplink_with_container_is_diverted(net, api):
     """And what is inside is delivered, whatever else the header has."""
     api.register()
-    b = establish(net, api, "10.45.6.1", qfi=5)
+    b = establish(net, "10.45.6.1", qfi=5)
     mark = net.sgw.mark()
     long = (p.EXT_PDU_SESSION, bytes([0x18, 5, 1, 2, 3, 4]))
     for i, kw in enumerate([
@@ -79,8 +79,8 @@ def test_uplink_with_container_is_diverted(net, api):
 def test_no_container_on_lte(net, api):
     """Not even when other bearers of the same peers have them."""
     api.register()
-    five = establish(net, api, "10.45.6.1", qfi=5)
-    four = establish(net, api, "10.45.6.2")
+    five = establish(net, "10.45.6.1", qfi=5)
+    four = establish(net, "10.45.6.2")
     for b, wanted in ((four, None), (five, (DOWN, 5)), (four, None)):
         mark = net.enb.mark()
         b.uplink(echo(b.ue, b"again"))
@@ -105,7 +105,7 @@ def test_uplink_container_is_not_sent_back(net, api):
 def test_two_qos_flows_in_a_tunnel(net, api):
     """It is one bearer, and answers take the flow that was proved last."""
     api.register()
-    b = establish(net, api, "10.45.6.1", qfi=1)
+    b = establish(net, "10.45.6.1", qfi=1)
     mark = net.enb.mark()
     b.uplink(echo(b.ue, b"other"), exts=[p.pdu_session(2, True)])
     f = b.wait_downlink(is_text(b"other"), since=mark)
@@ -115,7 +115,7 @@ def test_two_qos_flows_in_a_tunnel(net, api):
 
 def test_qfi_follows_a_new_proof(net, api):
     api.register()
-    b = establish(net, api, "10.45.6.1", qfi=1)
+    b = establish(net, "10.45.6.1", qfi=1)
     b.qfi = 2
     b.end_marker()
     wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
@@ -127,7 +127,7 @@ def test_qfi_follows_a_new_proof(net, api):
 
 def test_end_marker_with_container_ends_the_proof(net, api):
     api.register()
-    b = establish(net, api, "10.45.6.1", qfi=9)
+    b = establish(net, "10.45.6.1", qfi=9)
     frame = b.downlink_frame(b"", kind=p.END_MARKER)
     assert p.GtpFrame.parse(frame).qfi == 9
     net.sgw.send(frame)
@@ -138,7 +138,7 @@ def test_end_marker_with_container_ends_the_proof(net, api):
 
 def test_other_traffic_with_containers_is_switched(net, api):
     api.register()
-    b = establish(net, api, "10.45.6.1", qfi=9)
+    b = establish(net, "10.45.6.1", qfi=9)
     switched(net, b.uplink(p.ip_udp(b.ue, "203.0.113.77", b"x")))
     frame = b.downlink(p.ip_udp("203.0.113.77", b.ue, b"y"))
     net.enb.wait(frame, what="the frame at the gNB")

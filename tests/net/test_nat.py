@@ -1,193 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The NAT namespace alone: frames as the UE side of br-tof has them go in at
-ue0's peer, applications answer, and the answers come out there.
-
-The module under test is nft/nat.c, by way of nat_driver.c; NAT_DRIVER may name
-one that has been built already."""
+"""The NAT namespace alone (natdriver.py): who reaches whom, and how."""
 
 import json
-import os
 import re
-import shutil
 import socket
 import struct
-import subprocess
 
 import pytest
 
+# pylint: disable=unused-import,redefined-outer-name
+from natdriver import (
+    APP, APP4, APP4_B, APP6, FAR, IP_MTU_DISCOVER, IP_PMTUDISC_DO,
+    IP_PMTUDISC_DONT, MTU, NAT, PORT, ROUTE_MTU, RUN, SVC4, SVC4_B, SVC6, TOF,
+    UE4, UE6, Driver, Udp, driver_path, flows, frame_up, mac_down, nat,
+    packet_to, port, topology)
 from tofnet import netns
 from tofnet.netns import RawPort, call_in, run_in
-from tofnet.packet import (ICMP, ICMPV6, TCP, Inner, checksum, eth, ip_tcp,
-                           ip_udp, ipv4)
+from tofnet.packet import (
+    ICMP, ICMPV6, TCP, Inner, checksum, eth, ip_tcp, ip_udp, ipv4)
 from tofnet.wait import wait_until
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-SOURCES = ["nft/nat.c", "nft/nat_rules.c", "nft/nat_service.c",
-           "nft/nat_usage.c", "nft/conntrack.c", "nft/nft.c",
-           "nft/nft_count.c", "nft/nft_object.c", "nft/nft_expr.c",
-           "nft/nft_query.c", "net/netlink.c", "net/netns.c",
-           "net/rtnl.c", "net/ethtool.c"]
-
-RUN = f"nt{os.getpid() % 100000}"
-TOF, NAT, APP = f"{RUN}-tof", f"{RUN}-nat", f"{RUN}-app"
-PORT = "ue-port"
-MTU = 1500
-ROUTE_MTU = MTU - 68
-IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 10, 0, 2
-
-APP4, APP4_B, APP6 = "192.168.100.10", "192.168.100.11", "fd00:100::10"
-FAR = "192.168.77.1"            # On the application's host, by a route.
-SVC4, SVC4_B, SVC6 = "198.51.100.10", "198.51.100.11", "2001:db8:51::10"
-UE4, UE6 = "10.45.0.2", "2001:db8:45::2"
-ADDRESSES = ("192.168.100.1/24", "fd00:100::1/64", "route:192.168.77.7/24")
-
-
-@pytest.fixture(scope="module")
-def driver_path(tmp_path_factory):
-    path = os.environ.get("NAT_DRIVER")
-    if path:
-        return path
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler, and NAT_DRIVER is not set")
-    src = os.path.join(HERE, "../../src")
-    path = str(tmp_path_factory.mktemp("nat") / "nat_driver")
-    subprocess.run(["cc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra",
-                    f"-I{src}", "-o", path,
-                    os.path.join(HERE, "nat_driver.c")]
-                   + [os.path.join(src, s) for s in SOURCES]
-                   + ["-lmnl", "-lnftnl"], check=True)
-    return path
-
-
-class Driver:
-    def __init__(self, path, may_connect=True, mtu=MTU, app="app0",
-                 addresses=ADDRESSES):
-        self.process = subprocess.Popen(
-            netns.command_in(TOF, path, NAT, app, PORT, mtu,
-                             int(may_connect), *addresses),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.started = self.process.stdout.readline().strip()
-
-    def __call__(self, *args):
-        self.process.stdin.write(" ".join(map(str, args)) + "\n")
-        self.process.stdin.flush()
-        lines = []
-        while True:
-            line = self.process.stdout.readline().strip()
-            if line == "ok" or line.startswith("error") or not line:
-                return line, lines
-            lines.append(line)
-
-    def do(self, *args):
-        answer, lines = self(*args)
-        assert answer == "ok", (args, answer)
-        return lines
-
-    def kill(self):
-        self.process.kill()
-        self.process.communicate()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-
-
-@pytest.fixture(scope="module")
-def topology():
-    try:
-        for ns in (TOF, APP):
-            netns.add(ns)
-        netns.veth(TOF, "app0", APP, "app0", MTU, ipv6=True)
-        for a in (APP4, APP4_B):
-            run_in(APP, "ip", "addr", "add", f"{a}/24", "dev", "app0")
-        run_in(APP, "ip", "addr", "add", f"{APP6}/64", "dev", "app0", "nodad")
-        run_in(APP, "ip", "addr", "add", f"{FAR}/32", "dev", "lo")
-        run_in(APP, "ip", "route", "add", "default", "via", "192.168.100.1")
-        run_in(APP, "ip", "-6", "route", "add", "default", "via",
-               "fd00:100::1")
-        yield
-    finally:
-        # The application's end first, so that the other one does not fall
-        # back into the host's namespace.
-        for ns in (APP, NAT, TOF):
-            netns.delete(ns)
-
-
-@pytest.fixture
-def nat(topology, driver_path):
-    """The driver, with no service."""
-    with Driver(driver_path) as d:
-        assert d.started == "ok"
-        for line in d.do("dump"):
-            d.do("clear", line.split()[0])
-        run_in(NAT, "conntrack", "-F")
-        yield d
-
-
-@pytest.fixture
-def port(nat):
-    for a in ("192.168.100.1", "fd00:100::1"):
-        wait_until(lambda a=a: run_in(APP, "ping", "-c1", "-W1", a,
-                                      check=False).returncode == 0)
-    with RawPort(TOF, PORT) as p:
-        yield p
-
-
-class Udp:
-    """A UDP socket of the application's host."""
-
-    def __init__(self, address, port_number=7):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-        def make():
-            s = socket.socket(family, socket.SOCK_DGRAM)
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind((address, port_number))
-            s.settimeout(2)
-            return s
-        self.sock = call_in(APP, make)
-
-    def receive(self):
-        data, peer = self.sock.recvfrom(65536)
-        return data, peer
-
-    def expect_nothing(self):
-        self.sock.settimeout(0.2)
-        with pytest.raises(socket.timeout):
-            self.sock.recvfrom(65536)
-        self.sock.settimeout(2)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.sock.close()
-
-
-def frame_up(bearer, packet, space=1):
-    return eth("02:00:00:00:" + struct.pack("!H", space).hex(":"),
-               "02:00:" + struct.pack("!I", bearer).hex(":"), packet)
-
-
-def mac_down(bearer):
-    return b"\x02\x00" + struct.pack("!I", bearer)
-
-
-def packet_to(port, bearer, since=0, **fields):
-    """Waits for a packet that leaves for 'bearer' and has these fields."""
-    def match(frame):
-        p = Inner.parse(frame[14:])
-        return frame[:6] == mac_down(bearer) and all(
-            getattr(p, k) == v for k, v in fields.items())
-    return Inner.parse(port.wait(match, since=since,
-                                 what=f"{fields} to {bearer:#x}")[14:])
-
-
-def flows():
-    return run_in(NAT, "conntrack", "-L", check=False).stdout \
-        + run_in(NAT, "conntrack", "-L", "-f", "ipv6", check=False).stdout
 
 
 @pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
@@ -205,102 +36,6 @@ def test_udp_there_and_back(nat, port, ue, svc, app):
     # The mark is the id, as a number.
     assert f"mark={0x12345678}" in flows()
     assert "zone-orig=1" in flows()
-
-
-def usage(nat):
-    """(bearer, service, direction) -> (packets, bytes)"""
-    return {(int(w[0], 0), w[1], w[2]): (int(w[3]), int(w[4]))
-            for w in map(str.split, nat.do("usage"))}
-
-
-def exchange(port, server, bearer, ue, svc, up, down):
-    port.send(frame_up(bearer, ip_udp(ue, svc, up, 4000, 7)))
-    _, peer = server.receive()
-    server.sock.sendto(down, peer)
-    packet_to(port, bearer, src=svc, dst=ue, payload=down)
-
-
-@pytest.mark.parametrize("ue,svc,app,header", [(UE4, SVC4, APP4, 28),
-                                               (UE6, SVC6, APP6, 48)])
-def test_traffic_is_counted_by_bearer_and_service(nat, port, ue, svc, app,
-                                                  header):
-    nat.do("set", svc, app)
-    with Udp(app) as server:
-        for i in range(3):
-            exchange(port, server, 0xc001, ue, svc, b"up%d" % i,
-                     b"down-%d" % i)
-        exchange(port, server, 0xc002, ue, svc, b"x", b"yz")
-    counts = usage(nat)
-    assert counts[0xc001, svc, "up"] == (3, 3 * (header + 3))
-    assert counts[0xc001, svc, "down"] == (3, 3 * (header + 6))
-    assert counts[0xc002, svc, "up"] == (1, header + 1)
-    assert counts[0xc002, svc, "down"] == (1, header + 2)
-
-
-def test_counts_outlive_flows_and_process_until_forgotten(
-        nat, port, driver_path):
-    nat.do("set", SVC4, APP4)
-    with Udp(APP4) as server:
-        exchange(port, server, 0xc003, UE4, SVC4, b"a", b"b")
-    nat.do("reassign", 0xc003)
-    nat.do("clear", SVC4)
-    assert usage(nat)[0xc003, SVC4, "up"] == (1, 29)
-    with Driver(driver_path) as d:
-        assert d.started == "ok"
-        assert usage(d)[0xc003, SVC4, "down"] == (1, 29)
-        d.do("forget", 0xc003, SVC4, "up")
-        d.do("forget", 0xc003, SVC4, "up")      # Not there: no error.
-        assert (0xc003, SVC4, "up") not in usage(d)
-        assert (0xc003, SVC4, "down") in usage(d)
-
-
-def generation(ns):
-    """Grows by one with each transaction of nftables in 'ns'."""
-    def ask():
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as s:
-            s.send(struct.pack("=IHHIIBBH", 20, 10 << 8 | 16, 1, 1, 0,
-                               0, 0, 0))
-            return struct.unpack("!I", s.recv(4096)[24:28])[0]
-    return call_in(ns, ask)
-
-
-def test_many_counts_are_forgotten_at_once(nat, port):
-    """In one transaction, though most of them are not there."""
-    nat.do("set", SVC4, APP4)
-    with Udp(APP4) as server:
-        for bearer in (0xc010, 0xc050):
-            exchange(port, server, bearer, UE4, SVC4, b"a", b"b")
-    before = generation(NAT)
-    nat.do("forget", 0xc055, SVC4, "up")
-    assert generation(NAT) == before + 1
-    left = usage(nat)
-    for bearer in (0xc010, 0xc050):
-        assert (bearer, SVC4, "up") not in left
-        assert (bearer, SVC4, "down") in left
-
-
-def test_counts_of_many_bearers_are_read_whole(nat, port):
-    """More than one part of an answer holds."""
-    nat.do("set", SVC4, APP4)
-    with Udp(APP4) as server:
-        for i in range(1500):
-            port.send(frame_up(0xd0000000 + i,
-                               ip_udp(UE4, SVC4, b"%04d" % i, 4000, 7)))
-            server.receive()
-    counts = usage(nat)
-    assert all(counts[0xd0000000 + i, SVC4, "up"] == (1, 32)
-               for i in range(1500))
-
-
-def test_what_does_not_pass_is_not_counted(nat, port):
-    nat.do("set", SVC4, APP4)
-    with Udp(APP4) as server:
-        port.send(frame_up(0xc004, ip_udp(UE4, SVC4_B, b"no", 4000, 7)))
-        exchange(port, server, 0xc005, UE4, SVC4, b"a", b"b")
-        server.sock.sendto(b"push", (UE4, 6000))        # Its own: id 0.
-        packet_to(port, 0, payload=b"push")
-    counts = usage(nat)
-    assert not [k for k in counts if k[0] in (0, 0xc004)]
 
 
 def test_answer_follows_the_latest_bearer_of_the_flow(nat, port):

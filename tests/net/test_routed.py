@@ -15,11 +15,11 @@ from tofnet.emulator import (
     ENB, ENB6, ENB_MAC, SGW, SGW6, SGW_MAC, Emulator)
 from tofnet.lab import Lab
 from tofnet.netns import RawPort, run_in, set_sysctl
+from tofnet.service import echo, establish, is_text, switched
 from tofnet.wait import wait_until
 
 # pylint: disable=unused-import
 from test_divert import (
-    echo, establish, is_text, switched,
     test_app_opens_a_connection,
     test_every_header_layout,
     test_first_packets_of_100_ues,
@@ -58,7 +58,7 @@ def s1u(lab):
 
 def test_answer_is_forwarded_to_the_next_hop(net, api):
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     b.uplink(echo(b.ue, b"x"))
     f = b.wait_downlink(is_text(b"x"))
     assert (f.src_mac, f.dst_mac) == (net.via, ENB_MAC)
@@ -79,7 +79,7 @@ def test_killed_tofd_leaves_a_router(lab, net, api):
     """Who is diverted stays so; all others' packets, which would be held, are
     forwarded, and carry no mark into the host's rules."""
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     run_in("lab-tof", "nft", "add", "table", "inet", "marks")
     run_in("lab-tof", "nft", "add", "chain", "inet", "marks", "c",
            "{ type filter hook prerouting priority raw ; }")
@@ -117,7 +117,7 @@ def forwarded(net, b):
 
 def test_all_processes_dead_leaves_a_router(lab, net, api):
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     lab.tofd("kill")
     lab.ovs("stop")
     try:
@@ -137,7 +137,7 @@ def test_between_two_enodebs_nothing_is_learned_or_held(net, api):
         "10.1.0.9", ENB, p.gtpu(77, echo("10.45.2.9", b"x2"))))
     net.enb.send(frame)
     net.enb.wait(p.forwarded(frame, net.via, ENB_MAC))
-    b = establish(net, api)
+    b = establish(net)
     assert [s["ue"] for s in api.sessions()] == [b.ue]
     assert api.metrics()["tof_packets_strangers_total"] == strangers
 
@@ -152,7 +152,7 @@ def test_what_is_not_for_this_host_is_left_alone(net, api):
             ENB, SGW, p.gtpu(78, echo("10.45.2.8", b"stray"))))
         net.enb.send(stray)
         net.sgw.wait(stray)
-        b = establish(net, api)
+        b = establish(net)
         assert [s["ue"] for s in api.sessions()] == [b.ue]
         assert not [ping for ping in net.pings if ping[2].teid == 78]
     finally:

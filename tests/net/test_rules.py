@@ -4,10 +4,10 @@ and IPv6 outside and inside, with and without a VLAN tag."""
 
 import pytest
 
-from test_divert import echo, is_text
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6, TARGET, TARGET6
 from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, app_sends
+from tofnet.service import echo, is_text
 from tofnet.wait import wait_until
 
 UE4, UE6 = "10.45.7.1", "2001:db8:7:1::1"

@@ -5,15 +5,11 @@ taught."""
 import pytest
 
 from tofnet import packet as p
-from tofnet.lab import SERVICE_IP
+from tofnet.service import echo
 from tofnet.wait import wait_until
 
 OTHER = "203.0.113.77"
 UE, SECOND = "10.45.6.1", "10.45.6.2"
-
-
-def echo(ue, text):
-    return p.ip_udp(ue, SERVICE_IP, text, 5000, 7)
 
 
 def exchange(b, text):

@@ -11,12 +11,12 @@ import subprocess
 
 import pytest
 
-from test_divert import echo, is_text
 from tofnet import netns
 from tofnet import packet as p
 from tofnet.emulator import ENB_MAC, SGW_MAC, Emulator
 from tofnet.lab import SERVICE_IP, SERVICE_IP6, TOP, Api, lab_sh
 from tofnet.netns import run_in
+from tofnet.service import echo, is_text
 from tofnet.wait import wait_until
 
 OTHER4, OTHER6 = "203.0.113.77", "2001:db8:77::77"

@@ -11,25 +11,10 @@ from ipaddress import IPv4Address
 import pytest
 
 from tofnet import packet as p
-from tofnet.lab import SERVICE_IP, STATE, flows, lab_sh
+from tofnet.lab import STATE, flows, lab_sh
+from tofnet.service import OTHER, echo, establish, is_text
 from tofnet.wait import wait_until
 
-OTHER = "203.0.113.77"
-
-
-def echo(ue, text, sport=5000):
-    return p.ip_udp(ue, SERVICE_IP, text, sport, 7)
-
-
-def is_text(text):
-    return lambda f: f.inner.payload == text
-
-
-def establish(net, ue="10.45.4.1"):
-    b = net.bearer(ue)
-    b.uplink(echo(ue, b"first"))
-    b.wait_downlink(is_text(b"first"))
-    return b
 
 
 def answers(b):

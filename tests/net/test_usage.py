@@ -16,16 +16,13 @@ from tofnet import packet as p
 from tofnet.lab import (
     APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, lab_sh)
 from tofnet.netns import call_in
+from tofnet.service import echo
 from tofnet.wait import wait_until
 
 CONFIG, FILE = f"{STATE}/tof.yaml", f"{STATE}/state/usage.jsonl"
 SECOND_IP = "198.51.100.11"
 OTHER = "203.0.113.77"
 END = 30                # Seconds: until an end's record is there, under load.
-
-
-def echo(ue, text, dst=SERVICE_IP, sport=5000):
-    return p.ip_udp(ue, dst, text, sport, 7)
 
 
 def exchange(b, text, dst=SERVICE_IP):

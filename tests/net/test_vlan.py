@@ -4,10 +4,10 @@ carries the tag that the path's packets carry, priority included."""
 
 import pytest
 
-from test_divert import echo, is_text, switched
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6
+from tofnet.service import echo, is_text, switched
 
 # Priority 5, VLAN 108, which no other test uses between the same addresses:
 # for a minute the priority seen first counts there.

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from test_divert import OTHER, echo, establish, is_text
 from tofnet import packet as p
 from tofnet.lab import app_sends
 from tofnet.netns import run_in
+from tofnet.service import OTHER, echo, establish, is_text
 from tofnet.wait import wait_until
 
 pytestmark = pytest.mark.datapath("xdp")
@@ -41,10 +41,10 @@ def test_auto_takes_xdp_with_functions_too(lab, net, api):
                         ("datapath: xdp", "datapath: auto")):
         assert how(api) == "xdp: auto: native on enb0, sgw0"
         api.register()
-        establish(net, api, "10.45.6.4")
+        establish(net, "10.45.6.4")
     api.clean()
     api.register()
-    establish(net, api, "10.45.6.5")
+    establish(net, "10.45.6.5")
     links = lab.run("lab-tof", "ip", "-br", "link").stdout
     assert "tof-tun" not in links and "tof-nat" not in links
 
@@ -73,12 +73,12 @@ def counted_up(api, b, net):
 
 def test_vswitchd_is_not_needed(lab, net, api):
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     lab.ovs("kill")
     try:
         b.uplink(echo(b.ue, b"without"))
         b.wait_downlink(is_text(b"without"))
-        establish(net, api, "10.45.6.2")
+        establish(net, "10.45.6.2")
     finally:
         lab.ovs("start")
 
@@ -88,7 +88,7 @@ def test_reused_teid_gets_nothing_from_that_moment_on(net, api):
     packet; the app's next one for the old UE is not sent there, even if tofd
     has not heard of it."""
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     net.silent = True
     frame = b.downlink(p.ip_udp(OTHER, "10.45.6.99", b"not yours"))
     net.enb.wait(frame)
@@ -103,7 +103,7 @@ def test_reused_teid_gets_nothing_from_that_moment_on(net, api):
 def test_uplink_traffic_keeps_a_session_that_nobody_copies(net, api):
     """A diverted UE that talks to others only is seen to be there."""
     api.register()
-    b = establish(net, api)
+    b = establish(net)
 
     def age():
         return api.session_of(b.ue)["evidenceAge"]
@@ -119,7 +119,7 @@ def test_uplink_traffic_keeps_a_session_that_nobody_copies(net, api):
 
 def test_detached_program_is_attached_again(lab, net, api):
     api.register()
-    b = establish(net, api)
+    b = establish(net)
     for link in ("link_enb", "link_ue"):
         lab.run("lab-tof", "bpftool", "link", "detach", "pinned",
                 f"{pins()}/{link}")
@@ -144,7 +144,7 @@ def test_generic_where_a_driver_cannot_send(lab, net, api):
                    what="the generic way")
         assert "sgw0 cannot send" in how(api)
         wait_until(api.healthy, what="tofd")
-        b = establish(net, api)
+        b = establish(net)
         for i in range(5):
             net.sgw.wait(b.uplink(p.ip_udp(b.ue, OTHER, b"%d" % i), seq=i))
             net.enb.wait(b.downlink(p.ip_udp(OTHER, b.ue, b"%d" % i), seq=i))
@@ -160,12 +160,12 @@ def test_generic_where_a_driver_cannot_send(lab, net, api):
 def test_tables_of_another_shape_are_replaced(lab, net, api):
     """Another version's, say; the wire and services go on."""
     api.register()
-    establish(net, api)
+    establish(net)
     lab.tofd("stop")
     os.unlink(f"{pins()}/paths")
     lab.tofd("start")
     wait_until(api.healthy, what="tofd")
-    establish(net, api, "10.45.6.3")
+    establish(net, "10.45.6.3")
 
 
 def test_what_was_carried_before_a_restart_is_no_sign_of_the_ue(
@@ -174,7 +174,7 @@ def test_what_was_carried_before_a_restart_is_no_sign_of_the_ue(
     takes: here, until its adapter is there."""
     with lab.configured(("evidence_seconds: 10", "evidence_seconds: 1")):
         api.register()
-        b = establish(net, api)
+        b = establish(net)
         b.uplink(echo(b.ue, b"counted"))
         b.wait_downlink(is_text(b"counted"))
         lab.tofd("kill")

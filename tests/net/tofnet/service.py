@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a UE says to a service, and what comes back."""
+
+import itertools
+
+from . import packet as p
+from .lab import SERVICE_IP, app_sends
+from .wait import wait_until
+
+OTHER = "203.0.113.77"          # An address that no service has.
+
+_texts = itertools.count()
+
+
+def syn(ue, sport=40000, dst=SERVICE_IP):
+    return p.ip_tcp(ue, dst, sport, 80, "S", seq=1000)
+
+
+def is_syn_ack(f):
+    return f.inner.proto == p.TCP and f.inner.flags == "SA"
+
+
+def echo(ue, text, dst=SERVICE_IP, sport=5000):
+    """For the App's echo server."""
+    return p.ip_udp(ue, dst, text, sport, 7)
+
+
+def is_text(text):
+    return lambda f: f.inner.payload == text
+
+
+def establish(net, ue="10.45.4.1", **kw):
+    """A bearer that has been diverted."""
+    b = net.bearer(ue, **kw)
+    b.uplink(echo(ue, b"first"))
+    b.wait_downlink(is_text(b"first"))
+    return b
+
+
+def switched(net, frame, timeout=3):
+    """'frame', sent by the eNodeB, arrives at the SGW untouched."""
+    net.sgw.wait(net.onward(frame), timeout, what="the frame at the SGW")
+
+
+def asks(b, sport=5000):
+    """Sends a packet to the echo service; gives its text."""
+    text = b"%s %d" % (b.ue.encode(), next(_texts))
+    b.uplink(echo(b.ue, text, sport=sport))
+    return text
+
+
+def answered(b, sport=5000, **kw):
+    """Asks, and gives the answer."""
+    return b.wait_downlink(is_text(asks(b, sport)), **kw)
+
+
+def diverted(net, ue="10.45.6.1", **kw):
+    """A bearer whose packets take the short way."""
+    b = net.bearer(ue, **kw)
+    answered(b)
+    answered(b)
+    return b
+
+
+def downlink(frames, enb, teid):
+    """G-PDUs among 'frames' in that downlink tunnel."""
+    return [f for raw in frames if (f := p.GtpFrame.parse(raw))
+            and f.kind == p.GPDU and (f.ip.dst, f.teid) == (enb, teid)]
+
+
+def is_proved(api, ue):
+    s = api.session_of(ue)
+    return s and all(b["proved"] for b in s["bearers"])
+
+
+def wait_stale(api, ue):
+    wait_until(lambda: not is_proved(api, ue), what=f"{ue} to be stale")
+
+
+def app_sends_until_held(api, b, text):
+    """Answers that meet Open vSwitch's cache as it was before the tunnel ended
+    are dropped, for some 100 ms."""
+    before = api.metrics()["tof_hold_packets"]
+
+    def held():
+        app_sends(b.ue, text)
+        return api.metrics()["tof_hold_packets"] > before
+
+    wait_until(held, what="the App's packet to be held", interval=0.05)

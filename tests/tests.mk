@@ -166,14 +166,15 @@ tests_net_test_rtnl_LDADD = $(DEPS_LIBS)
 # --- eBPF programs ---
 
 xdp_sources = src/gtp/gtpu_build.c src/gtp/xdp_load.c \
-	src/gtp/xdp_services.c src/gtp/xdp_table.c
+	src/gtp/xdp_path.c src/gtp/xdp_services.c src/gtp/xdp_table.c
 
 check_PROGRAMS += test_gtpu_build test_xdp_table
 test_gtpu_build_SOURCES = tests/unit/test_gtpu_build.c tests/unit/address.h \
 	tests/unit/tap.h src/gtp/gtpu.c src/gtp/gtpu_build.c
 test_gtpu_build_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 test_xdp_table_SOURCES = tests/unit/test_xdp_table.c tests/unit/address.h \
-	tests/unit/tap.h src/gtp/xdp_services.c src/gtp/xdp_table.c
+	tests/unit/tap.h src/gtp/xdp_path.c src/gtp/xdp_services.c \
+	src/gtp/xdp_table.c
 test_xdp_table_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 # The programs in the kernel, packet by packet, and what they cost the

@@ -137,41 +137,73 @@ same(const __u64 a[2], const __u64 b[2])
     return a[0] == b[0] && a[1] == b[1];
 }
 
-static __always_inline struct xdp_entry *
-find_in_bucket(const struct packet *p, __u32 kind, __u32 index, __u32 start)
+struct key {                            /* What a tunnel is known by. */
+    const struct packet *p;
+    __u64 tag;                          /* Of the receiver. */
+    __u32 kind;
+};
+
+struct found {
+    struct xdp_entry *e;
+    struct xdp_path *path;              /* Of a bearer's, else NULL. */
+    __u32 meta;                         /* As it was then. */
+};
+
+static __always_inline bool
+is_it(const struct key *k, struct found *f)
+{
+    f->meta = READ(f->e->meta);
+    if (READ(f->e->teid) != k->p->teid || XDP_META_KIND(f->meta) != k->kind) {
+        return false;
+    }
+    if (!READ(f->e->bearer)) {
+        f->path = NULL;
+        return READ(f->e->dst) == k->tag;
+    }
+    __u32 path = XDP_META_PATH(f->meta);
+    f->path = bpf_map_lookup_elem(&paths, &path);
+    return f->path && same(k->kind & XDP_KIND_DOWN ? f->path->dst
+                           : f->path->src, k->p->dst);
+}
+
+static __always_inline bool
+find_in_bucket(const struct key *k, __u32 index, __u32 start, struct found *f)
 {
     struct xdp_bucket *b = bpf_map_lookup_elem(&sessions, &index);
 
     if (!b) {
-        return NULL;
+        return false;
     }
-#pragma unroll
     for (__u32 i = 0; i < XDP_BUCKET; i++) {
-        struct xdp_entry *e = &b->e[(start ^ i) & (XDP_BUCKET - 1)];
-
-        if (READ(e->teid) == p->teid
-            && XDP_META_KIND(READ(e->meta)) == kind
-            && same(e->dst, p->dst)) {
-            return e;
+        f->e = &b->e[(start ^ i) & (XDP_BUCKET - 1)];
+        if (is_it(k, f)) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* The entry of the tunnel that 'p' came by. */
-static __always_inline struct xdp_entry *
-find_entry(const struct packet *p, __u32 direction)
+static __always_inline bool
+find_entry(const struct packet *p, __u32 direction, struct found *f)
 {
-    __u32 kind = (XDP_KIND_USED | direction
-                  | (p->inner6 ? XDP_KIND_INNER6 : 0));
-    struct xdp_place place = xdp_hash(p->dst, p->teid, kind, seed, n_buckets);
-    struct xdp_entry *e = find_in_bucket(p, kind, place.bucket[0],
-                                         place.start);
+    const struct key k = {
+        .p = p, .tag = xdp_tag(p->dst, seed),
+        .kind = (XDP_KIND_USED | direction
+                 | (p->inner6 ? XDP_KIND_INNER6 : 0)),
+    };
+    struct xdp_place place = xdp_hash(k.tag, p->teid, k.kind, n_buckets);
 
-    if (!e) {
-        e = find_in_bucket(p, kind, place.bucket[1], place.start);
-    }
-    return e;
+    return (find_in_bucket(&k, place.bucket[0], place.start, f)
+            || find_in_bucket(&k, place.bucket[1], place.start, f));
+}
+
+/* 'p' has the sender that the tunnel has. */
+static __always_inline bool
+is_from_sender(const struct packet *p, __u32 direction, const struct found *f)
+{
+    return (!f->path ? READ(f->e->src) == xdp_tag(p->src, seed)
+            : same(direction ? f->path->src : f->path->dst, p->src));
 }
 
 static __always_inline bool
@@ -258,8 +290,8 @@ decapsulate(struct xdp_md *ctx, const struct packet *p, __u32 id, __u32 space,
 }
 
 static __always_inline int
-divert(struct xdp_md *ctx, const struct packet *p, struct xdp_entry *e,
-       __u32 id, __u32 meta, __u32 service, bool chain)
+divert(struct xdp_md *ctx, const struct packet *p, const struct found *f,
+       __u32 id, __u32 service, bool chain)
 {
     struct xdp_service_stats *s;
     int verdict = bpf_redirect_map(&devs, chain ? XDP_DEV_TUN : XDP_DEV_UE,
@@ -268,13 +300,13 @@ divert(struct xdp_md *ctx, const struct packet *p, struct xdp_entry *e,
     if (verdict != XDP_REDIRECT) {
         return done(XDP_PASS, XDP_UP_NO_TARGET);
     }
-    __sync_fetch_and_add(&e->count, XDP_COUNT(p->inner_len));
+    __sync_fetch_and_add(&f->e->count, XDP_COUNT(p->inner_len));
     s = bpf_map_lookup_elem(&service_stats, &service);
     if (s) {
         s->up_packets++;
         s->up_bytes += p->inner_len;
     }
-    return done(decapsulate(ctx, p, id, XDP_META_SPACE(meta), verdict),
+    return done(decapsulate(ctx, p, id, READ(f->path->space), verdict),
                 chain ? XDP_UP_CHAIN : XDP_UP_DECAP);
 }
 
@@ -298,16 +330,16 @@ tof_enb(struct xdp_md *ctx)
     if (chain && !chain_lives(s)) {
         to_service = false;
     }
-    struct xdp_entry *e = find_entry(&p, 0);
-    if (!e) {
+    struct found f;
+    if (!find_entry(&p, 0, &f)) {
         return done(XDP_PASS, XDP_UP_UNKNOWN);
     }
-    __u32 meta = READ(e->meta), now = ticks(), stamp = READ(e->stamp);
-    __u32 id = READ(e->bearer);
-    if (!same(e->src, p.src)) {
+    struct xdp_entry *e = f.e;
+    __u32 now = ticks(), stamp = READ(e->stamp), id = READ(e->bearer);
+    if (!is_from_sender(&p, 0, &f)) {
         return done(XDP_PASS, XDP_UP_NEW_SENDER);
     }
-    if (!id) {
+    if (!f.path) {
         if (to_service) {
             return done(XDP_PASS, XDP_UP_HOLD);
         } else if (!is_switched_until(now, stamp)) {
@@ -317,7 +349,7 @@ tof_enb(struct xdp_md *ctx)
         bool own = READ(e->ue) == ue_key(p.inner_src, p.inner6);
 
         if (!is_fresh(now, stamp & XDP_TICK_MASK)
-            || READ(e->meta) != meta) {
+            || READ(e->meta) != f.meta) {
             return done(XDP_PASS, XDP_UP_STALE);
         }
         now |= to_service ? stamp & XDP_STAMP_ONWARD : XDP_STAMP_ONWARD;
@@ -325,7 +357,7 @@ tof_enb(struct xdp_md *ctx)
             WRITE(e->stamp, now);
         }
         if (to_service) {
-            return (own ? divert(ctx, &p, e, id, meta, service, chain)
+            return (own ? divert(ctx, &p, &f, id, service, chain)
                     : done(XDP_PASS, XDP_UP_FOREIGN_SOURCE));
         }
     }
@@ -390,16 +422,17 @@ tof_sgw(struct xdp_md *ctx)
     if (p.echo_reply && is_from_pinger_target(&p)) {
         return done(XDP_PASS, XDP_DOWN_PINGER);
     }
-    struct xdp_entry *e = find_entry(&p, XDP_KIND_DOWN);
-    if (!e) {
+    struct found f;
+    if (!find_entry(&p, XDP_KIND_DOWN, &f)) {
         return done(XDP_PASS, XDP_DOWN_UNKNOWN);
     }
-    __u32 meta = READ(e->meta), id = READ(e->bearer);
-    if (!same(e->src, p.src)) {
+    struct xdp_entry *e = f.e;
+    __u32 id = READ(e->bearer);
+    if (!is_from_sender(&p, XDP_KIND_DOWN, &f)) {
         return done(XDP_PASS, XDP_DOWN_NEW_SENDER);
     }
-    if (id && READ(e->ue) != ue_key(p.inner_dst, p.inner6)
-        && is_for_host(p.inner_dst, p.inner6) && READ(e->meta) == meta) {
+    if (f.path && READ(e->ue) != ue_key(p.inner_dst, p.inner6)
+        && is_for_host(p.inner_dst, p.inner6) && READ(e->meta) == f.meta) {
         withdraw(id);
         return done(XDP_PASS, XDP_DOWN_REUSED);
     }

@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 2
+#define XDP_LAYOUT 3
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
@@ -26,10 +26,17 @@
 
 /* --- Sessions: a tunnel of one direction each. ---
  *
- * A bucket is 8 entries, each a cache line of its own.  A tunnel has two
- * buckets, by two halves of one hash; it is put into the second only if the
- * first is full, and nowhere if both are: then its packets take the slow path
- * (XDP_PASS), which is right if slow. */
+ * A bucket is 8 entries, two in a cache line.  A tunnel has two buckets, by
+ * two halves of one hash; it is put into the second only if the first is full,
+ * and nowhere if both are: then its packets take the slow path (XDP_PASS),
+ * which is right if slow.
+ *
+ * With many sessions every packet waits for memory, so an entry is small, and
+ * all that is needed of a bearer on its way up is in it.  A tunnel is known by
+ * its receiver, TEID and kind; another sender is not known.  A bearer's entry
+ * names the path whose addresses these are.  One that is only switched has
+ * xdp_tag() of both: were it another's of 2^64, a packet would be switched,
+ * and not learned from, that is no bearer's. */
 
 #define XDP_BUCKET 8
 
@@ -40,14 +47,9 @@
 #define XDP_META_KIND(META) ((META) & 0xff)
 #define XDP_META_VERSION_ONE 0x100u     /* Bits 8 to 15: changes each time. */
 #define XDP_META_VERSION 0xff00u
-#define XDP_META_SPACE(META) ((META) >> 16)     /* Address space of the UE. */
+#define XDP_META_PATH(META) ((META) >> 16)      /* Of a bearer's. */
 
 struct xdp_entry {
-    __u64 dst[2];               /* Receiver; with 'teid' and the kind, what
-                                 * the tunnel is known by. */
-    __u64 src[2];               /* Sender: another one is not known. */
-    __u64 ue;                   /* IPv4: the address, then zeros; IPv6: the /64
-                                 * prefix. */
     __u32 teid;
     __u32 meta;                 /* Kind 0 while it is being written, so that
                                  * nobody finds it; changes with every write:
@@ -58,7 +60,16 @@ struct xdp_entry {
     __u32 stamp;                /* Uplink with 'bearer': last packet of the UE,
                                  * and XDP_STAMP_ONWARD if any was switched.
                                  * Else: switched here until then. */
-    __u64 count;                /* Uplink: diverted; see XDP_COUNT. */
+    union {
+        struct {                /* With 'bearer'. */
+            __u64 ue;           /* IPv4: the address, then zeros; IPv6: the /64
+                                 * prefix. */
+            __u64 count;        /* Uplink: diverted; see XDP_COUNT. */
+        };
+        struct {                /* Without: xdp_tag() of receiver, sender. */
+            __u64 dst, src;
+        };
+    };
 };
 
 struct xdp_bucket {
@@ -89,21 +100,22 @@ struct xdp_template {
     __u8 pad[21];
 };
 
-/* --- Paths: Ethernet and IP headers from an SGW to an eNodeB. --- */
+/* --- Paths: Ethernet and IP headers from an SGW to an eNodeB; and both
+ * addresses, for bearers' uplink tunnels the other way round. --- */
 
 #define XDP_PATHS 16384         /* Index 0 is not used. */
 
 struct xdp_path {
     __u32 version;              /* Odd while it is being written. */
-    __u8 l2_len;                /* 14, or 18 with a VLAN tag; 0: not there. */
+    __u8 l2_len;                /* 14, or 18 with a VLAN tag; 0: no headers. */
     __u8 ip_len;                /* 20 or 40. */
-    __u8 pad[2];
+    __u16 space;                /* Address space of UEs up this path. */
     __u32 sum;                  /* IPv4: sum of the header as it is in 'ip'.
                                  * IPv6: of both addresses and UDP's number.
                                  * Not folded. */
     __u8 l2[20];
     __u8 ip[40];                /* Length, TOS, checksum 0. */
-    __u64 src[2], dst[2];       /* What tofd knows it by. */
+    __u64 src[2], dst[2];       /* Stay as they are; 0: not there. */
     __u8 pad2[24];
 };
 
@@ -233,15 +245,22 @@ xdp_mix(__u64 x)
     return x;
 }
 
-/* 'seed' is random, so that nobody can fill a bucket by choosing TEIDs. */
-static inline __attribute__((always_inline)) struct xdp_place
-xdp_hash(const __u64 dst[2], __u32 teid, __u32 kind, __u64 seed,
-         __u32 n_buckets)
+/* An address in 64 bits, of which no two IPv4 addresses have the same.  'seed'
+ * is random, so that nobody can choose addresses, or fill a bucket by choosing
+ * TEIDs. */
+static inline __attribute__((always_inline)) __u64
+xdp_tag(const __u64 addr[2], __u64 seed)
 {
-    __u64 x = xdp_mix(dst[1] ^ seed) + dst[0] * 0x9e3779b97f4a7c15ull;
+    return xdp_mix(addr[1] ^ seed) + addr[0] * 0x9e3779b97f4a7c15ull;
+}
+
+/* 'dst' is xdp_tag() of the receiver. */
+static inline __attribute__((always_inline)) struct xdp_place
+xdp_hash(__u64 dst, __u32 teid, __u32 kind, __u32 n_buckets)
+{
+    __u64 x = xdp_mix(dst ^ ((__u64) kind << 32 | teid));
     struct xdp_place place;
 
-    x = xdp_mix(x ^ ((__u64) kind << 32 | teid));
     x *= 0x9e3779b97f4a7c15ull;
     place.bucket[0] = (x >> 32) * n_buckets >> 32;
     place.bucket[1] = (x & 0xffffffff) * n_buckets >> 32;

@@ -288,7 +288,7 @@ open_object(struct xdp *x, uint32_t max_bearers)
         return errno;
     }
     /* A page at least: it is mapped as a whole. */
-    n_buckets = n_buckets < 8 ? 8 : n_buckets;
+    n_buckets = n_buckets < 16 ? 16 : n_buckets;
     bpf_map__set_max_entries(x->skel->maps.sessions, n_buckets);
     bpf_map__set_max_entries(x->skel->maps.templates,
                              max_bearers + SPARE_SLOTS);

@@ -7,18 +7,14 @@
  * what it needed, and found it the same, has seen one state.  Single words
  * (stamps) are changed in place.
  *
- * Templates and paths: the version is odd while they are changed. */
+ * Templates: the version is odd while they are changed; xdp_path.c. */
 
 #include "xdp_table.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 
-#define PATH_PROBES 64
-#define IP_DF 0x4000
-#define TTL 64
 #define STORE(X, VALUE) __atomic_store_n(&(X), VALUE, __ATOMIC_RELEASE)
 #define LOAD(X) __atomic_load_n(&(X), __ATOMIC_ACQUIRE)
 
@@ -63,31 +59,34 @@ xdp_ue_key(const struct in6_addr *ue)
     return key;
 }
 
-static bool
-same(const __u64 a[2], const __u64 b[2])
-{
-    return a[0] == b[0] && a[1] == b[1];
-}
-
 /* --- Sessions. --- */
 
 struct key {                    /* What a tunnel is known by. */
-    __u64 dst[2];
+    const struct in6_addr *dst;
+    uint64_t tag;               /* Of 'dst'. */
     uint32_t teid;
     uint32_t kind;
 };
 
-static struct key
-make_key(const struct tunnel *t, enum xdp_direction direction, bool inner6)
+static uint64_t
+tag(const struct xdp_table *t, const struct in6_addr *in6)
 {
-    struct key key = {
-        .teid = htonl(t->teid),
+    __u64 addr[2];
+
+    xdp_addr(addr, in6);
+    return xdp_tag(addr, t->config->seed);
+}
+
+static struct key
+make_key(const struct xdp_table *t, const struct tunnel *tunnel,
+         enum xdp_direction direction, bool inner6)
+{
+    return (struct key) {
+        .dst = &tunnel->dst, .tag = tag(t, &tunnel->dst),
+        .teid = htonl(tunnel->teid),
         .kind = (XDP_KIND_USED | (direction == XDP_DOWN ? XDP_KIND_DOWN : 0)
                  | (inner6 ? XDP_KIND_INNER6 : 0)),
     };
-
-    xdp_addr(key.dst, &t->dst);
-    return key;
 }
 
 struct xdp_entry *
@@ -96,11 +95,38 @@ xdp_table_entry(const struct xdp_table *t, uint32_t place)
     return &t->buckets[place / XDP_BUCKET].e[place % XDP_BUCKET];
 }
 
+/* The addresses of a bearer's tunnel: of its path, or the other way round. */
+static const __u64 *
+receiver(const struct xdp_table *t, uint32_t meta)
+{
+    const struct xdp_path *path = &t->paths[XDP_META_PATH(meta) % XDP_PATHS];
+
+    return XDP_META_KIND(meta) & XDP_KIND_DOWN ? path->dst : path->src;
+}
+
+static const __u64 *
+sender(const struct xdp_table *t, uint32_t meta)
+{
+    const struct xdp_path *path = &t->paths[XDP_META_PATH(meta) % XDP_PATHS];
+
+    return XDP_META_KIND(meta) & XDP_KIND_DOWN ? path->src : path->dst;
+}
+
 static bool
-entry_is(const struct xdp_entry *e, const struct key *key)
+entry_is(const struct xdp_table *t, const struct xdp_entry *e,
+         const struct key *key)
 {
     return (XDP_META_KIND(e->meta) == key->kind && e->teid == key->teid
-            && same(e->dst, key->dst));
+            && (!e->bearer ? e->dst == key->tag
+                : !memcmp(receiver(t, e->meta), key->dst, sizeof *key->dst)));
+}
+
+static bool
+has_sender(const struct xdp_table *t, const struct xdp_entry *e,
+           const struct in6_addr *src)
+{
+    return (!e->bearer ? e->src == tag(t, src)
+            : !memcmp(sender(t, e->meta), src, sizeof *src));
 }
 
 /* The i'th place, of 2 * XDP_BUCKET, at which 'key' may be. */
@@ -114,8 +140,7 @@ place_of(const struct xdp_place *p, unsigned int i)
 static struct xdp_place
 hash_key(const struct xdp_table *t, const struct key *key)
 {
-    return xdp_hash(key->dst, key->teid, key->kind, t->config->seed,
-                    t->config->n_buckets);
+    return xdp_hash(key->tag, key->teid, key->kind, t->config->n_buckets);
 }
 
 static uint32_t
@@ -125,7 +150,7 @@ find(const struct xdp_table *t, const struct key *key)
 
     for (unsigned int i = 0; i < 2 * XDP_BUCKET; i++) {
         uint32_t place = place_of(&p, i);
-        if (entry_is(xdp_table_entry(t, place), key)) {
+        if (entry_is(t, xdp_table_entry(t, place), key)) {
             return place;
         }
     }
@@ -165,35 +190,24 @@ find_or_make_room(const struct xdp_table *t, const struct key *key, bool push)
     return place != XDP_NOWHERE ? place : find_room(t, key, push);
 }
 
-struct content {                /* All but the key. */
-    const struct in6_addr *src;
-    uint64_t ue;
-    uint32_t bearer, stamp;
-    uint16_t space;
-};
-
+/* 'new' becomes what '*e' is; kind and path in its 'meta'. */
 static void
-write_entry(struct xdp_entry *e, const struct key *key,
-            const struct content *c)
+write_entry(struct xdp_entry *e, struct xdp_entry new)
 {
     uint32_t version = (e->meta + XDP_META_VERSION_ONE) & XDP_META_VERSION;
 
     STORE(e->meta, version);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    memcpy(e->dst, key->dst, sizeof e->dst);
-    memcpy(e->src, c->src, sizeof e->src);
-    e->count = e->bearer == c->bearer ? e->count : 0;
-    e->ue = c->ue;
-    e->teid = key->teid;
-    e->bearer = c->bearer;
-    e->stamp = c->stamp;
-    STORE(e->meta, (version | key->kind | (uint32_t) c->space << 16));
-}
-
-static bool
-has_sender(const struct xdp_entry *e, const struct in6_addr *src)
-{
-    return !memcmp(e->src, src, sizeof e->src);
+    if (new.bearer && e->bearer == new.bearer) {
+        new.count = e->count;
+    }
+    new.meta |= version;
+    e->teid = new.teid;
+    e->bearer = new.bearer;
+    e->stamp = new.stamp;
+    e->ue = new.ue;
+    e->count = new.count;
+    STORE(e->meta, new.meta);
 }
 
 bool
@@ -201,15 +215,14 @@ xdp_table_learn(struct xdp_table *t, const struct tunnel *tunnel,
                 enum xdp_direction direction, bool inner6, uint64_t ue,
                 uint32_t until)
 {
-    struct key key = make_key(tunnel, direction, inner6);
+    struct key key = make_key(t, tunnel, direction, inner6);
     uint32_t place = find_or_make_room(t, &key, false);
-    struct content c = { .src = &tunnel->src, .ue = ue, .stamp = until };
 
     if (place == XDP_NOWHERE) {
         return false;
     }
     struct xdp_entry *e = xdp_table_entry(t, place);
-    if (entry_is(e, &key) && e->bearer && has_sender(e, &tunnel->src)) {
+    if (entry_is(t, e, &key) && e->bearer && has_sender(t, e, &tunnel->src)) {
         if (direction == XDP_UP) {
             return true;
         } else if (e->ue == ue) {
@@ -217,8 +230,28 @@ xdp_table_learn(struct xdp_table *t, const struct tunnel *tunnel,
             return true;
         }
     }
-    write_entry(e, &key, &c);
+    write_entry(e, (struct xdp_entry) {
+        .teid = key.teid, .meta = key.kind, .stamp = until, .dst = key.tag,
+        .src = tag(t, &tunnel->src),
+    });
     return true;
+}
+
+/* The path that a tunnel of 'b' is known by; 0 if there is no room. */
+static uint32_t
+get_path(struct xdp_table *t, const struct endpoint_bearer *b,
+         enum xdp_direction direction)
+{
+    uint32_t path;
+
+    if (direction == XDP_DOWN) {
+        return xdp_table_path_get(t, &b->down.src, &b->down.dst);
+    }
+    path = xdp_table_path_get(t, &b->up.dst, &b->up.src);
+    if (path) {
+        STORE(t->paths[path].space, b->space);
+    }
+    return path;
 }
 
 /* Puts a tunnel of 'b' in, or leaves it if it is there already but for its
@@ -227,26 +260,23 @@ static uint32_t
 put(struct xdp_table *t, const struct endpoint_bearer *b,
     const struct tunnel *tunnel, enum xdp_direction direction, uint32_t stamp)
 {
-    struct key key = make_key(tunnel, direction, is_inner6(&b->ue));
-    uint32_t place = find_or_make_room(t, &key, true);
-    struct content c = {
-        .src = &tunnel->src, .ue = xdp_ue_key(&b->ue), .bearer = b->id,
-        .stamp = stamp, .space = b->space,
-    };
+    struct key key = make_key(t, tunnel, direction, is_inner6(&b->ue));
+    uint32_t path = get_path(t, b, direction);
+    uint32_t place = path ? find_or_make_room(t, &key, true) : XDP_NOWHERE;
+    uint64_t ue = xdp_ue_key(&b->ue);
 
     if (place == XDP_NOWHERE) {
         return XDP_NOWHERE;
     }
     struct xdp_entry *e = xdp_table_entry(t, place);
-    bool known = (entry_is(e, &key) && e->bearer == b->id && e->ue == c.ue
-                  && has_sender(e, &tunnel->src));
-    if (known && XDP_META_SPACE(e->meta) == b->space) {
-        if (stamp) {
-            STORE(e->stamp, stamp);
-        }
-    } else {
-        c.stamp = known && !stamp ? e->stamp : stamp;
-        write_entry(e, &key, &c);
+    if (!entry_is(t, e, &key) || e->bearer != b->id || e->ue != ue
+        || !has_sender(t, e, &tunnel->src)) {
+        write_entry(e, (struct xdp_entry) {
+            .teid = key.teid, .meta = key.kind | path << 16, .bearer = b->id,
+            .stamp = stamp, .ue = ue,
+        });
+    } else if (stamp) {
+        STORE(e->stamp, stamp);
     }
     return place;
 }
@@ -290,8 +320,8 @@ void
 xdp_table_unlearn(struct xdp_table *t, const struct endpoint_bearer *b)
 {
     const bool inner6 = is_inner6(&b->ue);
-    const struct key keys[] = { make_key(&b->up, XDP_UP, inner6),
-                                make_key(&b->down, XDP_DOWN, inner6) };
+    const struct key keys[] = { make_key(t, &b->up, XDP_UP, inner6),
+                                make_key(t, &b->down, XDP_DOWN, inner6) };
 
     for (int i = 0; i < 2; i++) {
         xdp_table_release(t, find(t, &keys[i]), 0);
@@ -304,10 +334,12 @@ describe(const struct xdp_table *t, const struct xdp_entry *e,
 {
     uint32_t slot = e->bearer >> 8;
 
-    *b = (struct endpoint_bearer) { .id = e->bearer,
-                                    .space = XDP_META_SPACE(e->meta) };
-    memcpy(&b->up.src, e->src, sizeof b->up.src);
-    memcpy(&b->up.dst, e->dst, sizeof b->up.dst);
+    *b = (struct endpoint_bearer) {
+        .id = e->bearer,
+        .space = t->paths[XDP_META_PATH(e->meta) % XDP_PATHS].space,
+    };
+    memcpy(&b->up.src, sender(t, e->meta), sizeof b->up.src);
+    memcpy(&b->up.dst, receiver(t, e->meta), sizeof b->up.dst);
     b->up.teid = ntohl(e->teid);
     if (XDP_META_KIND(e->meta) & XDP_KIND_INNER6) {
         memcpy(&b->ue, &e->ue, sizeof e->ue);
@@ -400,104 +432,6 @@ xdp_table_template_clear(struct xdp_table *t, uint32_t id)
     if (slot < t->config->n_templates && t->templates[slot].id == id) {
         STORE(t->templates[slot].id, 0);
     }
-}
-
-/* --- Paths. --- */
-
-static uint32_t
-sum_words(const uint8_t *p, size_t len)
-{
-    uint32_t sum = 0;
-
-    for (size_t i = 0; i < len; i += 2) {
-        uint16_t word;
-        memcpy(&word, p + i, 2);
-        sum += word;
-    }
-    return sum;
-}
-
-static void
-fill_ip(struct xdp_path *path, const struct in6_addr *src,
-        const struct in6_addr *dst)
-{
-    memset(path->ip, 0, sizeof path->ip);
-    if (IN6_IS_ADDR_V4MAPPED(dst)) {
-        path->ip_len = 20;
-        path->ip[0] = 0x45;
-        path->ip[6] = IP_DF >> 8;
-        path->ip[8] = TTL;
-        path->ip[9] = IPPROTO_UDP;
-        memcpy(&path->ip[12], &src->s6_addr[12], 4);
-        memcpy(&path->ip[16], &dst->s6_addr[12], 4);
-        path->sum = sum_words(path->ip, 20);
-    } else {
-        path->ip_len = 40;
-        path->ip[0] = 0x60;
-        path->ip[6] = IPPROTO_UDP;
-        path->ip[7] = TTL;
-        memcpy(&path->ip[8], src, 16);
-        memcpy(&path->ip[24], dst, 16);
-        path->sum = sum_words(&path->ip[8], 32) + htons(IPPROTO_UDP);
-    }
-}
-
-/* Where the path from 'src' to 'dst' is, or may be put; 0 for neither. */
-static uint32_t
-path_place(const struct xdp_table *t, const struct in6_addr *src,
-           const struct in6_addr *dst)
-{
-    __u64 s[2], d[2];
-    uint32_t hash, room = 0;
-
-    xdp_addr(s, src);
-    xdp_addr(d, dst);
-    hash = xdp_mix(xdp_mix(s[0] ^ s[1] * 3) ^ d[0] ^ d[1] * 5);
-    for (uint32_t i = 0; i < PATH_PROBES; i++) {
-        uint32_t index = 1 + (hash + i) % (XDP_PATHS - 1);
-        const struct xdp_path *path = &t->paths[index];
-
-        if (path->l2_len && same(path->src, s)
-            && same(path->dst, d)) {
-            return index;
-        } else if (!path->l2_len && !room) {
-            room = index;
-        }
-    }
-    return room;
-}
-
-uint32_t
-xdp_table_path_find(const struct xdp_table *t, const struct in6_addr *src,
-                    const struct in6_addr *dst)
-{
-    uint32_t index = path_place(t, src, dst);
-
-    return t->paths[index].l2_len ? index : 0;
-}
-
-uint32_t
-xdp_table_path_set(struct xdp_table *t, const struct in6_addr *src,
-                   const struct in6_addr *dst, const uint8_t *l2,
-                   size_t l2_len)
-{
-    uint32_t index = path_place(t, src, dst);
-    struct xdp_path *path = &t->paths[index];
-
-    if (index && (path->l2_len != l2_len
-                  || memcmp(path->l2, l2, l2_len))) {
-        uint32_t version = path->version | 1;
-
-        STORE(path->version, version);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        xdp_addr(path->src, src);
-        xdp_addr(path->dst, dst);
-        fill_ip(path, src, dst);
-        memcpy(path->l2, l2, l2_len);
-        path->l2_len = l2_len;
-        STORE(path->version, version + 1);
-    }
-    return index;
 }
 
 /* --- Counters. --- */

@@ -97,12 +97,16 @@ void xdp_table_template_clear(struct xdp_table *, uint32_t id);
 
 /* --- Paths. --- */
 
+/* The path from 'src' to 'dst', maybe without headers yet.  Returns its index,
+ * 0 if there is no room. */
+uint32_t xdp_table_path_get(struct xdp_table *, const struct in6_addr *src,
+                            const struct in6_addr *dst);
 /* Packets from 'src' to 'dst' get this Ethernet header of 14 bytes, or 18 with
  * a VLAN tag.  Returns the path's index, 0 if there is no room. */
 uint32_t xdp_table_path_set(struct xdp_table *, const struct in6_addr *src,
                             const struct in6_addr *dst, const uint8_t *l2,
                             size_t l2_len);
-/* 0 if there is none. */
+/* 0 if there is none, or it has no headers. */
 uint32_t xdp_table_path_find(const struct xdp_table *,
                              const struct in6_addr *src,
                              const struct in6_addr *dst);

@@ -56,7 +56,7 @@ dump_cb(const struct endpoint_bearer *b, uint32_t place, void *aux)
 static void
 test_layout(void)
 {
-    tap_ok(sizeof(struct xdp_entry) == 64 && sizeof(struct xdp_bucket) == 512
+    tap_ok(sizeof(struct xdp_entry) == 32 && sizeof(struct xdp_bucket) == 256
            && sizeof(struct xdp_template) == 64
            && sizeof(struct xdp_path) == 128
            && sizeof(struct xdp_service) == 32, "sizes of what is shared");
@@ -189,6 +189,39 @@ test_full(void)
     tap_ok(place == XDP_NOWHERE, "a bearer never pushes out a bearer");
 }
 
+/* In one bucket, and nothing but addresses tells them apart. */
+static void
+test_same_teid(void)
+{
+    struct endpoint_bearer a = bearer(0x101, 7, "10.45.0.1"), b = a, c = a;
+    struct endpoint_bearer d = a;
+    uint32_t now = xdp_now(), place, n = 0;
+
+    start(1);
+    b.id = 0x201;
+    b.up.dst = b.down.src = ip("10.1.0.3");
+    b.space = 4;
+    c.up.dst = ip("fd01::3");
+    d.up.dst = ip("fd01::4");
+    place = xdp_table_divert(&t, &a, now);
+    tap_ok(place != xdp_table_divert(&t, &b, now)
+           && xdp_table_divert(&t, &a, 0) == place,
+           "bearers with one TEID at two SGWs");
+    xdp_table_learn(&t, &c.up, XDP_UP, false, 0, now + 9);
+    xdp_table_learn(&t, &d.up, XDP_UP, false, 0, now + 9);
+    xdp_table_learn(&t, &d.up, XDP_UP, false, 0, now + 9);
+    for (uint32_t i = 0; i < XDP_BUCKET; i++) {
+        n += XDP_META_KIND(t.buckets[0].e[i].meta) != 0;
+    }
+    tap_ok(n == 4, "and what is only switched, at others");
+    n_dumped = 0;
+    xdp_table_release(&t, place, a.id);
+    xdp_table_dump(&t, dump_cb, &place);
+    tap_ok(n_dumped == 1 && dumped.id == b.id && dumped.space == b.space
+           && IN6_ARE_ADDR_EQUAL(&dumped.up.dst, &b.up.dst),
+           "each with its own address and space");
+}
+
 static void
 test_templates(void)
 {
@@ -243,6 +276,11 @@ test_paths(void)
                               (const uint8_t *) "other!srcmac\x08\x00", 14)
            == one && t.paths[one].version == version + 2,
            "another header is put in place");
+    two = xdp_table_path_get(&t, &a, &c);
+    tap_ok(two && !xdp_table_path_find(&t, &a, &c)
+           && xdp_table_path_set(&t, &a, &c, l2, 14) == two
+           && xdp_table_path_find(&t, &a, &c) == two,
+           "a path may be there before its header");
 }
 
 static void
@@ -302,6 +340,7 @@ main(void)
     test_learn();
     test_unlearn();
     test_full();
+    test_same_teid();
     test_templates();
     test_paths();
     test_services();

@@ -86,37 +86,46 @@ find(uint32_t id)
     return NULL;
 }
 
-/* Counters of the tables start again when an entry is written. */
-static const __u64 *
-up_count(const struct xdp_bearer *xb)
+/* Where it is counted, if anywhere.  Counters start again when an entry or a
+ * template becomes the bearer's. */
+static const struct xdp_entry *
+entry_of(const struct xdp_bearer *xb)
 {
     const struct xdp_entry *e = (xb->up == XDP_NOWHERE ? NULL
                                  : xdp_table_entry(table, xb->up));
 
-    return e && e->bearer == xb->b.id ? &e->count : NULL;
+    return e && e->bearer == xb->b.id ? e : NULL;
 }
 
-static const __u64 *
-down_count(const struct xdp_bearer *xb)
+static const struct xdp_template *
+template_of(const struct xdp_bearer *xb)
 {
     uint32_t slot = xb->b.id >> 8;
     const struct xdp_template *t = (slot < table->config->n_templates
                                     ? &table->templates[slot] : NULL);
 
-    return t && t->id == xb->b.id ? &t->count : NULL;
+    return t && t->id == xb->b.id ? t : NULL;
+}
+
+static uint64_t
+up_count(const struct xdp_entry *e)
+{
+    return __atomic_load_n(&e->count, __ATOMIC_ACQUIRE);
 }
 
 static void
 read_counts(struct xdp_bearer *xb)
 {
-    const __u64 *up = up_count(xb), *down = down_count(xb);
+    const struct xdp_entry *e = entry_of(xb);
+    const struct xdp_template *t = template_of(xb);
 
-    if (up) {
-        xdp_count_read(up, &xb->last_up, &xb->packets_up, &xb->bytes_up);
+    if (e) {
+        xdp_count_read(up_count(e), &xb->last_up, &xb->packets_up,
+                       &xb->bytes_up);
     }
-    if (down) {
-        xdp_count_read(down, &xb->last_down, &xb->packets_down,
-                       &xb->bytes_down);
+    if (t) {
+        xdp_count_read(xdp_template_count(t), &xb->last_down,
+                       &xb->packets_down, &xb->bytes_down);
     }
 }
 
@@ -163,10 +172,17 @@ write_tables(struct xdp_bearer *xb, uint32_t seen)
 /* The programs count on while tables are written: where the count has stayed,
  * what has come since it was read is not skipped. */
 static void
-follow_count(const __u64 *before, const __u64 *count, uint64_t *last)
+follow_counts(struct xdp_bearer *xb, const struct xdp_entry *entry_before,
+              const struct xdp_template *template_before)
 {
-    if (count != before) {
-        *last = count ? *count : 0;
+    const struct xdp_entry *e = entry_of(xb);
+    const struct xdp_template *t = template_of(xb);
+
+    if (e != entry_before) {
+        xb->last_up = e ? up_count(e) : 0;
+    }
+    if (t != template_before) {
+        xb->last_down = t ? xdp_template_count(t) : 0;
     }
 }
 
@@ -174,7 +190,8 @@ void
 xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
 {
     struct xdp_bearer *xb = find(b->id);
-    const __u64 *up = NULL, *down = NULL;
+    const struct xdp_template *t = NULL;
+    const struct xdp_entry *e = NULL;
 
     if (!xb) {
         xb = xzalloc(sizeof *xb);
@@ -186,8 +203,8 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
     if (table) {
         if (!adopted) {
             read_counts(xb);
-            up = up_count(xb);
-            down = down_count(xb);
+            e = entry_of(xb);
+            t = template_of(xb);
         }
         if (!endpoint_same_tunnels(&xb->b, b)) {
             release(xb);
@@ -196,10 +213,9 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
         write_tables(xb, adopted ? 0 : xdp_now());
         /* Neither a proof nor being adopted is a sign of the UE. */
         if (!adopted) {
-            follow_count(up, up_count(xb), &xb->last_up);
-            follow_count(down, down_count(xb), &xb->last_down);
+            follow_counts(xb, e, t);
             xb->seen = xdp_now();
-        } else if (up_count(xb)) {
+        } else if (entry_of(xb)) {
             bool onward;
             xb->seen = xdp_table_seen(table, xb->up, &onward);
         }
@@ -292,7 +308,7 @@ xdp_bearers_path_changed(enum filter_side from, const struct in6_addr *src,
 static bool
 is_withdrawn(const struct xdp_bearer *xb)
 {
-    return xb->has_template && !down_count(xb);
+    return xb->has_template && !template_of(xb);
 }
 
 void
@@ -333,7 +349,7 @@ poll_bearer(struct xdp_bearer *xb)
 {
     const uint32_t id = xb->b.id;
 
-    if (up_count(xb)) {
+    if (entry_of(xb)) {
         bool onward;
         uint32_t seen = xdp_table_seen(table, xb->up, &onward);
         if (seen != xb->seen || onward) {

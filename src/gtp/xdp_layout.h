@@ -87,7 +87,6 @@ struct xdp_template {
     __u32 id;                   /* Bearer id; 0: not to be used. */
     __u32 version;              /* Odd while it is being written. */
     __u64 ue;
-    __u64 count;                /* Sent down; see XDP_COUNT. */
     __u32 seen;                 /* The UE was there then, or later: the uplink
                                  * entry knows. */
     __u32 entry;                /* The uplink entry: bucket * 8 + place. */
@@ -97,7 +96,13 @@ struct xdp_template {
     __u8 tos;                   /* Outer DSCP << 2. */
     __u8 qfi;                   /* 5G: QFI_PRESENT and QFI, a PDU Session
                                  * Container goes along; 0: none. */
-    __u8 pad[21];
+    __u8 pad;
+    __u32 owner;                /* Processor + 1 that counts in 'own': the
+                                 * first to send.  0: none yet. */
+    /* Sent down (see XDP_COUNT): own + any - base.  What programs write is
+     * never set back, whose bearer the slot may be: that would need a lock. */
+    __u64 own, any;             /* By the owner; by other processors. */
+    __u64 base;                 /* What 'id' has started with. */
 };
 
 /* --- Paths: Ethernet and IP headers from an SGW to an eNodeB; and both

@@ -389,12 +389,42 @@ template_is(const struct xdp_template *template,
             && template->qfi == wanted->qfi);
 }
 
+uint64_t
+xdp_template_count(const struct xdp_template *template)
+{
+    return LOAD(template->own) + LOAD(template->any) - template->base;
+}
+
+/* All but what programs count in. */
+static void
+write_template(struct xdp_template *template,
+               const struct xdp_template *wanted)
+{
+    uint32_t version = template->version | 1;
+
+    STORE(template->version, version);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (template->id != wanted->id) {
+        template->base += xdp_template_count(template);
+    }
+    template->id = wanted->id;
+    template->ue = wanted->ue;
+    template->seen = wanted->seen;
+    template->entry = wanted->entry;
+    template->path = wanted->path;
+    template->teid = wanted->teid;
+    template->inner6 = wanted->inner6;
+    template->tos = wanted->tos;
+    template->qfi = wanted->qfi;
+    STORE(template->version, version + 1);
+}
+
 struct xdp_template *
 xdp_table_template_set(struct xdp_table *t, const struct endpoint_bearer *b,
                        uint32_t path, uint32_t place, uint8_t tos,
                        uint32_t seen)
 {
-    uint32_t slot = b->id >> 8, version;
+    uint32_t slot = b->id >> 8;
     struct xdp_template wanted = {
         .id = b->id, .ue = xdp_ue_key(&b->ue), .entry = place, .path = path,
         .teid = htonl(b->down.teid), .inner6 = is_inner6(&b->ue), .tos = tos,
@@ -411,16 +441,10 @@ xdp_table_template_set(struct xdp_table *t, const struct endpoint_bearer *b,
         }
         return template;
     }
-    version = template->version | 1;
-    STORE(template->version, version);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!seen) {
         wanted.seen = xdp_now() - t->config->evidence;  /* Ask the entry. */
     }
-    wanted.count = template->id == b->id ? template->count : 0;
-    wanted.version = version;
-    *template = wanted;
-    STORE(template->version, version + 1);
+    write_template(template, &wanted);
     return template;
 }
 
@@ -437,10 +461,10 @@ xdp_table_template_clear(struct xdp_table *t, uint32_t id)
 /* --- Counters. --- */
 
 void
-xdp_count_read(const __u64 *count, uint64_t *last, uint64_t *packets,
+xdp_count_read(uint64_t now, uint64_t *last, uint64_t *packets,
                uint64_t *bytes)
 {
-    uint64_t now = LOAD(*count), delta = now - *last;
+    uint64_t delta = now - *last;
 
     *packets += delta >> XDP_COUNT_SHIFT;
     *bytes += delta & ((1ull << XDP_COUNT_SHIFT) - 1);

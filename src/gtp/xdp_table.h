@@ -94,6 +94,8 @@ struct xdp_template *xdp_table_template_set(struct xdp_table *,
                                             uint32_t path, uint32_t place,
                                             uint8_t tos, uint32_t seen);
 void xdp_table_template_clear(struct xdp_table *, uint32_t id);
+/* What its bearer has been sent; see XDP_COUNT. */
+uint64_t xdp_template_count(const struct xdp_template *);
 
 /* --- Paths. --- */
 
@@ -127,8 +129,8 @@ bool xdp_table_switch_lives(const struct xdp_table *);
 
 /* --- Counters. --- */
 
-/* Adds to '*packets' and '*bytes' what has come since '*last'. */
-void xdp_count_read(const __u64 *count, uint64_t *last, uint64_t *packets,
+/* Adds to '*packets' and '*bytes' what has come since '*last' until 'now'. */
+void xdp_count_read(uint64_t now, uint64_t *last, uint64_t *packets,
                     uint64_t *bytes);
 
 #endif /* gtp/xdp_table.h */

@@ -3,6 +3,10 @@
 /* The eBPF programs in the kernel, one frame at a time (xdptest.h): diverted
  * bearers, what goes to services and what comes back. */
 
+#define _GNU_SOURCE 1
+
+#include <sched.h>
+
 #include "xdptest.h"
 
 /* What comes out of tof_enb for a service. */
@@ -166,7 +170,7 @@ test_encap(void)
         place = divert(&b);
         expect_encap(&b, &inner, 0, l2, 14, name);
     }
-    tap_ok(t->count >> XDP_COUNT_SHIFT, "counted");
+    tap_ok(xdp_template_count(t) >> XDP_COUNT_SHIFT, "counted");
 
     struct frame inner = inner_packet(SERVICE, UE, 100, 0);
     b.down.src = ip("10.1.0.22");
@@ -176,6 +180,33 @@ test_encap(void)
     place = xdp_table_divert(table, &b, now);
     xdp_table_template_set(table, &b, path, place, 0xb8, now);
     expect_encap(&b, &inner, 0xb8, vlan, sizeof vlan, "VLAN, DSCP, QFI");
+}
+
+static void
+test_encap_processors(void)
+{
+    struct endpoint_bearer b = bearer(0x5307, 0x63, UE);
+    struct frame inner = inner_packet(SERVICE, UE, 100, 0);
+    struct frame f = answer(b.id, &inner);
+    struct xdp_template *t = &table->templates[b.id >> 8];
+    cpu_set_t all, one;
+
+    divert(&b);
+    sched_getaffinity(0, sizeof all, &all);
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+    run(XDP_DEV_UE, &f);
+    run(XDP_DEV_UE, &f);
+    run(XDP_DEV_UE, &f);
+    sched_setaffinity(0, sizeof all, &all);
+    tap_ok(xdp_template_count(t) == 3 * XDP_COUNT(inner.len)
+           && t->own == 2 * XDP_COUNT(inner.len),
+           "the processor that has begun counts without a lock");
+    t->owner = UINT32_MAX;
+    run(XDP_DEV_UE, &f);
+    tap_ok(xdp_template_count(t) == 4 * XDP_COUNT(inner.len)
+           && t->own == 2 * XDP_COUNT(inner.len), "others beside it");
 }
 
 static void
@@ -288,6 +319,7 @@ main(void)
     test_decap6();
     test_evidence();
     test_encap();
+    test_encap_processors();
     test_encap6();
     test_answers_not_sent();
     test_torn();

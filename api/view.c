@@ -67,17 +67,17 @@ static void
 put_bearer(struct ds *s, const struct bearer *b)
 {
     ds_put_format(s, "{\"id\":\"%08"PRIx32"\",\"uplink\":{", b->id);
-    put_address(s, "enb", &b->enb);
+    put_address(s, "enb", b->enb);
     ds_put_char(s, ',');
-    put_address(s, "sgw", &b->up.addr);
-    ds_put_format(s, ",\"teid\":%"PRIu32"},\"downlink\":", b->up.teid);
+    put_address(s, "sgw", b->sgw);
+    ds_put_format(s, ",\"teid\":%"PRIu32"},\"downlink\":", b->up_teid);
     if (b->down_known) {
         ds_put_char(s, '{');
-        put_address(s, "sgw", &b->down_sgw);
+        put_address(s, "sgw", b->down_sgw);
         ds_put_char(s, ',');
-        put_address(s, "enb", &b->down.addr);
+        put_address(s, "enb", b->down_enb);
         ds_put_format(s, ",\"teid\":%"PRIu32",\"qfi\":%d}",
-                      b->down.teid, b->down_qfi & QFI_MASK);
+                      b->down_teid, b->down_qfi & QFI_MASK);
     } else {
         ds_put_cstr(s, "null");
     }
@@ -99,7 +99,7 @@ put_bearers(struct ds *s, const struct session *session,
         put_bearer(s, b);
         ds_put_char(s, ',');
         seen = MAX(seen, MAX(b->heard, MAX(b->natural, b->proved)));
-        counters_add(sum, &b->counters);
+        counters_add(sum, &bearer_use_get(b)->counters);
     }
     ds_chomp(s, ',');
     ds_put_char(s, ']');

@@ -153,14 +153,14 @@ peer_walk_count(struct peer_walk *w, const struct in6_addr *addr, bool enb)
 static void
 peer_walk_bearer(struct peer_walk *w, const struct bearer *b)
 {
-    peer_walk_count(w, &b->enb, true);
-    peer_walk_count(w, &b->up.addr, false);
+    peer_walk_count(w, b->enb, true);
+    peer_walk_count(w, b->sgw, false);
     if (b->down_known) {
-        if (!IN6_ARE_ADDR_EQUAL(&b->down.addr, &b->enb)) {
-            peer_walk_count(w, &b->down.addr, true);
+        if (!IN6_ARE_ADDR_EQUAL(b->down_enb, b->enb)) {
+            peer_walk_count(w, b->down_enb, true);
         }
-        if (!IN6_ARE_ADDR_EQUAL(&b->down_sgw, &b->up.addr)) {
-            peer_walk_count(w, &b->down_sgw, false);
+        if (!IN6_ARE_ADDR_EQUAL(b->down_sgw, b->sgw)) {
+            peer_walk_count(w, b->down_sgw, false);
         }
     }
 }

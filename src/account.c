@@ -27,9 +27,10 @@ advance(struct bearer *b, enum endpoint_direction direction,
         uint64_t packets, uint64_t bytes)
 {
     const bool first = b->unread & 1 << direction;
+    struct bearer_use *use = bearer_use(b);
 
     b->unread &= ~(1 << direction);
-    return (counters_advance(&b->counters, &b->last_counters,
+    return (counters_advance(&use->counters, &use->last,
                              direction == ENDPOINT_DOWN, packets, bytes)
             && !first);
 }
@@ -49,7 +50,8 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
     } else {
         session_touch(b, now);
     }
-    if (b->ready && now - MAX(b->proved, b->created) > evidence_ms / 2) {
+    if (b->ready
+        && now - MAX(b->proved, b->created_s * 1000ll) > evidence_ms / 2) {
         prove_ask(b, false);
     }
 }

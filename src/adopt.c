@@ -29,7 +29,8 @@ adopt(struct bearer *b)
     struct endpoint_bearer eb = bearer_describe(b);
 
     b->diverted = true;
-    b->created = b->heard = time_msec();
+    b->heard = time_msec();
+    b->created_s = b->heard / 1000;
     b->unread = 1 << ENDPOINT_UP | 1 << ENDPOINT_DOWN;
     session_touch(b, b->heard);
     endpoint->bearer_set(&eb, true);
@@ -41,7 +42,7 @@ static struct bearer *
 find_down(struct bearer *b, const struct tunnel *t, const struct in6_addr *ue)
 {
     while (b && !(b->state == BEARER_ESTABLISHED
-                  && IN6_ARE_ADDR_EQUAL(&b->down_sgw, &t->src)
+                  && IN6_ARE_ADDR_EQUAL(b->down_sgw, &t->src)
                   && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue))) {
         b = session_next_by_downlink(b);
     }
@@ -72,7 +73,7 @@ adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
     struct bearer *b = session_bearer_by_uplink(&up, addr_family(ue));
 
     if (b && hmapx_contains(&guarded, b)
-        && IN6_ARE_ADDR_EQUAL(&b->enb, &t->src)
+        && IN6_ARE_ADDR_EQUAL(b->enb, &t->src)
         && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
         adopt(b);
     } else {

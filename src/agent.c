@@ -93,7 +93,7 @@ bearer_event(const struct bearer *b, enum bearer_event event)
         }
         if (b->ready) {
             CONST_CAST(struct bearer *, b)->ready = false;
-            CONST_CAST(struct bearer *, b)->unready = time_msec();
+            bearer_use(CONST_CAST(struct bearer *, b))->unready = time_msec();
         }
         prove_anew(b);
         remember_bearer(b, STATELET_INVALID);

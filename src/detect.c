@@ -100,9 +100,9 @@ divert(struct bearer *b, long long int now)
     b->diverted = true;
     if (b->ready) {
         b->ready = false;
-        b->unready = now;
+        bearer_use(b)->unready = now;
     }
-    b->asked = now;
+    bearer_use(b)->asked = now;
     usage_bearer(b);
     endpoint->bearer_set(&eb, false);
 }
@@ -116,7 +116,7 @@ service_packet_held(struct bearer *b, const struct nfq_packet *np,
     if (b->ready && prove_is_fresh(b, now)) {
         /* Overtaken on its way here by the bearer getting ready. */
         onward_send(b->id, HOLD_UP, np->ip, np->len);
-        if (now - b->asked > READY_RETRY_MS) {
+        if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
             divert(b, now);
         }
     } else if (!prove_is_fresh(b, now) && !prove_is_possible(b)) {
@@ -217,7 +217,7 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int now)
 
     /* 5. The Pinger stops.  If the tunnel does not lead to where the UE's
      * packets come from, the path may be about to be switched: it goes on. */
-    if (IN6_ARE_ADDR_EQUAL(&p->dst, &b->enb)) {
+    if (IN6_ARE_ADDR_EQUAL(&p->dst, b->enb)) {
         pinger_stop(b->id);
     } else {
         pinger_confirm(b->id);
@@ -259,7 +259,7 @@ pair_observed(const struct gtpu_packet *p, const struct in6_addr *ue)
                          ? session_find_unambiguous(ue) : NULL);
     struct bearer *b = s ? session_only_bearer(s) : NULL;
 
-    return b && IN6_ARE_ADDR_EQUAL(&b->up.addr, &p->src) ? b : NULL;
+    return b && IN6_ARE_ADDR_EQUAL(b->sgw, &p->src) ? b : NULL;
 }
 
 /* Does the downlink tunnel 'down', which has been that of another UE, now have
@@ -274,7 +274,7 @@ is_reused(const struct fteid *down, const struct in6_addr *ue,
     for (; b; b = session_next_by_downlink(b)) {
         if (bearer_family(b) == addr_family(ue)
             && (!IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)
-                || (!IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw)
+                || (!IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw)
                     && !session_find_unambiguous(ue)))) {
             return true;
         }

@@ -106,15 +106,15 @@ onward_send(uint32_t id, enum hold_direction direction, const void *data,
             onward_give_up(id, direction, data, len);
             return;
         }
-        b->counters.packets_up++;
-        b->counters.bytes_up += p.msg.payload_len;
+        bearer_use(b)->counters.packets_up++;
+        bearer_use(b)->counters.bytes_up += p.msg.payload_len;
     } else {
         if (endpoint->send_down(&eb, data, len)) {
             onward_give_up(id, direction, data, len);
             return;
         }
-        b->counters.packets_down++;
-        b->counters.bytes_down += len;
+        bearer_use(b)->counters.packets_down++;
+        bearer_use(b)->counters.bytes_down += len;
         count_unclaimed(b, data, len);
     }
 }

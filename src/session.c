@@ -13,6 +13,7 @@
 
 #include "addr.h"
 #include "metrics.h"
+#include "peers.h"
 #include "statelet.h"
 #include "util.h"
 
@@ -110,8 +111,8 @@ retire_down(struct bearer *b, const struct in6_addr *enb)
 {
     b->down_retired = (b->down_known
                        && (b->down_retired
-                           || IN6_ARE_ADDR_EQUAL(&b->down.addr, &b->enb))
-                       && !IN6_ARE_ADDR_EQUAL(&b->down.addr, enb));
+                           || IN6_ARE_ADDR_EQUAL(b->down_enb, b->enb))
+                       && !IN6_ARE_ADDR_EQUAL(b->down_enb, enb));
 }
 
 void
@@ -133,7 +134,7 @@ leave(const struct session *s, const struct in6_addr *enb)
     struct bearer *b;
 
     LIST_FOR_EACH (b, session_node, &s->bearers) {
-        if (IN6_ARE_ADDR_EQUAL(&b->enb, enb)) {
+        if (IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
             session_invalidate(b);
         }
     }
@@ -143,10 +144,10 @@ leave(const struct session *s, const struct in6_addr *enb)
 static void
 set_sender(struct bearer *b, const struct in6_addr *enb)
 {
-    if (b && !IN6_ARE_ADDR_EQUAL(&b->enb, enb)) {
-        leave(b->session, &b->enb);
+    if (b && !IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
+        leave(b->session, b->enb);
         retire_down(b, enb);
-        b->enb = *enb;
+        peers_set(&b->enb, enb);
         tell(b, BEARER_MOVED);
     }
 }
@@ -205,7 +206,7 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
             return NULL;
         }
     }
-    b->ue_addr = *ue_addr;
+    bearer_set_ue_addr(b, ue_addr);
     set_sender(b, enb);
     set_sender(session_sibling(b), enb);
     if (new) {
@@ -259,9 +260,10 @@ bool
 session_proved(struct bearer *b, const struct in6_addr *sgw,
                const struct fteid *down, uint8_t qfi, long long int now)
 {
-    bool same = b->down_known && fteid_equal(&b->down, down);
+    const struct fteid old = bearer_down(b);
+    bool same = b->down_known && fteid_equal(&old, down);
     bool changed = (b->state != BEARER_ESTABLISHED || !same
-                    || !IN6_ARE_ADDR_EQUAL(&b->down_sgw, sgw));
+                    || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
 
     if (is_retired(b, down)) {
         return false;
@@ -271,7 +273,7 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
         /* The old tunnel, if any, is never used again. */
         session_invalidate(b);
         table_set_down(b, down);
-        b->down_sgw = *sgw;
+        peers_set(&b->down_sgw, sgw);
         table_set_state(b, BEARER_ESTABLISHED);
     }
     changed = changed || b->down_qfi != qfi;
@@ -328,7 +330,7 @@ session_restore(const struct statelet *st, long long int now)
 
         take_down(b, &down);
         table_set_down(b, &down);
-        b->down_sgw = st->down_sgw;
+        peers_set(&b->down_sgw, &st->down_sgw);
         b->down_qfi = st->down_qfi;
         table_set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
     }

@@ -44,32 +44,42 @@ enum bearer_state {
 };
 const char *bearer_state_name(enum bearer_state);
 
+/* What a bearer has only once it has touched a service. */
+struct bearer_use {
+    long long int unready;      /* When 'ready' last ended, or LLONG_MIN/2. */
+    long long int asked;        /* When the endpoint was last asked to. */
+    struct counters counters;
+    struct counters last;        /* As the endpoint last said. */
+};
+
 /* One uplink tunnel and the downlink tunnel that answers it, as far as one
- * address family is concerned. */
+ * address family is concerned.  There are many: 184 bytes each.  Addresses of
+ * peers are those of peers.h. */
 struct bearer {
     uint32_t id;                /* Slot << 8 | generation; never 0. */
-    struct session *session;
-    enum bearer_state state;
-
-    struct in6_addr enb;        /* Sender of the uplink tunnel. */
-    struct fteid up;            /* The SGW's end. */
-    struct in6_addr ue_addr;    /* The UE's address that was seen last. */
+    uint32_t created_s;         /* When it was learned, or adopted. */
+    uint32_t up_teid, down_teid;
     uint8_t up_dscp, down_dscp; /* Of outer headers, as seen last. */
-
-    bool down_known;            /* Is 'down' filled in? */
-    struct fteid down;          /* The eNodeB's end. */
-    struct in6_addr down_sgw;   /* Its sender. */
-    bool down_retired;          /* 'down' belongs to the path before the last
-                                 * handover: it is never used again. */
     uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI: as seen last; as last
                                  * proved. */
-    bool beside;                /* Heard since its sibling was. */
+    enum bearer_state state : 2;
+    bool down_known : 1;        /* Is bearer_down() filled in? */
+    bool down_retired : 1;      /* It belongs to the path before the last
+                                 * handover: it is never used again. */
+    bool beside : 1;            /* Heard since its sibling was. */
+    bool diverted : 1;          /* Has touched a service. */
+    bool ready : 1;             /* The endpoint is programmed for it. */
+    unsigned int unread : 2;    /* Directions, 1 << enum endpoint_direction, in
+                                 * which the endpoint may have counted before
+                                 * the bearer was adopted. */
 
-    bool diverted;              /* Has touched a service. */
-    bool ready;                 /* The endpoint is programmed for it. */
-    long long int unready;      /* When that ended last, or LLONG_MIN / 2. */
-    long long int asked;        /* When the endpoint was last asked to. */
-    long long int created;      /* When it was learned, or adopted. */
+    struct session *session;
+    const struct in6_addr *enb; /* Sender of the uplink tunnel... */
+    const struct in6_addr *sgw; /* ...and its receiver. */
+    const struct in6_addr *down_enb;    /* Receiver of the downlink one... */
+    const struct in6_addr *down_sgw;    /* ...and its sender. */
+    uint64_t ue_low;            /* Lower half of bearer_ue_addr(). */
+
     long long int seen;         /* Last traffic of the UE, either way, ms.  The
                                  * Pinger's is none. */
     long long int heard;        /* Last packet from the UE, ms. */
@@ -79,15 +89,11 @@ struct bearer {
                                  * the SGW, ms, or LLONG_MIN / 2. */
     long long int proved;       /* When the downlink was last proved, or
                                  * LLONG_MIN. */
-    struct counters counters;
-    struct counters last_counters;   /* As the endpoint last said. */
-    uint8_t unread;             /* Directions, 1 << enum endpoint_direction, in
-                                 * which the endpoint may have counted before
-                                 * the bearer was adopted. */
 
     /* Owned by session_table.c. */
-    struct hmap_node up_node;           /* By 'up'. */
-    struct hmap_node down_node;         /* By 'down', if that is known. */
+    struct bearer_use *use;             /* See bearer_use(). */
+    struct hmap_node up_node;           /* By bearer_up(). */
+    struct hmap_node down_node;         /* By bearer_down(), if known. */
     struct ovs_list session_node;       /* In session->bearers. */
     struct ovs_list age_node;           /* By 'seen' within its state. */
 };
@@ -101,6 +107,17 @@ struct session {
     struct ovs_list bearers;    /* Of struct bearer, by session_node. */
     struct hmap_node ue_node;
 };
+
+/* Its tunnels; if 'down_known' is false, 'down' is the last one, or none. */
+struct fteid bearer_up(const struct bearer *);
+struct fteid bearer_down(const struct bearer *);
+/* The UE's address that was seen last. */
+struct in6_addr bearer_ue_addr(const struct bearer *);
+void bearer_set_ue_addr(struct bearer *, const struct in6_addr *);
+
+/* Made if it was not there; and for who only reads. */
+struct bearer_use *bearer_use(struct bearer *);
+const struct bearer_use *bearer_use_get(const struct bearer *);
 
 /* The bearer as the data plane knows it. */
 struct endpoint_bearer bearer_describe(const struct bearer *);

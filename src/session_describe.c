@@ -9,6 +9,8 @@
 #include "session.h"
 
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "addr.h"
 #include "metrics.h"
@@ -59,6 +61,50 @@ bearer_family(const struct bearer *b)
     return addr_family(&b->session->ue);
 }
 
+struct fteid
+bearer_up(const struct bearer *b)
+{
+    return (struct fteid) { *b->sgw, b->up_teid };
+}
+
+struct fteid
+bearer_down(const struct bearer *b)
+{
+    return (struct fteid) { *b->down_enb, b->down_teid };
+}
+
+struct in6_addr
+bearer_ue_addr(const struct bearer *b)
+{
+    struct in6_addr addr = b->session->ue;
+
+    memcpy(&addr.s6_addr[8], &b->ue_low, sizeof b->ue_low);
+    return addr;
+}
+
+void
+bearer_set_ue_addr(struct bearer *b, const struct in6_addr *addr)
+{
+    memcpy(&b->ue_low, &addr->s6_addr[8], sizeof b->ue_low);
+}
+
+struct bearer_use *
+bearer_use(struct bearer *b)
+{
+    if (!b->use) {
+        b->use = xmemdup(bearer_use_get(b), sizeof *b->use);
+    }
+    return b->use;
+}
+
+const struct bearer_use *
+bearer_use_get(const struct bearer *b)
+{
+    static const struct bearer_use none = { .unready = LLONG_MIN / 2 };
+
+    return b->use ? b->use : &none;
+}
+
 struct endpoint_bearer
 bearer_describe(const struct bearer *b)
 {
@@ -66,10 +112,10 @@ bearer_describe(const struct bearer *b)
         .id = b->id,
         .space = b->session->space->number,
         .ue = b->session->ue,
-        .ue_addr = b->ue_addr,
-        .up = { .src = b->enb, .dst = b->up.addr, .teid = b->up.teid },
-        .down = { .src = b->down_sgw, .dst = b->down.addr,
-                  .teid = b->down_known ? b->down.teid : 0 },
+        .ue_addr = bearer_ue_addr(b),
+        .up = { .src = *b->enb, .dst = *b->sgw, .teid = b->up_teid },
+        .down = { .src = *b->down_sgw, .dst = *b->down_enb,
+                  .teid = b->down_known ? b->down_teid : 0 },
         .up_qfi = b->up_qfi,
         .down_qfi = b->down_qfi,
         .up_dscp = b->up_dscp,
@@ -91,19 +137,19 @@ session_to_statelet(const struct bearer *b, struct statelet *st)
         .down_qfi = b->down_qfi,
         .up_dscp = b->up_dscp,
         .down_dscp = b->down_dscp,
-        .teid_up = b->up.teid,
-        .ue = b->ue_addr,
-        .enb = b->enb,
-        .sgw = b->up.addr,
+        .teid_up = b->up_teid,
+        .ue = bearer_ue_addr(b),
+        .enb = *b->enb,
+        .sgw = *b->sgw,
         .time_ms = time_wall_msec(),
     };
     if (b->proved != LLONG_MIN) {
         st->time_ms -= MAX(0, time_msec() - b->proved);
     }
     if (b->down_known) {
-        st->teid_down = b->down.teid;
-        st->down_enb = b->down.addr;
-        st->down_sgw = b->down_sgw;
+        st->teid_down = b->down_teid;
+        st->down_enb = *b->down_enb;
+        st->down_sgw = *b->down_sgw;
     }
 }
 
@@ -126,8 +172,10 @@ session_state(const struct session *s)
 struct bearer *
 session_sibling(const struct bearer *b)
 {
+    const struct fteid up = bearer_up(b);
+
     return session_bearer_by_uplink(
-        &b->up, bearer_family(b) == AF_INET ? AF_INET6 : AF_INET);
+        &up, bearer_family(b) == AF_INET ? AF_INET6 : AF_INET);
 }
 
 struct bearer *

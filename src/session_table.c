@@ -19,6 +19,7 @@
 #include "addr.h"
 #include "hash.h"
 #include "idtable.h"
+#include "peers.h"
 #include "space.h"
 #include "util.h"
 
@@ -48,6 +49,7 @@ table_init(void)
     hmap_init(&by_downlink);
     hmap_init(&by_ue);
     space_init();
+    peers_init();
     ovs_list_init(&embryonic);
     ovs_list_init(&rest);
     memset(n_state, 0, sizeof n_state);
@@ -57,6 +59,7 @@ void
 table_destroy(void)
 {
     space_destroy();
+    peers_destroy();
     hmap_destroy(&by_uplink);
     hmap_destroy(&by_downlink);
     hmap_destroy(&by_ue);
@@ -96,7 +99,8 @@ table_set_down(struct bearer *b, const struct fteid *down)
     b->down_known = down != NULL;
     b->down_retired = false;
     if (down) {
-        b->down = *down;
+        peers_set(&b->down_enb, &down->addr);
+        b->down_teid = down->teid;
         hmap_insert(&by_downlink, &b->down_node, hash_fteid(down));
     }
 }
@@ -122,6 +126,27 @@ get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id,
     return s;
 }
 
+static void
+set_keys(struct bearer *b, const struct in6_addr *enb, const struct fteid *up)
+{
+    b->enb = peers_get(enb);
+    b->sgw = peers_get(&up->addr);
+    b->up_teid = up->teid;
+    b->down_enb = peers_get(&in6addr_any);
+    b->down_sgw = peers_get(&in6addr_any);
+}
+
+static void
+free_bearer(struct bearer *b)
+{
+    peers_put(b->enb);
+    peers_put(b->sgw);
+    peers_put(b->down_enb);
+    peers_put(b->down_sgw);
+    free(b->use);
+    free(b);
+}
+
 struct bearer *
 table_add(const struct in6_addr *enb, const struct fteid *up,
           const struct in6_addr *ue_addr, const struct table_ids *wanted,
@@ -137,12 +162,12 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
     b->id = (wanted->bearer && idtable_restore(&bearer_ids, wanted->bearer, b)
              ? wanted->bearer : idtable_add(&bearer_ids, b));
     b->session = s;
-    b->enb = *enb;
-    b->ue_addr = *ue_addr;
-    b->up = *up;
-    b->created = b->seen = b->heard = now;
+    set_keys(b, enb, up);
+    bearer_set_ue_addr(b, ue_addr);
+    b->created_s = now / 1000;
+    b->seen = b->heard = now;
     b->proved = LLONG_MIN;
-    b->natural = b->onward = b->unready = LLONG_MIN / 2;
+    b->natural = b->onward = LLONG_MIN / 2;
     hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
     ovs_list_push_back(&s->bearers, &b->session_node);
     ovs_list_push_back(&embryonic, &b->age_node);
@@ -161,7 +186,7 @@ table_remove(struct bearer *b)
     ovs_list_remove(&b->age_node);
     idtable_remove(&bearer_ids, b->id);
     n_state[b->state]--;
-    free(b);
+    free_bearer(b);
 
     if (ovs_list_is_empty(&s->bearers)) {
         hmap_remove(&by_ue, &s->ue_node);
@@ -192,7 +217,8 @@ session_bearer_by_uplink(const struct fteid *up, sa_family_t family)
     struct bearer *b;
 
     HMAP_FOR_EACH_WITH_HASH (b, up_node, hash_fteid(up), &by_uplink) {
-        if (fteid_equal(&b->up, up) && bearer_family(b) == family) {
+        if (b->up_teid == up->teid && IN6_ARE_ADDR_EQUAL(b->sgw, &up->addr)
+            && bearer_family(b) == family) {
             return b;
         }
     }
@@ -206,7 +232,8 @@ find_down(struct hmap_node *node, const struct fteid *down)
     for (; node; node = hmap_next_with_hash(node)) {
         struct bearer *b = CONTAINER_OF(node, struct bearer, down_node);
 
-        if (fteid_equal(&b->down, down)) {
+        if (b->down_teid == down->teid
+            && IN6_ARE_ADDR_EQUAL(b->down_enb, &down->addr)) {
             return b;
         }
     }
@@ -223,7 +250,9 @@ session_bearer_by_downlink(const struct fteid *down)
 struct bearer *
 session_next_by_downlink(const struct bearer *b)
 {
-    return find_down(hmap_next_with_hash(&b->down_node), &b->down);
+    const struct fteid down = bearer_down(b);
+
+    return find_down(hmap_next_with_hash(&b->down_node), &down);
 }
 
 struct session *

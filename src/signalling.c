@@ -74,7 +74,8 @@ end_down(const struct fteid *down)
         metric_inc(&n_error_indications);
     }
     for (; b; b = session_next_by_downlink(b)) {
-        ours = ours || b->ready || time_msec() - b->unready < DRAWN_MS;
+        ours = (ours || b->ready
+                || time_msec() - bearer_use_get(b)->unready < DRAWN_MS);
         session_invalidate(b);
     }
     return ours;
@@ -184,7 +185,7 @@ signalling_reused(uint32_t id)
     struct bearer *b = session_bearer_by_id(id);
 
     if (b && b->down_known) {
-        const struct fteid down = b->down;
+        const struct fteid down = bearer_down(b);
 
         for (b = session_bearer_by_downlink(&down); b;
              b = session_next_by_downlink(b)) {

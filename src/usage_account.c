@@ -211,7 +211,8 @@ usage_bearer_get(const struct bearer *b)
         a = usage_account_create(b->session->id, &b->session->ue,
                                  time_wall_msec());
     }
-    struct usage_bearer *new = usage_bearer_create(a, b->id, &b->up,
+    const struct fteid up = bearer_up(b);
+    struct usage_bearer *new = usage_bearer_create(a, b->id, &up,
                                                    USAGE_ALIVE);
     if (ub) {
         /* All generations have passed by before it could be closed.  What has

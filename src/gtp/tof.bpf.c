@@ -30,8 +30,8 @@
  *
  * Who writes what: tofd all maps (xdp_table.c), the programs only counters,
  * the stamp of an uplink entry, a template's 'seen', 'owner' and 'id' (0: not
- * to be used any more), and the heartbeat.  Loads are taken to be in order, as on
- * x86: see xdp_load.c. */
+ * to be used any more), and the heartbeat.  Loads are taken to be in order, as
+ * on x86: see xdp_load.c. */
 
 #include <linux/bpf.h>
 #include <stdbool.h>

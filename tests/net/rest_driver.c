@@ -270,7 +270,7 @@ make_sessions(unsigned int n)
         if (i % 3 == 2) {
             session_invalidate(b);
         }
-        b->counters.packets_up = i;
+        bearer_use(b)->counters.packets_up = i;
     }
 }
 

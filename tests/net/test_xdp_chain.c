@@ -93,12 +93,14 @@ test_chain_answers(void)
     count = xdp_template_count(t);
     expect(XDP_DEV_UE, &f, XDP_REDIRECT, XDP_UE_CHAIN,
            "an answer runs the chain");
-    tap_ok(unchanged(&f) && xdp_template_count(t) == count, "as it is, not yet counted");
+    tap_ok(unchanged(&f) && xdp_template_count(t) == count,
+           "as it is, not yet counted");
     expect(XDP_DEV_UE, &unclaimed, XDP_REDIRECT, XDP_UE_CHAIN,
            "so does what an app sends of its own accord");
     expect(XDP_DEV_TUN, &f, XDP_REDIRECT, XDP_UE_ENCAP,
            "out of the chain, into the tunnel");
-    tap_ok(xdp_template_count(t) == count + XDP_COUNT(inner.len), "counted once");
+    tap_ok(xdp_template_count(t) == count + XDP_COUNT(inner.len),
+           "counted once");
     expect(XDP_DEV_TUN, &unclaimed, XDP_PASS, XDP_UE_UNCLAIMED,
            "what has no bearer is for tofd then");
     stop_beating();

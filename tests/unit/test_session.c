@@ -62,6 +62,14 @@ prove(struct bearer *b, const char *sgw, const char *enb, uint32_t teid,
     return session_proved(b, &s, &down, 0, now);
 }
 
+static bool
+has_ue_addr(const struct bearer *b, const struct in6_addr *addr)
+{
+    const struct in6_addr seen = bearer_ue_addr(b);
+
+    return IN6_ARE_ADDR_EQUAL(&seen, addr);
+}
+
 static void
 test_life(void)
 {
@@ -129,7 +137,7 @@ test_handover(void)
     uplink("10.1.0.3", "10.1.0.2", 1, "10.45.0.2", 9);
     tap_ok(!prove(b, "10.1.0.2", "10.1.0.9", 7, 10),
            "nor after another handover");
-    tap_ok(prove(b, "10.1.0.2", "10.1.0.3", 8, 11) && b->down.teid == 8,
+    tap_ok(prove(b, "10.1.0.2", "10.1.0.3", 8, 11) && b->down_teid == 8,
            "the new path does");
     uplink("10.1.0.9", "10.1.0.2", 1, "10.45.0.2", 12);
     uplink("10.1.0.3", "10.1.0.2", 1, "10.45.0.2", 13);
@@ -326,7 +334,7 @@ test_restore(void)
     for (int i = 0; i < 3; i++) {
         struct bearer *b = session_bearer_by_id(ids[i]);
         same = same && b && b->session->id == sessions[i]
-            && b->state == BEARER_ESTABLISHED && b->down.teid == 101u + i;
+            && b->state == BEARER_ESTABLISHED && b->down_teid == 101u + i;
     }
     tap_ok(same, "restored in any order, and twice, with the same identifiers");
     st[0].op = STATELET_GONE;
@@ -379,7 +387,7 @@ test_prefix(void)
     struct in6_addr other = ip("2001:db8:1:2:a:b:c:d");
     tap_ok(uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:2:a:b:c:d", 1) == b
            && b->state == BEARER_ESTABLISHED
-           && IN6_ARE_ADDR_EQUAL(&b->ue_addr, &other),
+           && has_ue_addr(b, &other),
            "another interface identifier is the same UE, and noted");
     uint32_t id = b->id;
     b = uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:3::5", 2);
@@ -467,7 +475,7 @@ test_dual_stack_ends(void)
     start_dual_stack(b);
     uplink("10.1.0.9", "10.1.0.2", 1, UE4, 2);
     tap_ok(b[0]->state == BEARER_STALE && b[1]->state == BEARER_STALE
-           && IN6_ARE_ADDR_EQUAL(&b[1]->enb, &b[0]->enb) && n_moved == 2,
+           && IN6_ARE_ADDR_EQUAL(b[1]->enb, b[0]->enb) && n_moved == 2,
            "a new sender is that of both");
     tap_ok(!prove(b[1], "10.1.0.2", "10.1.0.1", 101, 3)
            && b[1]->state == BEARER_STALE,
@@ -525,7 +533,7 @@ test_dual_stack_restore(void)
            && session_sibling(v6) == session_bearer_by_id(ids[0])
            && v6->state == BEARER_ESTABLISHED && v6->up_dscp == 46
            && v6->down_dscp == 10 && session_twin(v6)
-           && IN6_ARE_ADDR_EQUAL(&v6->ue_addr, &addr),
+           && has_ue_addr(v6, &addr),
            "both are restored");
     session_destroy();
 }

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
 
 from tofnet.lab import LAB, SERVICE_IP, lab_sh
@@ -22,22 +23,25 @@ datapath: {datapath}
 pinger: {{targets: 203.0.113.10}}
 sessions: {{max: 1000000, idle_seconds: 3600}}
 run_dir: /run/tof-lab/run
-state_dir: /run/tof-lab/state
+state_dir: {state}
 """
 
 
 @contextlib.contextmanager
-def config_file(datapath):
+def config_file(datapath, state):
     path = f"/run/bench-{datapath}.yaml"
     with open(path, "w", encoding="ascii") as f:
-        f.write(CONFIG.format(datapath=datapath))
+        f.write(CONFIG.format(datapath=datapath, state=state))
     yield path
     os.unlink(path)
 
 
-def each_datapath(run, bench, func):
+def each_datapath(run, bench, func, disk=False):
+    """With its state on a disk, or in memory."""
     for datapath in run.datapaths:
-        with config_file(datapath) as config:
+        with tempfile.TemporaryDirectory(
+                dir="/var/tmp" if disk else "/run") as state, \
+                config_file(datapath, state) as config:
             try:
                 with tof.Tof(run, datapath, config) as t:
                     func(t)
@@ -76,13 +80,15 @@ def settled(count, still=0.5):
 
 class Cgroup:
     """A memory control group of the kernel's, version 1 or 2: what programs in
-    it have, what the kernel has for them, and what their packets took."""
+    it have, what the kernel has for them, and what their packets took.  Not
+    what is cached of files on a disk."""
 
     def __init__(self):
         self.path = None
-        for kind, options, used in (
-                ("cgroup2", [], "memory.current"),
-                ("cgroup", ["-o", "memory"], "memory.usage_in_bytes")):
+        for kind, options, used, self._cached in (
+                ("cgroup2", [], "memory.current", "file"),
+                ("cgroup", ["-o", "memory"], "memory.usage_in_bytes",
+                 "cache")):
             at = f"/run/bench-{kind}"
             os.makedirs(at, exist_ok=True)
             subprocess.run(["mount", "-t", kind, *options, kind, at],
@@ -115,7 +121,10 @@ class Cgroup:
 
     def used(self):
         with open(self._used, encoding="ascii") as f:
-            return int(f.read())
+            used = int(f.read())
+        with open(f"{self.path}/memory.stat", encoding="ascii") as f:
+            stat = {k: int(v) for k, v in map(str.split, f)}
+        return used - (stat[self._cached] - stat["shmem"])
 
     def close(self):
         self.enter(os.path.dirname(self.path))
@@ -158,7 +167,7 @@ def memory(run):
             report.add("memory", "all", group.used() / 1e6, "MB", datapath=dp)
 
     try:
-        each_datapath(run, "memory", measure)
+        each_datapath(run, "memory", measure, disk=True)
     finally:
         if group.path:
             group.close()

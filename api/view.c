@@ -95,7 +95,7 @@ put_bearers(struct ds *s, const struct session *session,
     const struct bearer *b;
 
     ds_put_char(s, '[');
-    LIST_FOR_EACH (b, session_node, &session->bearers) {
+    SESSION_FOR_EACH_BEARER (b, session) {
         put_bearer(s, b);
         ds_put_char(s, ',');
         seen = MAX(seen, MAX(b->heard, MAX(b->natural, b->proved)));

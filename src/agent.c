@@ -119,8 +119,7 @@ agent_session_purge(struct session *s)
 
     gone_reason = "deleted";
     while ((alive = session_by_id(id))) {
-        struct bearer *b = CONTAINER_OF(ovs_list_front(&alive->bearers),
-                                        struct bearer, session_node);
+        struct bearer *b = alive->first;
         struct endpoint_bearer eb = bearer_describe(b);
 
         session_forget(b);

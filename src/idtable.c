@@ -11,13 +11,12 @@
 #include "idtable.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "random.h"
 #include "util.h"
 
-struct idtable_slot {
-    void *value;                /* NULL: free. */
-    uint32_t next_free;
+struct idtable_mark {
     uint8_t generation;
     bool queued;                /* In the queue of free slots? */
 };
@@ -31,14 +30,16 @@ idtable_init(struct idtable *t)
 void
 idtable_destroy(struct idtable *t)
 {
-    free(t->slots);
+    free(t->values);
+    free(t->marks);
+    free(t->free);
     idtable_init(t);
 }
 
 static uint32_t
 make_id(const struct idtable *t, uint32_t slot)
 {
-    return slot << 8 | t->slots[slot].generation;
+    return slot << 8 | t->marks[slot].generation;
 }
 
 /* Makes slots up to and including 'slot' exist. */
@@ -47,9 +48,12 @@ grow(struct idtable *t, uint32_t slot)
 {
     while (slot >= t->allocated) {
         size_t old = t->allocated;
-        t->slots = x2nrealloc(t->slots, &t->allocated, sizeof *t->slots);
+
+        t->values = x2nrealloc(t->values, &t->allocated, sizeof *t->values);
+        t->marks = xrealloc(t->marks, t->allocated * sizeof *t->marks);
         for (size_t i = old; i < t->allocated; i++) {
-            t->slots[i] = (struct idtable_slot) {
+            t->values[i] = NULL;
+            t->marks[i] = (struct idtable_mark) {
                 .generation = random_uint32(),
             };
         }
@@ -59,17 +63,16 @@ grow(struct idtable *t, uint32_t slot)
 static void
 enqueue_free(struct idtable *t, uint32_t slot)
 {
-    struct idtable_slot *s = &t->slots[slot];
+    if (t->n_free == t->free_allocated) {
+        size_t n = t->free_allocated;
 
-    s->queued = true;
-    s->next_free = 0;
-    if (t->free_tail) {
-        t->slots[t->free_tail].next_free = slot;
-    } else {
-        t->free_head = slot;
+        t->free_allocated = n ? 2 * n : 64;
+        t->free = xrealloc(t->free, t->free_allocated * sizeof *t->free);
+        /* What had wrapped around goes on behind the old end. */
+        memcpy(t->free + n, t->free, t->first_free * sizeof *t->free);
     }
-    t->free_tail = slot;
-    t->n_free++;
+    t->marks[slot].queued = true;
+    t->free[(t->first_free + t->n_free++) & (t->free_allocated - 1)] = slot;
 }
 
 /* Takes the oldest slot that is still free from the queue (a restored
@@ -77,17 +80,13 @@ enqueue_free(struct idtable *t, uint32_t slot)
 static uint32_t
 dequeue_free(struct idtable *t)
 {
-    while (t->free_head) {
-        uint32_t slot = t->free_head;
-        struct idtable_slot *s = &t->slots[slot];
+    while (t->n_free) {
+        uint32_t slot = t->free[t->first_free++];
 
-        t->free_head = s->next_free;
+        t->first_free &= t->free_allocated - 1;
         t->n_free--;
-        if (!t->free_head) {
-            t->free_tail = 0;
-        }
-        s->queued = false;
-        if (!s->value) {
+        t->marks[slot].queued = false;
+        if (!t->values[slot]) {
             return slot;
         }
     }
@@ -108,7 +107,7 @@ idtable_add(struct idtable *t, void *value)
         slot = t->n_slots++;
         grow(t, slot);
     }
-    t->slots[slot].value = value;
+    t->values[slot] = value;
     return make_id(t, slot);
 }
 
@@ -127,11 +126,11 @@ idtable_restore(struct idtable *t, uint32_t id, void *value)
             enqueue_free(t, gap);
         }
     }
-    if (t->slots[slot].value) {
+    if (t->values[slot]) {
         return false;
     }
-    t->slots[slot].value = value;
-    t->slots[slot].generation = id;
+    t->values[slot] = value;
+    t->marks[slot].generation = id;
     return true;
 }
 
@@ -141,8 +140,8 @@ idtable_get(const struct idtable *t, uint32_t id)
     uint32_t slot = id >> 8;
 
     return (slot && slot < t->n_slots
-            && t->slots[slot].generation == (uint8_t) id
-            ? t->slots[slot].value : NULL);
+            && t->marks[slot].generation == (uint8_t) id
+            ? t->values[slot] : NULL);
 }
 
 void
@@ -151,9 +150,9 @@ idtable_remove(struct idtable *t, uint32_t id)
     uint32_t slot = id >> 8;
 
     if (idtable_get(t, id)) {
-        t->slots[slot].value = NULL;
-        t->slots[slot].generation++;
-        if (!t->slots[slot].queued) {
+        t->values[slot] = NULL;
+        t->marks[slot].generation++;
+        if (!t->marks[slot].queued) {
             enqueue_free(t, slot);
         }
     }
@@ -163,8 +162,8 @@ void *
 idtable_next(const struct idtable *t, uint32_t id)
 {
     for (uint32_t slot = (id >> 8) + 1; slot < t->n_slots; slot++) {
-        if (t->slots[slot].value) {
-            return t->slots[slot].value;
+        if (t->values[slot]) {
+            return t->values[slot];
         }
     }
     return NULL;

@@ -15,10 +15,12 @@
 #include <stdint.h>
 
 struct idtable {
-    struct idtable_slot *slots;
+    void **values;                      /* By slot; NULL: free. */
+    struct idtable_mark *marks;         /* By slot, too. */
     size_t n_slots, allocated;
-    uint32_t free_head, free_tail;      /* Oldest freed slot is used first. */
-    size_t n_free;                      /* From free_head to free_tail. */
+    uint32_t *free;                     /* A ring: the slot that was freed
+                                         * first is used first. */
+    size_t first_free, n_free, free_allocated;  /* The last: a power of 2. */
 };
 
 /* Those that begin with 0xff are never given: see ue_frame.h. */

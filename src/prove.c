@@ -89,7 +89,7 @@ vouches(const struct bearer *witness, const struct bearer *b)
         || pinger_has_target(bearer_family(b))) {
         return false;
     }
-    LIST_FOR_EACH (other, session_node, &b->session->bearers) {
+    SESSION_FOR_EACH_BEARER (other, b->session) {
         if (other != b && other->state == BEARER_ESTABLISHED) {
             const struct bearer *twin = session_twin(other);
 

@@ -133,7 +133,7 @@ leave(const struct session *s, const struct in6_addr *enb)
 {
     struct bearer *b;
 
-    LIST_FOR_EACH (b, session_node, &s->bearers) {
+    SESSION_FOR_EACH_BEARER (b, s) {
         if (IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
             session_invalidate(b);
         }

@@ -94,7 +94,7 @@ struct bearer {
     struct bearer_use *use;             /* See bearer_use(). */
     struct hmap_node up_node;           /* By bearer_up(). */
     struct hmap_node down_node;         /* By bearer_down(), if known. */
-    struct ovs_list session_node;       /* In session->bearers. */
+    struct ovs_list session_node;       /* A ring: of its session. */
     struct ovs_list age_node;           /* By 'seen' within its state. */
 };
 
@@ -103,8 +103,7 @@ struct session {
     uint32_t id;                /* Slot << 8 | generation; never 0. */
     struct in6_addr ue;         /* Key: addr_ue_key(). */
     struct space *space;        /* In which it is unique. */
-    long long int created;
-    struct ovs_list bearers;    /* Of struct bearer, by session_node. */
+    struct bearer *first;       /* See SESSION_FOR_EACH_BEARER. */
     struct hmap_node ue_node;
 };
 
@@ -202,6 +201,11 @@ struct session *session_find_unambiguous(const struct in6_addr *ue);
 struct session *session_next(uint32_t id);
 struct bearer *session_next_bearer(uint32_t id);
 
+/* The session's bearers, in the order in which they came. */
+#define SESSION_FOR_EACH_BEARER(BEARER, SESSION)                        \
+    for ((BEARER) = (SESSION)->first; (BEARER);                         \
+         (BEARER) = session_bearer_after(BEARER))
+struct bearer *session_bearer_after(const struct bearer *);
 /* The session's bearer, if it has but one. */
 struct bearer *session_only_bearer(const struct session *);
 

@@ -159,7 +159,7 @@ session_state(const struct session *s)
     enum bearer_state best = BEARER_EMBRYONIC;
     const struct bearer *b;
 
-    LIST_FOR_EACH (b, session_node, &s->bearers) {
+    SESSION_FOR_EACH_BEARER (b, s) {
         if (b->state == BEARER_ESTABLISHED) {
             return BEARER_ESTABLISHED;
         } else if (b->state == BEARER_STALE) {
@@ -189,8 +189,5 @@ session_twin(const struct bearer *b)
 struct bearer *
 session_only_bearer(const struct session *s)
 {
-    return (ovs_list_is_singleton(&s->bearers)
-            ? CONTAINER_OF(ovs_list_front(&s->bearers), struct bearer,
-                           session_node)
-            : NULL);
+    return session_bearer_after(s->first) ? NULL : s->first;
 }

@@ -106,8 +106,7 @@ table_set_down(struct bearer *b, const struct fteid *down)
 }
 
 static struct session *
-get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id,
-            long long int now)
+get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
     struct session *s = session_find(&ue, space->number);
@@ -117,8 +116,6 @@ get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id,
         s->ue = ue;
         s->space = space;
         space_hold(space);
-        s->created = now;
-        ovs_list_init(&s->bearers);
         s->id = (id && idtable_restore(&session_ids, id, s)
                  ? id : idtable_add(&session_ids, s));
         hmap_insert(&by_ue, &s->ue_node, hash_addr(&ue, 0));
@@ -147,6 +144,36 @@ free_bearer(struct bearer *b)
     free(b);
 }
 
+/* Bearers of a session are a ring; in front of the first one is the last. */
+static void
+join(struct session *s, struct bearer *b)
+{
+    if (s->first) {
+        ovs_list_push_back(&s->first->session_node, &b->session_node);
+    } else {
+        ovs_list_init(&b->session_node);
+        s->first = b;
+    }
+}
+
+static void
+part(struct session *s, struct bearer *b)
+{
+    if (s->first == b) {
+        s->first = session_bearer_after(b);
+    }
+    ovs_list_remove(&b->session_node);
+}
+
+struct bearer *
+session_bearer_after(const struct bearer *b)
+{
+    struct bearer *next = CONTAINER_OF(b->session_node.next, struct bearer,
+                                       session_node);
+
+    return next != b->session->first ? next : NULL;
+}
+
 struct bearer *
 table_add(const struct in6_addr *enb, const struct fteid *up,
           const struct in6_addr *ue_addr, const struct table_ids *wanted,
@@ -158,7 +185,7 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
         return NULL;
     }
     struct bearer *b = xzalloc(sizeof *b);
-    struct session *s = get_session(ue_addr, space, wanted->session, now);
+    struct session *s = get_session(ue_addr, space, wanted->session);
     b->id = (wanted->bearer && idtable_restore(&bearer_ids, wanted->bearer, b)
              ? wanted->bearer : idtable_add(&bearer_ids, b));
     b->session = s;
@@ -169,7 +196,7 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
     b->proved = LLONG_MIN;
     b->natural = b->onward = LLONG_MIN / 2;
     hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
-    ovs_list_push_back(&s->bearers, &b->session_node);
+    join(s, b);
     ovs_list_push_back(&embryonic, &b->age_node);
     n_state[BEARER_EMBRYONIC]++;
     return b;
@@ -182,13 +209,13 @@ table_remove(struct bearer *b)
 
     table_set_down(b, NULL);
     hmap_remove(&by_uplink, &b->up_node);
-    ovs_list_remove(&b->session_node);
+    part(s, b);
     ovs_list_remove(&b->age_node);
     idtable_remove(&bearer_ids, b->id);
     n_state[b->state]--;
     free_bearer(b);
 
-    if (ovs_list_is_empty(&s->bearers)) {
+    if (!s->first) {
         hmap_remove(&by_ue, &s->ue_node);
         idtable_remove(&session_ids, s->id);
         space_release(s->space);

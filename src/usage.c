@@ -148,7 +148,7 @@ usage_bearer_gone(const struct bearer *b, const char *reason)
         a = ub->account;
         bearer_gone(ub);
     }
-    if (a && ovs_list_is_singleton(&b->session->bearers)) {
+    if (a && session_only_bearer(b->session)) {
         account_end(a, reason);
     }
 }

@@ -8,6 +8,7 @@ check_PROGRAMS += \
 	test_flows \
 	test_gtpu \
 	test_hold \
+	test_idtable \
 	test_pinger \
 	test_session
 
@@ -29,6 +30,10 @@ test_session_LDADD = $(TOF_LIBS)
 test_hold_SOURCES = tests/unit/test_hold.c tests/unit/tap.h
 test_hold_CPPFLAGS = $(TEST_CPPFLAGS)
 test_hold_LDADD = $(TOF_LIBS)
+
+test_idtable_SOURCES = tests/unit/test_idtable.c tests/unit/tap.h
+test_idtable_CPPFLAGS = $(TEST_CPPFLAGS)
+test_idtable_LDADD = $(TOF_LIBS)
 
 test_flows_SOURCES = tests/unit/test_flows.c tests/unit/address.h \
 	tests/unit/tap.h

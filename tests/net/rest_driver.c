@@ -211,8 +211,7 @@ agent_session_purge(struct session *s)
     uint32_t id = s->id;
 
     while ((s = session_by_id(id))) {
-        session_forget(CONTAINER_OF(ovs_list_front(&s->bearers),
-                                    struct bearer, session_node));
+        session_forget(s->first);
     }
 }
 

@@ -361,8 +361,7 @@ test_paging(void)
     for (struct session *s = session_next(0); s; n++) {
         uint32_t id = s->id;
         if (n % 2) {
-            session_forget(CONTAINER_OF(ovs_list_front(&s->bearers),
-                                        struct bearer, session_node));
+            session_forget(s->first);
         }
         s = session_next(id);
     }

@@ -41,8 +41,8 @@ DROP = f"udp dport {DROPPED_PORT} counter name dropped drop"
 class Function:
     """A function: what goes in at in0 comes out at out0, and back."""
 
-    def __init__(self, name, drop, tos):
-        self.name, self.ns = name, f"lab-{name}"
+    def __init__(self, name, drop, tos, host="lab-tof"):
+        self.name, self.ns, self.host = name, f"lab-{name}", host
         self.ins = self.outs = None
         netns.add(self.ns)
         run_in(self.ns, "ip", "link", "add", "br0", "type", "bridge",
@@ -60,7 +60,7 @@ class Function:
         for inside, outside in (("in0", self.config["in"]),
                                 ("out0", self.config["out"])):
             if not self.has(inside):
-                netns.veth("lab-tof", outside, self.ns, inside)
+                netns.veth(self.host, outside, self.ns, inside)
                 run_in(self.ns, "ip", "link", "set", inside, "master", "br0")
         # What came from the UEs, and what came from the app.
         self.ins, self.outs = RawPort(self.ns, "in0"), RawPort(self.ns, "out0")
@@ -76,7 +76,7 @@ class Function:
                 port.close()
         self.ins = self.outs = None
         for end in ends or ("in", "out"):
-            run_in("lab-tof", "ip", "link", "del", self.config[end])
+            run_in(self.host, "ip", "link", "del", self.config[end])
 
     def counter(self, name):
         out = json.loads(run_in(self.ns, "nft", "-j", "list", "counter",

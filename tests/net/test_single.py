@@ -7,10 +7,12 @@ forwards it.  A network of its own:
 """
 
 import os
+import signal
 import subprocess
 
 import pytest
 
+from test_chain import FW_TOS, Function, arrived, with_text
 from tofnet import netns
 from tofnet import packet as p
 from tofnet.emulator import ENB_MAC, SGW_MAC, Emulator
@@ -23,12 +25,14 @@ OTHER4, OTHER6 = "203.0.113.77", "2001:db8:77::77"
 OVER4 = {"enb": "10.1.1.1", "sgw": "10.1.2.1"}
 OVER6 = {"enb": "fd01:1::1", "sgw": "fd01:2::1"}
 HOST_MAC = "0e:70:f0:00:00:01"
+CHAINED_IP = "198.51.100.30"
 
 CONF = """
 s1u: {{interface: s1u0, enodebs: [10.1.1.0/24, "fd01:1::/64"],
       sgws: [10.1.2.0/24, "fd01:2::/64"]}}
 apps: {{interface: app0, address: [192.168.100.1/24, "fd00:100::1/64"]}}
 pinger: {{targets: [203.0.113.10, "2001:db8:9::10"]}}
+functions: {{fw: {{in: fw0, out: fw1}}}}
 run_dir: {0}/run
 state_dir: {0}/state
 """
@@ -244,3 +248,49 @@ def test_forwarding_goes_on_without_tofd(host, net):
         host.start_tofd()
     b.uplink(to_service(b, b"back"))
     b.wait_downlink(is_text(b"back"))
+
+
+@pytest.fixture
+def fw(host):
+    """A function, and a service that has it as its chain."""
+    function = Function("fw", "", FW_TOS, "single-tof")
+    try:
+        wait_until(lambda: host.api.register("chained", CHAINED_IP,
+                                             chain=["fw"]), what="fw0, fw1")
+        yield function
+        host.api.unregister("chained")
+    finally:
+        function.close()
+
+
+def test_chain_of_functions(net, host, fw):
+    b = bearer(net, "10.45.9.21", OVER4)
+    for text in (b"held", b"diverted", b"again"):
+        b.uplink(echo(b.ue, text, dst=CHAINED_IP))
+        assert b.wait_downlink(is_text(text)).inner.tos == FW_TOS
+        assert arrived(fw.ins, text) and arrived(fw.outs, text)
+
+
+def test_chain_without_its_switch(net, host, fw):
+    """Its packets are forwarded, and pass it again when the switch is back."""
+    b = bearer(net, "10.45.9.22", OVER4)
+    b.uplink(echo(b.ue, b"before", dst=CHAINED_IP))
+    b.wait_downlink(is_text(b"before"))
+    pid = int((host.dir / "run/ovs/ovs-vswitchd.pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        def is_forwarded():
+            b.uplink(echo(b.ue, b"meanwhile", dst=CHAINED_IP))
+            return b.wait_uplink(is_text(b"meanwhile"), timeout=0.1)
+
+        assert forwarded(wait_until(is_forwarded, what="a packet"))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(host.api.healthy, 15, "the switch")
+
+    def is_answered():
+        b.uplink(echo(b.ue, b"after", dst=CHAINED_IP))
+        return b.wait_downlink(is_text(b"after"), timeout=0.2)
+
+    assert wait_until(is_answered, what="an answer").inner.tos == FW_TOS
+    assert with_text(fw.ins, b"after")

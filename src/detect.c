@@ -202,16 +202,17 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     }
 }
 
-/* A reply shows that a downlink tunnel answers 'b'. */
+/* A reply, which came after 'since', shows that a downlink tunnel answers
+ * 'b'. */
 static void
-proved(struct bearer *b, const struct gtpu_packet *p, long long int now)
+proved(struct bearer *b, const struct gtpu_packet *p, long long int since)
 {
     const struct fteid down = { p->dst, p->msg.teid };
 
     /* 4. The tunnel from the SGW to the eNodeB is proved; unless it leads to
      * the eNodeB that the UE has left, then the next reply may tell. */
     b->down_dscp = p->tos >> 2;
-    if (!session_proved(b, &p->src, &down, qfi_of(p), now)) {
+    if (!session_proved(b, &p->src, &down, qfi_of(p), since)) {
         return;
     }
 
@@ -226,25 +227,26 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int now)
     /* 6. A bearer that talks to a service is diverted; what has been held
      * goes on when that is in force. */
     if (b->diverted) {
-        divert(b, now);
+        divert(b, time_msec());
     }
 }
 
-/* The SGW's answer to the Pinger: second half. */
+/* The SGW's answer to the Pinger, which came after 'since': second half.  It
+ * proves nothing if we were so late that the UE may have moved since. */
 static void
-reply_seen(uint32_t id, const struct gtpu_packet *p)
+reply_seen(uint32_t id, const struct gtpu_packet *p, long long int since)
 {
     const struct in6_addr ue = addr_ue_key(&p->inner.dst);
     struct bearer *b = session_bearer_by_id(id), *vouched;
-    long long int now = time_msec();
 
-    if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
+    if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
+        || time_msec() - since > evidence_ms) {
         return;
     }
     vouched = prove_vouched(b);
-    proved(b, p, now);
+    proved(b, p, since);
     if (vouched) {
-        proved(vouched, p, now);
+        proved(vouched, p, since);
     }
 }
 
@@ -285,7 +287,7 @@ is_reused(const struct fteid *down, const struct in6_addr *ue,
 /* A downlink G-PDU: natural ones show a tunnel that is alive; with "pairing:
  * observed" that is taken for a proof where it is unambiguous. */
 static void
-downlink_seen(const struct gtpu_packet *p)
+downlink_seen(const struct gtpu_packet *p, long long int since)
 {
     const struct fteid down = { p->dst, p->msg.teid };
     const struct in6_addr ue = addr_ue_key(&p->inner.dst);
@@ -314,7 +316,7 @@ downlink_seen(const struct gtpu_packet *p)
         learned(SIDE_SGW, p);
     } else if (observed
                && !prove_is_fresh(observed, now + evidence_ms / 2)) {
-        reply_seen(observed->id, p);
+        reply_seen(observed->id, p, since);
     }
 }
 
@@ -325,7 +327,7 @@ held_from_sgw(const struct nfq_packet *np, const struct gtpu_packet *p)
     uint32_t id;
 
     if (pinger_is_reply(inner, p->msg.payload_len, &id)) {
-        reply_seen(id, p);
+        reply_seen(id, p, np->since);
     } else {
         pass(np);
     }
@@ -386,7 +388,7 @@ detect_packet(const struct nfq_packet *np)
         } else if (queue_is_held(np->queue)) {
             held_from_sgw(np, &p);
         } else {
-            downlink_seen(&p);
+            downlink_seen(&p, np->since);
         }
     }
 }

@@ -25,6 +25,7 @@
 #include "nft/nft.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(nfq);
@@ -49,6 +50,7 @@ struct queue {
     uint32_t last_id;           /* Highest id without a verdict. */
     bool verdict_due;
     bool behind;                /* The last reading has not emptied it. */
+    long long int empty_at;     /* When it was last known to be empty. */
 };
 
 static struct queue queues[N_QUEUES] = {
@@ -204,6 +206,7 @@ open_queue(struct queue *q, enum filter_queue number, int netns)
     if (error) {
         return error;
     }
+    q->empty_at = time_msec();
     nlh = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, number);
     nfq_nlmsg_cfg_put_cmd(nlh, AF_INET, NFQNL_CFG_CMD_BIND);
     error = netlink_talk(&q->nl, nlh, NULL, NULL);
@@ -289,6 +292,7 @@ handle_message(const struct nlmsghdr *nlh, void *burst_)
             .queue = burst->number,
             .ip = mnl_attr_get_payload(attr[NFQA_PAYLOAD]),
             .len = mnl_attr_get_payload_len(attr[NFQA_PAYLOAD]),
+            .since = q->empty_at,
         };
         if (attr[NFQA_HWADDR]) {
             const struct nfqnl_msg_packet_hw *hw =
@@ -327,9 +331,14 @@ run_queue(enum filter_queue number)
     struct burst burst = { .number = number };
 
     while (burst.n < BUDGET) {
+        long long int asked = time_msec();
         size_t len;
+        int error = netlink_receive(&q->nl, buf, sizeof buf, &len);
 
-        if (netlink_receive(&q->nl, buf, sizeof buf, &len)) {
+        if (error == EIO) {     /* There is nothing. */
+            q->empty_at = asked;
+        }
+        if (error) {
             break;
         }
         mnl_cb_run(buf, len, 0, 0, handle_message, &burst);

@@ -22,6 +22,8 @@ struct nfq_packet {
     size_t len;
     const uint8_t *src_mac;     /* 6 bytes, or NULL. */
     uint32_t tag;               /* LINK_TAG_PRESENT | TCI, or 0. */
+    long long int since;        /* It came after this (time_msec()), however
+                                 * late it is read. */
 };
 typedef void nfq_cb(const struct nfq_packet *);
 

@@ -369,7 +369,9 @@ is_learned(const struct tunnel *t)
 static void
 to_agent(enum filter_queue queue, const uint8_t *ip, size_t len)
 {
-    const struct nfq_packet np = { .queue = queue, .ip = ip, .len = len };
+    const struct nfq_packet np = {
+        .queue = queue, .ip = ip, .len = len, .since = plane_now / 1000,
+    };
 
     if (queue == QUEUE_HOLD_ENB || queue == QUEUE_HOLD_SGW) {
         plane_stats.held++;

@@ -143,6 +143,23 @@ class TestQuick:
         net.silent = False
         b.wait_downlink(is_text(b"late"))
 
+    def test_reply_that_is_read_late_proves_nothing(self, lab, net, api):
+        """The UE may have moved while tofd did not look."""
+        api.register()
+        net.silent = True
+        b = net.bearer("10.45.6.1")
+        b.uplink(echo(b.ue, b"x"))
+        wait_until(lambda: net.pings, what="a ping")
+        replies = api.metrics()["tof_pinger_replies_total"]
+        with lab.stopped():
+            b.downlink(p.echo_reply_to(net.pings[-1][2].payload))
+            time.sleep(1.5 * EVIDENCE)
+        wait_until(lambda: api.metrics()["tof_pinger_replies_total"]
+                   > replies, what="the reply to be read")
+        assert api.session_of(b.ue)["state"] == "embryonic"
+        net.silent = False
+        answered(b)
+
     def test_ue_is_held_after_silence(self, net, api):
         """The next packet up waits for a new proof; what is proved then may
         be another tunnel."""

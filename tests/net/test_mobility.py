@@ -3,8 +3,6 @@
 is answered in its own tunnel, or goes to the SGW; nothing ever goes into
 another's."""
 
-import os
-import signal
 import threading
 
 import pytest
@@ -164,13 +162,9 @@ def test_error_indications_pass_however_late_the_agent_is(lab, net, api):
     before the packet that has drawn it."""
     api.register()
     b = diverted(net)
-    pid = lab.pid()
-    os.kill(pid, signal.SIGSTOP)    # For much less than the lease.
-    try:
+    with lab.stopped():             # For much less than the lease.
         net.enb.wait(b.downlink(p.ip_udp(OTHER, b.ue, b"natural")))
         frame = b.error_indication()
-    finally:
-        os.kill(pid, signal.SIGCONT)
     net.sgw.wait(frame)
     wait_stale(api, b.ue)
 

@@ -141,9 +141,7 @@ def test_stopped_tofd_holds_nothing_for_long(lab, net, api):
     """SIGSTOP: its tables stay, but the lease ends."""
     api.register()
     establish(net)
-    pid = lab.pid()
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with lab.stopped():
         b = net.bearer("10.45.4.4")
 
         def passes():
@@ -155,8 +153,6 @@ def test_stopped_tofd_holds_nothing_for_long(lab, net, api):
                 return False
 
         wait_until(passes, timeout=2.5, what="the lease to end")
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.datapath("ovs")
@@ -258,12 +254,13 @@ def test_rules_flushed_by_somebody_else(lab, net, api, what):
 
 
 @pytest.mark.parametrize("what", [
-    "flush ruleset", "flush chain inet tof_nat from_ue4",
-    "delete table netdev tof_nat"])
-def test_nat_rules_changed_by_somebody_else(lab, net, api, what):
+    "nft flush ruleset", "nft flush chain inet tof_nat from_ue4",
+    "nft delete table netdev tof_nat", "ip link set ue0 down",
+    "ip link set app0 down"])
+def test_nat_changed_by_somebody_else(lab, net, api, what):
     api.register()
     b = establish(net)
-    lab.run("tof-app", "nft", *what.split())
+    lab.run("tof-app", *what.split())
 
     wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
                timeout=20, what="the mended NAT")

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -190,6 +191,16 @@ class Lab:
             yield self
         finally:
             self._restart_with(path, saved)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """With a tofd that does not run for a while (SIGSTOP)."""
+        pid = self.pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def _restart_with(self, path, text):
         with open(path, "w", encoding="utf-8") as f:

@@ -116,7 +116,7 @@ idtable_restore(struct idtable *t, uint32_t id, void *value)
 {
     uint32_t slot = id >> 8;
 
-    if (!slot) {
+    if (!slot || slot >= IDTABLE_MAX_SLOTS) {
         return false;
     }
     grow(t, slot);

@@ -35,7 +35,7 @@ void idtable_destroy(struct idtable *);
 uint32_t idtable_add(struct idtable *, void *value);
 
 /* Puts 'value' in under an identifier from an earlier life.  Returns false if
- * its slot is taken. */
+ * its slot is taken, or there is none. */
 bool idtable_restore(struct idtable *, uint32_t id, void *value);
 
 void *idtable_get(const struct idtable *, uint32_t id);

@@ -35,11 +35,10 @@ netlink_open(struct netlink *nl, int netns_fd, int protocol)
     int on = 1;
 
     *nl = (struct netlink) { .socket = opening.socket };
-    if (error) {
-        return error;
-    }
-    if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID)) {
+    if (!error && mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID)) {
         error = errno;
+    }
+    if (error) {
         netlink_close(nl);
         return error;
     }

@@ -428,22 +428,32 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
     return error;
 }
 
+/* Gone, or down (and its routes with it); not if that cannot be told. */
+static bool
+is_lost(struct rtnl *rtnl, const char *name)
+{
+    struct rtnl_link link;
+    int error = rtnl_link_get(rtnl, name, &link);
+
+    return error ? error == ENODEV : !link.up;
+}
+
 bool
 nat_in_force(void)
 {
-    struct rtnl_link link;
     struct rtnl *inside;
     uint64_t weight;
 
-    if (!nat.open || weigh(&weight) || weight != nat.weight
-        || rtnl_open(nat.netns, &inside)) {
+    if (!nat.open || (!weigh(&weight) && weight != nat.weight)) {
         return false;
+    } else if (rtnl_open(nat.netns, &inside)) {
+        return true;
     }
 
-    bool linked = (!rtnl_link_get(inside, NAT_UE, &link)
-                   && !rtnl_link_get(inside, nat.conf->apps.interface, &link));
+    bool lost = (is_lost(inside, NAT_UE)
+                 || is_lost(inside, nat.conf->apps.interface));
     rtnl_close(inside);
-    return linked;
+    return !lost;
 }
 
 void

@@ -26,8 +26,8 @@ struct conf;
 int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
              unsigned int down_mtu, char **what);
 
-/* Is all of that still there?  What somebody else has taken away, nat_init()
- * mends. */
+/* False if links or rules of that are known to be gone.  nat_init() then mends
+ * what somebody else has taken away. */
 bool nat_in_force(void);
 
 /* Puts a service in or replaces its application; takes one out and flushes

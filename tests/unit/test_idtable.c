@@ -69,9 +69,27 @@ test_order(void)
     idtable_destroy(&t);
 }
 
+static void
+test_restore(void)
+{
+    struct idtable restored;
+    int value;
+
+    idtable_init(&restored);
+    tap_ok(idtable_restore(&restored, 0x00000703, &value)
+           && idtable_get(&restored, 0x00000703) == &value
+           && !idtable_restore(&restored, 0x00000704, &value),
+           "an identifier from an earlier life has its slot");
+    tap_ok(!idtable_restore(&restored, 0x00000001, &value)
+           && !idtable_restore(&restored, IDTABLE_MAX_SLOTS << 8, &value),
+           "but none that is never given");
+    idtable_destroy(&restored);
+}
+
 int
 main(void)
 {
     test_order();
+    test_restore();
     return tap_done();
 }

@@ -13,7 +13,7 @@
 #
 # Used by demo.sh, by the network tests and by hand.  What it makes is in those
 # namespaces and in $state; the host's own network is not touched.
-# The addresses are in make_links().
+# The addresses are in make_links(), in lab-network.sh.
 set -euo pipefail
 
 readonly state=/run/tof-lab
@@ -24,6 +24,11 @@ readonly n_ues=3 ue_apn=internet spare_apn=spare
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 top=$(dirname "$here")
+
+# shellcheck source=scripts/lab-network.sh
+. "$here/lab-network.sh"
+# shellcheck source=scripts/lab-peers.sh
+. "$here/lab-peers.sh"
 
 usage() {
     cat <<'END'
@@ -178,243 +183,6 @@ build_ovs() {
     [ -d "$TOF_OVS_DIR" ] || die "no Open vSwitch in '$TOF_OVS_DIR'"
     export TOF_OVS_DIR
     echo "$TOF_OVS_DIR" >"$state/ovs-dir"
-}
-
-# --- The network --------------------------------------------------------------
-
-single() { [ -e "$state/single" ]; }
-
-sysctl_in() {                   # NS KEY-PATH VALUE
-    in_ns "$1" sh -c "echo $3 >/proc/sys/net/$2"
-}
-
-link_pair() {                   # NS DEVICE NS DEVICE
-    local end
-    ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"
-    for end in "$1 $2" "$3 $4"; do
-        set -- $end
-        # A name of its own for the link-local address only where it is asked
-        # for: less noise on S1-U.
-        ip -n "$1" link set "$2" addrgenmode none
-        sysctl_in "$1" "ipv6/conf/$2/accept_ra" 0
-        in_ns "$1" ethtool -K "$2" tx off txvlan off gro on >/dev/null
-        ip -n "$1" link set "$2" up
-    done
-}
-
-add_address() {                 # NS DEVICE ADDRESS...
-    local ns=$1 dev=$2 a
-    shift 2
-    for a; do
-        case $a in
-        *:*) ip -n "$ns" addr add "$a" dev "$dev" nodad ;;
-        *) ip -n "$ns" addr add "$a" dev "$dev" ;;
-        esac
-    done
-}
-
-make_links() {
-    local ns
-    for ns in "${namespaces[@]}"; do
-        ip netns add "$ns"
-        ip -n "$ns" link set lo up
-    done
-    if single; then
-        make_switch
-    else
-        link_pair lab-enb s1u0 lab-tof enb0
-        link_pair lab-sgw s1u0 lab-tof sgw0
-    fi
-    link_pair lab-sgw pdn0 lab-pdn pdn0
-    link_pair lab-app app0 lab-tof app0
-
-    add_address lab-enb s1u0 10.1.0.1/24 fd01::1/64
-    add_address lab-sgw s1u0 10.1.0.2/24 fd01::2/64
-    ! single || route_by_tof
-    add_address lab-sgw pdn0 203.0.113.1/24
-    add_address lab-pdn pdn0 203.0.113.10/24
-    add_address lab-app app0 192.168.100.10/24 fd00:100::10/64
-    ip -n lab-pdn route add default via 203.0.113.1
-    ip -n lab-app route add default via 192.168.100.1
-    ip -n lab-app route add default via fd00:100::1
-    sysctl_in lab-sgw ipv4/ip_forward 1
-    sysctl_in lab-sgw ipv6/conf/all/forwarding 1
-}
-
-make_switch() {
-    local end
-    ip -n lab-sw link add sw0 type bridge mcast_snooping 0
-    sysctl_in lab-sw ipv6/conf/sw0/disable_ipv6 1
-    ip -n lab-sw link set sw0 up
-    link_pair lab-enb s1u0 lab-sw enb
-    link_pair lab-sgw s1u0 lab-sw sgw
-    link_pair lab-tof s1u0 lab-sw tof
-    for end in enb sgw tof; do
-        sysctl_in lab-sw "ipv6/conf/$end/disable_ipv6" 1
-        ip -n lab-sw link set "$end" master sw0
-    done
-    # Those that tests send from.
-    ip -n lab-enb link set s1u0 address 0e:0e:0b:00:00:01
-    ip -n lab-sgw link set s1u0 address 0e:05:09:00:00:02
-}
-
-# eNodeBs and SGW reach each other by the TOF's host, on all addresses that
-# tests use.
-route_by_tof() {
-    add_address lab-tof s1u0 10.1.0.30/24 fd01::30/64 fe80::30/64
-    add_address lab-enb s1u0 10.1.0.9/32 fd01::9/128
-    ip -n lab-enb route add 10.1.0.2 via 10.1.0.30
-    ip -n lab-sgw route add 10.1.0.1 via 10.1.0.30
-    ip -n lab-sgw route add 10.1.0.9 via 10.1.0.30
-    ip -n lab-enb route add fd01::2 via fd01::30
-    ip -n lab-sgw route add fd01::1 via fd01::30
-    ip -n lab-sgw route add fd01::9 via fd01::30
-}
-
-# With raw frames on S1-U the kernels of both ends must not join in.  Addresses
-# stay and sockets work; only what the kernel itself would say is dropped.
-# (Frames from packet sockets do not meet these chains.)
-silence() {
-    local ns
-    for ns in lab-enb lab-sgw; do
-        single || sysctl_in "$ns" ipv4/conf/s1u0/arp_ignore 8
-        in_ns "$ns" nft -f - <<'END'
-table inet lab_silence {
-    chain output {
-        type filter hook output priority 0
-        oifname "s1u0" meta l4proto { icmp, ipv6-icmp, igmp } drop
-        oifname "s1u0" tcp flags rst drop
-    }
-}
-END
-        # A router has to find them.
-        ! single || in_ns "$ns" nft insert rule inet lab_silence output \
-            icmpv6 type '{' nd-neighbor-solicit, nd-neighbor-advert '}' accept
-    done
-}
-
-# Names by the environment: this is what keeps the wire independent of tofd.
-tof_net() {
-    if single; then
-        in_ns lab-tof env S1U_INTERFACE=s1u0 "$here/tof-net" "$@"
-    else
-        in_ns lab-tof env S1U_ENB=enb0 S1U_SGW=sgw0 "$here/tof-net" "$@"
-    fi
-}
-
-# --- Hosts and peers ----------------------------------------------------------
-
-http_answers() {                # NS ADDRESS WORD
-    [ "$(in_ns "$1" curl -s -m 2 "http://$2/")" = "$3" ]
-}
-
-start_hosts() {
-    launch app lab-app "$here/lab-server.py" --echo edge
-    launch internet lab-pdn "$here/lab-server.py" internet
-    wait_for 10 "the ME App" http_answers lab-app 192.168.100.10 edge
-    wait_for 10 "the Internet host" http_answers lab-pdn 203.0.113.10 internet
-}
-
-write_ggsn_config() {
-    cat >"$state/ggsn.cfg" <<END
-log stderr
- logging color 0
- logging filter all 1
- logging level ggsn info
-line vty
- no login
-ggsn ggsn0
- gtp state-dir $state/ggsn
- gtp bind-ip 10.1.0.2
- apn $ue_apn
-  gtpu-mode tun
-  tun-device tun4
-  type-support v4
-  ip prefix dynamic 10.45.0.0/16
-  ip dns 0 203.0.113.10
-  ip ifconfig 10.45.0.1/16
-  no shutdown
- apn $spare_apn
-  gtpu-mode tun
-  tun-device tun5
-  type-support v4
-  ip prefix dynamic 10.46.0.0/24
-  ip ifconfig 10.46.0.1/24
-  no shutdown
- default-apn $ue_apn
- no shutdown ggsn
-END
-}
-
-# osmo-ggsn's VTY says nothing more once it has read "exit", so the end of the
-# answer is the complaint about a command that there is not.
-readonly ask_ggsn='
-    exec 3<>/dev/tcp/127.0.0.1/4260
-    printf "%s\r\n" "show pdp-context ggsn ggsn0" no-such-command >&3
-    while IFS= read -r -t 3 line <&3; do
-        case $line in *Unknown*) break ;; esac
-        echo "${line%$'"'\\r'"'}"
-    done'
-
-# UE address, uplink TEID (the gateway's), downlink TEID (the eNodeB's), in the
-# order in which the UEs attached.
-contexts() {                    # APN
-    in_ns lab-sgw bash -c "$ask_ggsn" 2>/dev/null | awk -v apn="$1" '
-        / Data: / { split($2, up, ":"); split($4, down, ":") }
-        / APN in use: / { use = $4 }
-        / End-User Address/ { if (use == apn) print $NF, up[2], down[2] }' |
-        sort -k 2
-}
-
-has_contexts() { [ "$(contexts "$1" | wc -l)" -eq "$2" ]; }
-
-start_sgsnemu() {               # NAME LOCAL APN CONTEXTS IMSI OPTION...
-    local name=$1 listen=$2 apn=$3 count=$4 imsi=$5
-    shift 5
-    mkdir -p "$state/$name"
-    launch "$name" lab-enb sgsnemu -l "$listen" -r 10.1.0.2 \
-        --contexts "$count" --apn "$apn" --imsi "$imsi" --msisdn 46702123456 \
-        --pidfile "$state/$name/pid" --statedir "$state/$name" "$@"
-}
-
-# Both ends count their TEIDs from 1.  So that uplink and downlink TEIDs differ,
-# and a mix-up shows, two bearers of another peer exist while the UEs attach.
-start_peers() {
-    mkdir -p "$state/ggsn"
-    write_ggsn_config
-    launch ggsn lab-sgw osmo-ggsn -c "$state/ggsn.cfg"
-    wait_for 10 "osmo-ggsn" in_ns lab-sgw bash -c ': </dev/tcp/127.0.0.1/4260'
-
-    add_address lab-enb s1u0 10.1.0.3/24
-    start_sgsnemu spare 10.1.0.3 $spare_apn 2 240019999999990
-    wait_for 20 "the first bearers" has_contexts $spare_apn 2
-    start_sgsnemu sgsnemu 10.1.0.1 $ue_apn $n_ues 240010123456789 --createif
-    wait_for 20 "$n_ues bearers" has_contexts $ue_apn $n_ues
-    # Asked to end it deletes its contexts, and then stays.
-    kill "$(pid_of spare)"
-    wait_for 10 "the first bearers to go" has_contexts $spare_apn 0
-    halt spare KILL
-    ip -n lab-enb addr del 10.1.0.3/24 dev s1u0
-    make_ues
-}
-
-# sgsnemu has one tun device for all of its contexts, with the first one's
-# address: the others are added, and what comes from them goes into the tunnel.
-make_ues() {
-    local addr first=
-    contexts $ue_apn >"$state/ues"
-    wait_for 5 "the UEs' tun device" ip -n lab-enb link show tun0
-    ip -n lab-enb link set tun0 mtu 1400 up
-    ip -n lab-sgw link set tun4 mtu 1400
-    ip -n lab-enb route add default dev tun0 table 100
-    while read -r addr _; do
-        [ -n "$(ip -n lab-enb -o addr show to "$addr/32")" ] ||
-            ip -n lab-enb addr add "$addr/32" dev tun0
-        ip -n lab-enb rule add from "$addr/32" lookup 100
-        : "${first:=$addr}"
-    done <"$state/ues"
-    # A command that names no address is the first UE.
-    ip -n lab-enb route add default dev tun0 src "$first"
 }
 
 # --- OVS and tofd -------------------------------------------------------------

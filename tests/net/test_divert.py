@@ -2,17 +2,14 @@
 """The main job: what goes to a service reaches the ME App and is answered,
 everything else is switched, and nothing goes down a tunnel not proved."""
 
-import socket
-
 import pytest
 
 from tofnet import packet as p
 from tofnet.emulator import TARGET
 from tofnet.frames import FRAMES, turned
 from tofnet.lab import SERVICE_IP
-from tofnet.netns import call_in
 from tofnet.service import (
-    OTHER, echo, establish, is_syn_ack, is_text, switched, syn)
+    OTHER, app_socket, echo, establish, is_syn_ack, is_text, switched, syn)
 from tofnet.wait import wait_until
 
 def test_tunnel_is_learned_and_proved(net, api):
@@ -171,13 +168,7 @@ def test_app_opens_a_connection(net, api):
     api.register()
     b = establish(net)
 
-    def open_socket():
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        s.settimeout(3)
-        return s
-
-    app = call_in("lab-app", open_socket)
-    try:
+    with app_socket() as app:
         app.sendto(b"hello", (b.ue, 7777))
         f = b.wait_downlink(is_text(b"hello"))
         assert (f.inner.src, f.inner.dst) == (SERVICE_IP, b.ue)
@@ -189,8 +180,6 @@ def test_app_opens_a_connection(net, api):
         b.wait_downlink(is_text(b"again"))
         assert not [f for f in net.enb.since(mark)
                     if p.GtpFrame.parse(f).inner.payload == b"nobody"]
-    finally:
-        app.close()
 
 
 def test_traffic_is_counted(net, api):

@@ -8,8 +8,7 @@ import pytest
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6, TARGET, TARGET6
 from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6
-from tofnet.netns import call_in
-from tofnet.service import echo, is_syn_ack, is_text, switched, syn
+from tofnet.service import app_socket, echo, is_syn_ack, is_text, switched, syn
 from tofnet.wait import wait_until
 
 UE4, UE6 = "10.45.6.1", "2001:db8:1:1::1"
@@ -219,13 +218,7 @@ def test_app_opens_a_connection_to_an_ipv6_ue(net, api):
     register(api)
     b = establish(net, UE6)
 
-    def open_socket():
-        s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        s.settimeout(3)
-        return s
-
-    app = call_in("lab-app", open_socket)
-    try:
+    with app_socket(socket.AF_INET6) as app:
         app.sendto(b"hello", (SAME_UE6, 7777))
         f = b.wait_downlink(is_text(b"hello"))
         assert (f.inner.src, f.inner.dst) == (SERVICE_IP6, SAME_UE6)
@@ -238,8 +231,6 @@ def test_app_opens_a_connection_to_an_ipv6_ue(net, api):
         b.wait_downlink(is_text(b"again"))
         assert not [f for f in net.enb.since(mark)
                     if p.GtpFrame.parse(f).inner.payload == b"nobody"]
-    finally:
-        app.close()
 
 
 def test_same_prefix_behind_two_sgws(net, api):

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import zlib
 
 import pytest
@@ -15,8 +14,7 @@ import pytest
 from tofnet import packet as p
 from tofnet.lab import (
     APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, lab_sh)
-from tofnet.netns import call_in
-from tofnet.service import echo
+from tofnet.service import app_socket, echo
 from tofnet.wait import wait_until
 
 CONFIG, FILE = f"{STATE}/tof.yaml", f"{STATE}/state/usage.jsonl"
@@ -268,19 +266,11 @@ def test_app_opens_a_connection_and_is_counted(net, api, ue):
     b = net.bearer(ue)
     exchange(b, b"first")
 
-    def open_socket():
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        s.settimeout(3)
-        return s
-
-    app = call_in("lab-app", open_socket)
-    try:
+    with app_socket() as app:
         app.sendto(b"hello", (b.ue, 7777))
         f = b.wait_downlink(lambda f: f.inner.payload == b"hello")
         b.uplink(p.ip_udp(ue, SERVICE_IP, b"me too", 7777, f.inner.sport))
         assert app.recv(100) == b"me too"
-    finally:
-        app.close()
     purge(api, ue)
     assert wait_end(ue)["totals"] == counts(2, 33 + 34, 2, 33 + 33)
 

@@ -289,19 +289,11 @@ test_cost(void)
 int
 main(void)
 {
-    if (!own_namespace()) {
-        return 0;
-    } else if (!xdptest_begin()) {
-        return tap_done();
-    }
-    test_headers();
-    test_odd();
-    test_truncated();
-    test_families();
-    test_learned_ends();
-    test_no_target();
-    test_downlink();
-    test_many_pingers();
-    test_cost();
-    return xdptest_end();
+    static void (*const tests[])(void) = {
+        test_headers, test_odd, test_truncated, test_families,
+        test_learned_ends, test_no_target, test_downlink, test_many_pingers,
+        test_cost,
+    };
+
+    return xdptest_run(tests, sizeof tests / sizeof *tests);
 }

@@ -310,19 +310,11 @@ test_service_counters(void)
 int
 main(void)
 {
-    if (!own_namespace()) {
-        return 0;
-    } else if (!xdptest_begin()) {
-        return tap_done();
-    }
-    test_decap();
-    test_decap6();
-    test_evidence();
-    test_encap();
-    test_encap_processors();
-    test_encap6();
-    test_answers_not_sent();
-    test_torn();
-    test_service_counters();
-    return xdptest_end();
+    static void (*const tests[])(void) = {
+        test_decap, test_decap6, test_evidence, test_encap,
+        test_encap_processors, test_encap6, test_answers_not_sent,
+        test_torn, test_service_counters,
+    };
+
+    return xdptest_run(tests, sizeof tests / sizeof *tests);
 }

@@ -118,12 +118,9 @@ test_chain_answers(void)
 int
 main(void)
 {
-    if (!own_namespace()) {
-        return 0;
-    } else if (!xdptest_begin()) {
-        return tap_done();
-    }
-    test_chain();
-    test_chain_answers();
-    return xdptest_end();
+    static void (*const tests[])(void) = {
+        test_chain, test_chain_answers,
+    };
+
+    return xdptest_run(tests, sizeof tests / sizeof *tests);
 }

@@ -318,9 +318,8 @@ learn(const struct outer *o, enum xdp_direction direction, bool inner6)
 
 /* --- Start and end. --- */
 
-/* False if there is nothing to be tested. */
 static inline bool
-xdptest_begin(void)
+load(void)
 {
     struct in6_addr target = ip(TARGET), service = ip(SERVICE);
     struct in6_addr service6 = ip(SERVICE6);
@@ -345,11 +344,19 @@ xdptest_begin(void)
     return true;
 }
 
-/* Gives the exit status of the program. */
+/* Runs all of 'tests' in a namespace of the program's own.  Gives the exit
+ * status of the program. */
 static inline int
-xdptest_end(void)
+xdptest_run(void (*const tests[])(void), size_t n)
 {
-    xdp_unload(xdp);
+    if (!own_namespace()) {
+        return 0;
+    } else if (load()) {
+        for (size_t i = 0; i < n; i++) {
+            tests[i]();
+        }
+        xdp_unload(xdp);
+    }
     return tap_done();
 }
 

@@ -2,9 +2,11 @@
 """What a UE says to a service, and what comes back."""
 
 import itertools
+import socket
 
 from . import packet as p
 from .lab import SERVICE_IP, app_sends
+from .netns import call_in
 from .wait import wait_until
 
 OTHER = "203.0.113.77"          # An address that no service has.
@@ -87,3 +89,12 @@ def app_sends_until_held(api, b, text):
         return api.metrics()["tof_hold_packets"] > before
 
     wait_until(held, what="the App's packet to be held", interval=0.05)
+
+
+def app_socket(family=socket.AF_INET):
+    """A UDP socket of the App's host."""
+    def make():
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.settimeout(3)
+        return s
+    return call_in("lab-app", make)

@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,21 @@ test_reuse(void)
 
 /* Conntrack entries with a bearer's mark and counts of its traffic are taken
  * out within about a second. */
+static void
+test_use(void)
+{
+    start(100);
+    mallopt(M_PERTURB, 0x55);           /* Memory is not zero by chance. */
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 7, "10.45.0.1", 10);
+    const struct bearer_use none = *bearer_use_get(b);
+    const struct bearer_use *use = bearer_use(b);
+
+    mallopt(M_PERTURB, 0);
+    tap_ok(!memcmp(use, &none, sizeof none) && !none.counters.packets_up
+           && bearer_use_get(b) == use, "use of a service starts from nothing");
+    session_destroy();
+}
+
 static void
 test_identifiers_rest(void)
 {
@@ -546,6 +562,7 @@ main(void)
     test_shared_downlink();
     test_activity();
     test_reuse();
+    test_use();
     test_identifiers_rest();
     test_spaces();
     test_spaces_end();

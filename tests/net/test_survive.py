@@ -2,8 +2,6 @@
 """Whatever dies, the network stays up; what comes back finds its state."""
 
 import copy
-import os
-import signal
 import threading
 import time
 from ipaddress import IPv4Address

@@ -22,44 +22,6 @@
 
 static bool routed;             /* Single adapter. */
 
-/* What Open vSwitch sends by 'link' is forwarded by the kernel.  Its source
- * addresses belong beyond another interface: rp_filter 2 is content with that
- * if the link has an address, and so it gets the dummy one of RFC 7600. */
-static int
-make_routed(struct rtnl *rtnl, const char *link)
-{
-    struct in6_addr dummy;
-    int error;
-
-    in6_addr_set_mapped_ipv4(&dummy, htonl(0xc0000008));
-    sysctl_write(-1, "1", "net/ipv4/conf/%s/forwarding", link);
-    sysctl_write(-1, "2", "net/ipv4/conf/%s/rp_filter", link);
-    rtnl_link_no_addrgen(rtnl, link);
-    sysctl_write(-1, "0", "net/ipv6/conf/%s/accept_ra", link);
-    sysctl_write(-1, "0", "net/ipv6/conf/%s/disable_ipv6", link);
-    sysctl_write(-1, "1", "net/ipv6/conf/%s/forwarding", link);
-    sysctl_write(-1, "1", "net/ipv6/conf/%s/force_forwarding", link);
-    error = rtnl_addr_ensure(rtnl, link, &dummy, 32);
-    return error ? error : rtnl_link_set_up(rtnl, link, true);
-}
-
-static int
-make_veth(struct rtnl *rtnl, const char *name, const char *peer,
-          unsigned int mtu, char **what)
-{
-    const char *ends[] = { name, peer };
-    int error = rtnl_veth_ensure(rtnl, name, peer, -1, mtu);
-
-    for (size_t i = 0; !error && i < ARRAY_SIZE(ends); i++) {
-        sysctl_write(-1, "1", "net/ipv6/conf/%s/disable_ipv6", ends[i]);
-        error = rtnl_link_set_up(rtnl, ends[i], true);
-    }
-    if (error) {
-        *what = xasprintf("interface %s", name);
-    }
-    return error;
-}
-
 /* --- Links. --- */
 
 struct link {
@@ -85,7 +47,7 @@ make_links(struct rtnl *rtnl, const struct link *links, size_t n,
     int error = 0;
 
     for (size_t i = 0; !error && i < n; i++) {
-        error = make_veth(rtnl, links[i].name, links[i].peer, mtu, what);
+        error = links_make(rtnl, links[i].name, links[i].peer, mtu, what);
     }
     return error;
 }
@@ -111,13 +73,9 @@ ovs_ports_plumb(unsigned int mtu, char **what)
         *what = xstrdup("rtnetlink socket");
         return error;
     }
-    error = make_links(rtnl, endpoint_links, ARRAY_SIZE(endpoint_links), mtu,
-                       what);
-    if (!error && routed) {
-        error = make_routed(rtnl, FILTER_ENB_LINK);
-        if (!error) {
-            error = make_routed(rtnl, FILTER_SGW_LINK);
-        }
+    error = links_make_both(rtnl, routed, mtu, what);
+    if (!error) {
+        error = links_make(rtnl, HB_SEND_PORT, HB_RECV_PORT, mtu, what);
     }
     rtnl_close(rtnl);
     return error;

@@ -9,13 +9,13 @@
 
 #include <stdbool.h>
 
+#include "links.h"
+
 struct conf;
 struct conf_function;
 
 #define BR_GTP "br-gtp"
 #define BR_TOF "br-tof"
-#define ENB_PORT "ovs-enb"              /* Peer of FILTER_ENB_LINK. */
-#define SGW_PORT "ovs-sgw"              /* Peer of FILTER_SGW_LINK. */
 #define HB_SEND_PORT "tof-hb0"
 #define HB_RECV_PORT "tof-hb1"          /* Its peer. */
 #define GTP_PORT "gtp0"

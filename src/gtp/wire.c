@@ -18,8 +18,8 @@
 
 #include "conf.h"
 #include "fragment.h"
+#include "links.h"
 #include "metrics.h"
-#include "ovs_ports.h"
 #include "random.h"
 #include "util.h"
 
@@ -36,6 +36,11 @@ METRIC_COUNTER(send_errors, "tof_wire_errors_total", "",
 static int fds[N_WIRE_PORTS] = { -1, -1 };
 static int ifindexes[N_WIRE_PORTS];
 static struct metric *counters[N_WIRE_PORTS] = { &sent_enb, &sent_sgw };
+
+/* With a single adapter all goes into the kernel's routing, by way of
+ * FILTER_SGW_LINK, which takes it only with a header of its own. */
+static bool routed;
+static struct l2_header headers[2];     /* IPv4, IPv6. */
 
 static int
 open_port(const char *link, int *fdp, int *ifindex)
@@ -62,19 +67,35 @@ open_port(const char *link, int *fdp, int *ifindex)
     return 0;
 }
 
+static int
+find_headers(char **what)
+{
+    int error = 0;
+
+    for (int i = 0; routed && !error && i < 2; i++) {
+        error = links_header(FILTER_SGW_LINK, SGW_PORT, i, &headers[i]);
+        if (error) {
+            *what = xasprintf("addresses of %s", FILTER_SGW_LINK);
+        }
+    }
+    return error;
+}
+
 int
 wire_init(const struct conf *conf, char **what)
 {
-    /* With a single adapter all goes into the kernel's routing, by way of
-     * FILTER_SGW_LINK. */
-    const bool routed = conf->s1u.interface;
+    routed = conf->s1u.interface;
     const char *links[] = {
         [WIRE_ENB] = routed ? SGW_PORT : conf->s1u.enb,
         [WIRE_SGW] = routed ? SGW_PORT : conf->s1u.sgw,
     };
+    int error = find_headers(what);
 
+    if (error) {
+        return error;
+    }
     for (int i = 0; i < N_WIRE_PORTS; i++) {
-        int error = open_port(links[i], &fds[i], &ifindexes[i]);
+        error = open_port(links[i], &fds[i], &ifindexes[i]);
         if (error) {
             *what = xasprintf("packet socket on %s", links[i]);
             wire_close();
@@ -136,7 +157,8 @@ int
 wire_send(enum wire_port port, const struct l2_header *l2, const void *ip,
           size_t len)
 {
-    struct sending s = { port, l2, 0 };
+    const bool v6 = len && *(const uint8_t *) ip >> 4 == 6;
+    struct sending s = { port, routed ? &headers[v6] : l2, 0 };
     size_t mtu = len > MTU_MIN ? mtu_of(port) : 0;
 
     if (!mtu || len <= mtu) {

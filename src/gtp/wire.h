@@ -23,7 +23,8 @@ int wire_init(const struct conf *, char **what);
 void wire_close(void);
 
 /* Sends the IP packet of 'len' bytes at 'ip' behind 'l2', in fragments if it
- * is larger than the adapter's MTU.  Returns 0 or a positive errno value. */
+ * is larger than the adapter's MTU.  With a single adapter the kernel finds
+ * the way, and 'l2' is not used.  Returns 0 or a positive errno value. */
 int wire_send(enum wire_port, const struct l2_header *l2, const void *ip,
               size_t len);
 

@@ -392,10 +392,6 @@ check_s1u(struct converter *c)
         if (!conf->s1u.sgws.n) {
             return conf_error_missing(c->errors, s1u, "sgws");
         }
-        if (conf->datapath == DATAPATH_XDP) {
-            return fail(c, "datapath", "xdp needs two adapters (s1u.enb and "
-                        "s1u.sgw)");
-        }
         return check_overlap(c);
     }
     if (!conf->s1u.enb && !conf->s1u.sgw) {

@@ -105,31 +105,12 @@ parse_options(int argc, char *argv[], const char **file)
     return action;
 }
 
-/* What the file may say but this program cannot do. */
-static char *
-unsupported(const struct conf *conf)
-{
-    if (conf->datapath == DATAPATH_XDP && conf->s1u.interface) {
-        return xstrdup("datapath: xdp needs two adapters; use ovs or auto");
-    }
-    return NULL;
-}
-
 static struct conf *
 read_conf(const char *file)
 {
     char *error = NULL;
     struct conf *conf = conf_read(file, &error);
 
-    if (conf) {
-        char *why = unsupported(conf);
-        if (why) {
-            error = xasprintf("%s: %s", file, why);
-            free(why);
-            conf_free(conf);
-            conf = NULL;
-        }
-    }
     if (!conf) {
         fprintf(stderr, "tofd: %s\n", error);
         free(error);

@@ -23,8 +23,6 @@ choose(const struct conf *conf, const struct endpoint_class **endpoint,
     *endpoint = &endpoint_ovs;
     if (conf->datapath == DATAPATH_OVS) {
         return xstrdup("ovs: configured");
-    } else if (conf->s1u.interface) {
-        return xstrdup("ovs: auto, as there is a single adapter");
     }
     *error = endpoint_xdp_load(conf, what);
     if (*error) {

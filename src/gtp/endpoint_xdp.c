@@ -7,6 +7,12 @@
  *   sgw0 --tof_sgw--> enb0    known: untouched
  *   enb0 <--tof_ue-- tof-ue|ue0 <-- NAT <-- ME App       encapsulated
  *
+ * With a single adapter (xdp_routed.c):
+ *
+ *   s1u0 --tof_s1u--> the filter's rules, the kernel's forwarding
+ *                 \-> tof-ue|ue0 --> NAT --> ME App
+ *   s1u0 <-- the kernel's forwarding <-- tof-enb|ovs-enb <--tof_ue-- tof-ue
+ *
  * What they pass goes the way that it would go without them: the filter's
  * rules and the bridge at the adapters, our packet socket at tof-ue.  Neither
  * the filter nor Open vSwitch is needed for what they redirect, but for
@@ -14,8 +20,8 @@
  *
  * The parts: tof.bpf.c the programs; xdp_load.c puts them into the kernel;
  * xdp_table.c writes their tables, xdp_bearers.c and xdp_svc.c say what;
- * xdp_chain.c chains of functions; xdp_ue.c packet sockets; xdp_stats.c
- * counters. */
+ * xdp_chain.c chains of functions; xdp_routed.c a single adapter's links;
+ * xdp_ue.c packet sockets; xdp_stats.c counters. */
 
 #include <config.h>
 
@@ -27,6 +33,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "conf.h"
 #include "gtpu.h"
 #include "gtpu_build.h"
@@ -44,6 +51,7 @@
 #include "xdp_bearers.h"
 #include "xdp_chain.h"
 #include "xdp_load.h"
+#include "xdp_routed.h"
 #include "xdp_stats.h"
 #include "xdp_svc.h"
 #include "xdp_table.h"
@@ -66,15 +74,27 @@ static bool attached, generic;
 static uint32_t resample;               /* Ticks: see learned(). */
 static char *unfit;                     /* Why it is not native. */
 
+/* A single adapter? */
+static bool
+single(void)
+{
+    return conf->s1u.interface;
+}
+
 /* --- Start and end. --- */
 
 int
 endpoint_xdp_load(const struct conf *conf_, char **why)
 {
+    const enum xdp_dev other = (conf_->s1u.interface ? XDP_DEV_ENB
+                                : XDP_DEV_S1U);
     char *dir = xdp_pin_dir();
-    int error = (dir ? xdp_load(conf_->sessions.max, dir, &xdp, why)
-                 : ENOMEM);
+    int error;
 
+    if (dir && xdp_was_attached(dir, other)) {
+        xdp_unpin(dir);         /* With adapters that are not ours any more. */
+    }
+    error = dir ? xdp_load(conf_->sessions.max, dir, &xdp, why) : ENOMEM;
     free(dir);
     if (!error) {
         table = xdp_table(xdp);
@@ -141,26 +161,42 @@ endpoint_close(void)
 
 struct place {
     enum xdp_dev dev;
-    const char *link;
+    const char *link;           /* Has the program. */
+    const char *target;         /* Takes what is redirected. */
+    bool veth;                  /* Of our own. */
 };
 
 /* In the order in which programs are attached.  Returns how many. */
 static size_t
 find_places(struct place places[XDP_N_DEVS])
 {
-    const struct place all[XDP_N_DEVS] = {
-        { XDP_DEV_UE, UE_LINK },
-        { XDP_DEV_SGW, conf->s1u.sgw },
-        { XDP_DEV_ENB, conf->s1u.enb },
-        /* For chains of functions. */
-        { XDP_DEV_TUN_PORT, TUN_PORT },
-        { XDP_DEV_NAT_PORT, NAT_PORT },
-        { XDP_DEV_TUN, TUN_LINK },
-        { XDP_DEV_NAT, NAT_LINK },
+    const char *enb = conf->s1u.enb, *sgw = conf->s1u.sgw;
+    const struct place ue = { XDP_DEV_UE, UE_LINK, UE_LINK, true };
+    const struct place adapters[] = {
+        { XDP_DEV_SGW, sgw, sgw, false }, { XDP_DEV_ENB, enb, enb, false },
     };
+    const struct place adapter = { XDP_DEV_S1U, conf->s1u.interface, ENB_PORT,
+                                   false };
+    const struct place chain[] = {
+        { XDP_DEV_TUN_PORT, TUN_PORT, TUN_PORT, true },
+        { XDP_DEV_NAT_PORT, NAT_PORT, NAT_PORT, true },
+        { XDP_DEV_TUN, TUN_LINK, TUN_LINK, true },
+        { XDP_DEV_NAT, NAT_LINK, NAT_LINK, true },
+    };
+    size_t n = 0;
 
-    memcpy(places, all, sizeof all);
-    return conf->n_functions ? XDP_N_DEVS : 3;
+    places[n++] = ue;
+    if (single()) {
+        places[n++] = adapter;
+    } else {
+        memcpy(&places[n], adapters, sizeof adapters);
+        n += ARRAY_SIZE(adapters);
+    }
+    if (conf->n_functions) {
+        memcpy(&places[n], chain, sizeof chain);
+        n += ARRAY_SIZE(chain);
+    }
+    return n;
 }
 
 /* Links that the other endpoint would use. */
@@ -168,7 +204,7 @@ static void
 remove_strangers(void)
 {
     const char *const links[] = {
-        FILTER_ENB_LINK, FILTER_SGW_LINK,
+        single() ? NULL : FILTER_ENB_LINK, single() ? NULL : FILTER_SGW_LINK,
         conf->n_functions ? NULL : HB_SEND_PORT,
     };
     struct rtnl *rtnl;
@@ -208,7 +244,7 @@ finish_veths(const struct place *places, size_t n, char **what)
     int error = 0;
 
     for (size_t i = 0; !error && i < n; i++) {
-        if (places[i].dev != XDP_DEV_ENB && places[i].dev != XDP_DEV_SGW) {
+        if (places[i].veth) {
             error = ethtool_offload_off(-1, places[i].link, OFFLOAD_GRO);
         }
         if (error) {
@@ -224,14 +260,14 @@ static bool
 drivers_can_send(const struct place *places, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        int ifindex = if_nametoindex(places[i].link);
+        int ifindex = if_nametoindex(places[i].target);
         bool can;
         int error = netdev_can_xdp_xmit(ifindex, &can);
 
         if (!error && !can) {
             free(unfit);
             unfit = xasprintf("%s cannot send redirected packets",
-                              places[i].link);
+                              places[i].target);
             return false;
         }
     }
@@ -258,11 +294,12 @@ attach(const struct place *places, size_t n, char **what)
 static void
 say_how(void)
 {
-    char *fact = xasprintf("xdp: %s: %s on %s, %s%s%s%s",
+    char *fact = xasprintf("xdp: %s: %s on %s%s%s%s%s%s",
                            (conf->datapath == DATAPATH_AUTO
                             ? "auto" : "configured"),
-                           generic ? "generic" : "native", conf->s1u.enb,
-                           conf->s1u.sgw, generic ? " (" : "",
+                           generic ? "generic" : "native",
+                           conf_adapter(conf, true), single() ? "" : ", ",
+                           single() ? "" : conf->s1u.sgw, generic ? " (" : "",
                            generic && unfit ? unfit : "",
                            generic ? ")" : "");
 
@@ -296,6 +333,9 @@ endpoint_plumb(unsigned int mtu, char **what)
 
     remove_strangers();
     error = prepare_ue(what);
+    if (!error && single()) {
+        error = xdp_routed_plumb(conf->s1u.interface, mtu, xdp, what);
+    }
     if (!error) {
         error = xdp_chain_plumb(mtu, what);
     }
@@ -339,6 +379,7 @@ endpoint_plumbed(void)
         }
     }
     return (attached && xdp_chain_plumbed()
+            && (!single() || xdp_routed_plumbed())
             && (generic || drivers_can_send(places, n)));
 }
 
@@ -389,9 +430,12 @@ static void
 endpoint_learned(enum filter_side from, const struct tunnel *tunnel,
                  const struct in6_addr *ue)
 {
-    if (!xdp_table_learn(table, tunnel, from == SIDE_ENB ? XDP_UP : XDP_DOWN,
-                         !IN6_IS_ADDR_V4MAPPED(ue), xdp_ue_key(ue),
-                         xdp_now() + resample)) {
+    if (single()) {
+        filter_learned(tunnel, addr_family(ue));
+    } else if (!xdp_table_learn(table, tunnel,
+                                from == SIDE_ENB ? XDP_UP : XDP_DOWN,
+                                !IN6_IS_ADDR_V4MAPPED(ue), xdp_ue_key(ue),
+                                xdp_now() + resample)) {
         metric_inc(&n_not_learned);
     }
 }
@@ -399,7 +443,11 @@ endpoint_learned(enum filter_side from, const struct tunnel *tunnel,
 static void
 endpoint_unlearn(const struct endpoint_bearer *b)
 {
-    xdp_table_unlearn(table, b);
+    if (single()) {
+        filter_unlearn(b);
+    } else {
+        xdp_table_unlearn(table, b);
+    }
 }
 
 /* --- The agent's own packets. --- */
@@ -462,6 +510,9 @@ endpoint_send_down(const struct endpoint_bearer *b, const void *frame,
     size_t inner_len = (len > ETH_HEADER_LEN
                         ? gtpu_inner_len(ip, len - ETH_HEADER_LEN) : 0);
 
+    if (!xdp_bearers_may_send(b->id)) {
+        return ENOENT;
+    }
     return (inner_len
             ? send_tunnelled(SIDE_SGW, &b->down, b->down_dscp, b->down_qfi, ip,
                              inner_len) : EINVAL);

@@ -22,6 +22,7 @@
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "util.h"
+#include "xdp_routed.h"
 #include "xdp_table.h"
 
 METRIC_COUNTER(n_no_room, "tof_xdp_no_room_total", "",
@@ -136,8 +137,9 @@ find_path(const struct endpoint_bearer *b, bool adopted)
     uint32_t path = xdp_table_path_find(table, &b->down.src, &b->down.dst);
     struct l2_header l2;
 
-    if (!(path && adopted)
-        && l2_get(SIDE_SGW, &b->down.src, &b->down.dst, &l2)) {
+    if (xdp_routed_l2(&b->down.dst, &l2)
+        || (!(path && adopted)
+            && l2_get(SIDE_SGW, &b->down.src, &b->down.dst, &l2))) {
         path = xdp_table_path_set(table, &b->down.src, &b->down.dst,
                                   l2.bytes, l2.len);
     }
@@ -299,7 +301,10 @@ xdp_bearers_path_changed(enum filter_side from, const struct in6_addr *src,
                          const struct in6_addr *dst,
                          const struct l2_header *l2)
 {
-    if (table && from == SIDE_SGW && xdp_table_path_find(table, src, dst)) {
+    struct l2_header routed;
+
+    if (table && from == SIDE_SGW && !xdp_routed_l2(dst, &routed)
+        && xdp_table_path_find(table, src, dst)) {
         xdp_table_path_set(table, src, dst, l2->bytes, l2->len);
     }
 }
@@ -309,6 +314,14 @@ static bool
 is_withdrawn(const struct xdp_bearer *xb)
 {
     return xb->has_template && !template_of(xb);
+}
+
+bool
+xdp_bearers_may_send(uint32_t id)
+{
+    const struct xdp_bearer *xb = find(id);
+
+    return !xb || !is_withdrawn(xb);
 }
 
 void

@@ -30,6 +30,8 @@ void xdp_bearers_path_changed(enum filter_side from,
                               const struct in6_addr *dst,
                               const struct l2_header *);
 
+/* False if bearer 'id' has been taken out of use by a program. */
+bool xdp_bearers_may_send(uint32_t id);
 /* If bearer 'id' has been taken out of use by a program, says so. */
 void xdp_bearers_check(uint32_t id);
 

@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 3
+#define XDP_LAYOUT 4
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
@@ -161,6 +161,8 @@ struct xdp_config {
     __u32 evidence;             /* Ticks: a silence this long ends a proof. */
     __u32 n_pingers;            /* More than XDP_PINGERS: any echo reply may be
                                  * one to the Pinger. */
+    __u8 mac[6];                /* Of a single adapter. */
+    __u8 pad[2];
     __u64 pingers[XDP_PINGERS][2];
     __u64 service_bits[XDP_SERVICE_BITS / 64];
     __u64 heartbeat;            /* When one has last come through br-tof: ns
@@ -173,9 +175,12 @@ struct xdp_config {
 #define XDP_LIVE_NS 350000000ll
 
 /* Interfaces with a program, and keys of the map "devs": where packets are
- * redirected to.  The last four are there only for chains of functions. */
+ * redirected to.  With a single adapter there is XDP_DEV_S1U instead of the
+ * first two, and what is redirected to XDP_DEV_ENB goes into the kernel's
+ * routing.  Four more are there only for chains of functions. */
 enum xdp_dev {
     XDP_DEV_ENB, XDP_DEV_SGW, XDP_DEV_UE,
+    XDP_DEV_S1U,
     XDP_DEV_TUN,                /* Peer of br-tof's port towards tunnels. */
     XDP_DEV_NAT,                /* Peer of br-tof's port towards NAT. */
     XDP_DEV_TUN_PORT,           /* These two ports themselves. */
@@ -185,7 +190,8 @@ enum xdp_dev {
 
 /* --- Counters by reason, per CPU. --- */
 
-/* X(SYMBOL, program, verdict, reason) */
+/* X(SYMBOL, program, verdict, reason).  The program of a single adapter counts
+ * a known tunnel's packets as that of its side would. */
 #define XDP_REASONS                                                     \
     X(UP_NOT_GTPU, "enb", "pass", "not_gtpu")                           \
     X(UP_MALFORMED, "enb", "pass", "malformed")                         \
@@ -199,6 +205,7 @@ enum xdp_dev {
     X(UP_FORWARD, "enb", "redirect", "switched")                        \
     X(UP_DECAP, "enb", "redirect", "decapsulated")                      \
     X(UP_CHAIN, "enb", "redirect", "decapsulated_to_chain")             \
+    X(UP_ROUTED, "enb", "pass", "routed")                               \
     X(DOWN_NOT_GTPU, "sgw", "pass", "not_gtpu")                         \
     X(DOWN_MALFORMED, "sgw", "pass", "malformed")                       \
     X(DOWN_OTHER_TYPE, "sgw", "pass", "other_type")                     \
@@ -208,6 +215,12 @@ enum xdp_dev {
     X(DOWN_REUSED, "sgw", "pass", "teid_reused")                        \
     X(DOWN_NO_TARGET, "sgw", "pass", "no_target")                       \
     X(DOWN_FORWARD, "sgw", "redirect", "switched")                      \
+    X(DOWN_ROUTED, "sgw", "pass", "routed")                             \
+    X(S1U_OTHER_HOST, "s1u", "pass", "other_host")                      \
+    X(S1U_NOT_GTPU, "s1u", "pass", "not_gtpu")                          \
+    X(S1U_MALFORMED, "s1u", "pass", "malformed")                        \
+    X(S1U_OTHER_TYPE, "s1u", "pass", "other_type")                      \
+    X(S1U_UNKNOWN, "s1u", "pass", "unknown")                            \
     X(UE_NOT_IP, "ue", "pass", "not_ip")                                \
     X(UE_UNCLAIMED, "ue", "pass", "unclaimed")                          \
     X(UE_UNKNOWN, "ue", "pass", "unknown")                              \

@@ -51,6 +51,7 @@ static const char *const link_names[XDP_N_DEVS] = {
     [XDP_DEV_ENB] = "link_enb",
     [XDP_DEV_SGW] = "link_sgw",
     [XDP_DEV_UE] = "link_ue",
+    [XDP_DEV_S1U] = "link_s1u",
     [XDP_DEV_TUN] = "link_tun",
     [XDP_DEV_NAT] = "link_nat",
     [XDP_DEV_TUN_PORT] = "link_tun_port",
@@ -143,6 +144,16 @@ xdp_unpin(const char *dir)
         closedir(d);
         rmdir(dir);
     }
+}
+
+bool
+xdp_was_attached(const char *dir, enum xdp_dev dev)
+{
+    char *path = path_in(dir, link_names[dev]);
+    bool was = path && !access(path, F_OK);
+
+    free(path);
+    return was;
 }
 
 /* --- Maps. --- */
@@ -400,6 +411,7 @@ xdp_prog_fd(const struct xdp *x, enum xdp_dev dev)
         [XDP_DEV_ENB] = x->skel->progs.tof_enb,
         [XDP_DEV_SGW] = x->skel->progs.tof_sgw,
         [XDP_DEV_UE] = x->skel->progs.tof_ue,
+        [XDP_DEV_S1U] = x->skel->progs.tof_s1u,
         [XDP_DEV_TUN] = x->skel->progs.tof_tun,
         [XDP_DEV_NAT] = x->skel->progs.tof_nat,
         [XDP_DEV_TUN_PORT] = x->skel->progs.tof_port,

@@ -29,6 +29,9 @@ void xdp_unload(struct xdp *);
 /* Takes away all that is pinned in 'pin_dir': programs are detached. */
 void xdp_unpin(const char *pin_dir);
 
+/* Is a link for 'dev' pinned there? */
+bool xdp_was_attached(const char *pin_dir, enum xdp_dev dev);
+
 /* The directory for this network namespace, of which there is one TOF. */
 char *xdp_pin_dir(void);
 

@@ -59,6 +59,13 @@ xdp_ue_key(const struct in6_addr *ue)
     return key;
 }
 
+/* Torn, it is nobody's address for a moment, and all is passed. */
+void
+xdp_table_set_mac(struct xdp_table *t, const uint8_t mac[6])
+{
+    memcpy(t->config->mac, mac, sizeof t->config->mac);
+}
+
 /* --- Sessions. --- */
 
 struct key {                    /* What a tunnel is known by. */

@@ -48,6 +48,9 @@ uint32_t xdp_ticks(unsigned int seconds);       /* Rounded down. */
 void xdp_addr(__u64 dst[2], const struct in6_addr *);
 uint64_t xdp_ue_key(const struct in6_addr *ue);
 
+/* A single adapter's address: frames to others are not looked at. */
+void xdp_table_set_mac(struct xdp_table *, const uint8_t mac[6]);
+
 enum xdp_direction { XDP_UP, XDP_DOWN };
 
 /* --- Sessions.  Places are bucket * 8 + place in the bucket, and good until

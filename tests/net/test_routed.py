@@ -40,8 +40,8 @@ OTHER = "203.0.113.77"
 
 
 @pytest.fixture(scope="module")
-def lab():
-    the_lab = Lab("--single", "--peers", "none")
+def lab(datapath):
+    the_lab = Lab("--single", "--peers", "none", "--datapath", datapath)
     try:
         yield the_lab.up()
     finally:
@@ -115,6 +115,7 @@ def forwarded(net, b):
     return True
 
 
+@pytest.mark.datapath("ovs")       # eBPF programs need no process.
 def test_all_processes_dead_leaves_a_router(lab, net, api):
     api.register()
     b = establish(net)

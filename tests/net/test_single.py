@@ -28,6 +28,7 @@ HOST_MAC = "0e:70:f0:00:00:01"
 CHAINED_IP = "198.51.100.30"
 
 CONF = """
+datapath: {1}
 s1u: {{interface: s1u0, enodebs: [10.1.1.0/24, "fd01:1::/64"],
       sgws: [10.1.2.0/24, "fd01:2::/64"]}}
 apps: {{interface: app0, address: [192.168.100.1/24, "fd00:100::1/64"]}}
@@ -44,10 +45,10 @@ class Host:
     namespaces = ("single-enb", "single-sgw", "single-net", "single-tof",
                   "single-app")
 
-    def __init__(self, directory):
+    def __init__(self, directory, datapath):
         self.dir = directory
         self.conf = directory / "tof.yaml"
-        self.conf.write_text(CONF.format(directory))
+        self.conf.write_text(CONF.format(directory, datapath))
         self.env = {**os.environ, "TOF_CONFIG": str(self.conf),
                     "TOFD": f"{TOP}/tofd"}
         self.log = open(directory / "tofd.log", "ab")
@@ -132,9 +133,9 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory):
+def host(tmp_path_factory, datapath):
     lab_sh("down")
-    h = Host(tmp_path_factory.mktemp("single"))
+    h = Host(tmp_path_factory.mktemp("single"), datapath)
     try:
         h.up()
         yield h

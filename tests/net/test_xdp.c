@@ -270,8 +270,8 @@ static void
 test_cost(void)
 {
     static const char *const names[XDP_N_DEVS] = {
-        "tof_enb", "tof_sgw", "tof_ue", "tof_tun", "tof_nat", "tof_port",
-        "tof_port",
+        "tof_enb", "tof_sgw", "tof_ue", "tof_s1u", "tof_tun", "tof_nat",
+        "tof_port", "tof_port",
     };
 
     for (int i = 0; i < XDP_N_DEVS; i++) {

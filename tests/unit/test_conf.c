@@ -189,9 +189,6 @@ static const struct {
       "  sgws:\n  - 10.2.0.1\n  - 10.1.0.16/28\n",
       "f:7: s1u.sgws[1]: '10.1.0.16/28' overlaps s1u.enodebs: the direction "
       "of a packet would be unknown" },
-    { APPS "s1u: {interface: i, enodebs: [10.1.0.0/28], "
-      "sgws: [10.2.0.0/28]}\ndatapath: xdp\n",
-      "f:3: datapath: xdp needs two adapters (s1u.enb and s1u.sgw)" },
     { APPS "s1u: {enb: e, sgw: s, enodebs: 10.1.0.0/28}\n",
       "f:2: s1u.enodebs: must be a list" },
     { APPS "s1u: {enb: e, sgw: s, enodebs: [10.1.0.0/33]}\n",

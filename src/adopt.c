@@ -7,6 +7,7 @@
 #include "adopt.h"
 
 #include "addr.h"
+#include "conf.h"
 #include "gtp/endpoint.h"
 #include "gtp/filter.h"
 #include "hmapx.h"
@@ -19,6 +20,7 @@
 
 VLOG_DEFINE_THIS_MODULE(adopt);
 
+static const struct conf *conf;
 static const struct endpoint_class *endpoint;
 static struct hmapx guarded;    /* Bearers with a guard in force. */
 static unsigned int n_adopted;
@@ -73,6 +75,7 @@ adopt_bearer(const struct tunnel *t, const struct in6_addr *ue,
     struct bearer *b = session_bearer_by_uplink(&up, addr_family(ue));
 
     if (b && hmapx_contains(&guarded, b)
+        && conf_are_peers(conf, &t->src, &t->dst)
         && IN6_ARE_ADDR_EQUAL(b->enb, &t->src)
         && IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)) {
         adopt(b);
@@ -91,7 +94,8 @@ adopt_whole(const struct endpoint_bearer *found)
         return false;
     }
     const struct endpoint_bearer eb = bearer_describe(b);
-    if (!endpoint_same_tunnels(&eb, found)) {
+    if (!endpoint_same_tunnels(&eb, found)
+        || !conf_are_peers(conf, &found->up.src, &found->up.dst)) {
         return false;
     }
     adopt(b);
@@ -142,8 +146,10 @@ adopt_services(void)
 }
 
 void
-adopt_bearers(const struct endpoint_class *endpoint_)
+adopt_bearers(const struct conf *conf_,
+              const struct endpoint_class *endpoint_)
 {
+    conf = conf_;
     endpoint = endpoint_;
     n_adopted = 0;
     hmapx_init(&guarded);

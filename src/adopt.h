@@ -7,10 +7,12 @@
  *
  * Place in the flow: agent.c calls when the data plane has come up. */
 
+struct conf;
 struct endpoint_class;
 
-/* Bearers.  Nothing else is done to those that are adopted. */
-void adopt_bearers(const struct endpoint_class *);
+/* Bearers.  Nothing else is done to those that are adopted.  Those whose peers
+ * are not configured any more are not. */
+void adopt_bearers(const struct conf *, const struct endpoint_class *);
 
 /* Service IPs in filter and NAT that no service has are taken out.  Only when
  * the services are known. */

@@ -147,7 +147,7 @@ flow_owner(uint32_t id, uint16_t space)
 static void
 dataplane_came_up(void)
 {
-    adopt_bearers(endpoint);
+    adopt_bearers(conf, endpoint);
     conntrack_due = nat_flows_reassign(flow_owner) != 0;
     usage_adopt();
     if (service_is_synced()) {

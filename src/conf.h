@@ -100,6 +100,11 @@ void conf_print(const struct conf *, FILE *);
  * single-adapter mode. */
 const char *conf_adapter(const struct conf *, bool enb);
 
+/* True if both may be peers: of the configured prefixes, where there are
+ * any. */
+bool conf_are_peers(const struct conf *, const struct in6_addr *enb,
+                    const struct in6_addr *sgw);
+
 /* True if 'addr' is in one of the prefixes of 'list'. */
 bool ip_prefix_list_contains(const struct ip_prefix_list *list,
                              const struct in6_addr *addr);

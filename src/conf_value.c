@@ -232,6 +232,16 @@ conf_adapter(const struct conf *conf, bool enb)
 }
 
 bool
+conf_are_peers(const struct conf *conf, const struct in6_addr *enb,
+               const struct in6_addr *sgw)
+{
+    return ((!conf->s1u.enodebs.n
+             || ip_prefix_list_contains(&conf->s1u.enodebs, enb))
+            && (!conf->s1u.sgws.n
+                || ip_prefix_list_contains(&conf->s1u.sgws, sgw)));
+}
+
+bool
 ip_prefix_list_contains(const struct ip_prefix_list *list,
                         const struct in6_addr *addr)
 {

@@ -344,17 +344,6 @@ is_nested(const struct gtpu_packet *p)
             && (inner->l4[2] << 8 | inner->l4[3]) == GTPU_PORT);
 }
 
-/* Nothing is learned from peers outside of the configured prefixes, if there
- * are any. */
-static bool
-are_peers(const struct in6_addr *enb, const struct in6_addr *sgw)
-{
-    return ((!conf->s1u.enodebs.n
-             || ip_prefix_list_contains(&conf->s1u.enodebs, enb))
-            && (!conf->s1u.sgws.n
-                || ip_prefix_list_contains(&conf->s1u.sgws, sgw)));
-}
-
 void
 detect_packet(const struct nfq_packet *np)
 {
@@ -371,8 +360,9 @@ detect_packet(const struct nfq_packet *np)
     if (is_nested(&p)) {
         metric_inc(&n_nested);
         pass(np);
-    } else if (!(from == SIDE_ENB ? are_peers(&p.src, &p.dst)
-                 : are_peers(&p.dst, &p.src))) {
+    } else if (!(from == SIDE_ENB ? conf_are_peers(conf, &p.src, &p.dst)
+                 : conf_are_peers(conf, &p.dst, &p.src))) {
+        /* Nothing is learned from strangers. */
         metric_inc(&n_strangers);
         pass(np);
         if (!queue_is_held(np->queue)) {

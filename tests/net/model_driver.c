@@ -4,9 +4,10 @@
  * App of its own that answers late; tests/net/test_model.py runs it beside a
  * tofd.
  *
- *   model_driver SEED EVENTS SECONDS SILENCE_MS MARKER_MS FLIGHT_MS
+ *   model_driver SEED EVENTS SECONDS SILENCE_MS MARKER_MS FLIGHT_MS [ROUTER]
  *
- * SECONDS is how long it takes to let EVENTS happen.  What the TOF sends is
+ * SECONDS is how long it takes to let EVENTS happen.  ROUTER is the MAC address
+ * of the host that forwards between both ends, if it is no wire.  What the TOF sends is
  * judged by the time at which the kernel has received it.  Prints statistics;
  * exits with 1 if one UE's traffic was in another's tunnel. */
 
@@ -17,6 +18,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/ether.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -41,6 +43,7 @@ struct side {
 static struct side enb = { "lab-enb", -1, world_at_enb };
 static struct side sgw = { "lab-sgw", -1, world_at_sgw };
 static int app = -1;
+static const uint8_t *router;          /* MAC address, or NULL. */
 
 struct late {                   /* An answer of the App's. */
     int64_t due;
@@ -136,6 +139,9 @@ send_frame(struct side *side, const uint8_t *ip, size_t len)
 
     memcpy(frame, "\x0e\x05\x09\x00\x00", 5);
     frame[5] = ip[19];
+    if (router) {
+        memcpy(frame, router, 6);
+    }
     memcpy(frame + 6, "\x0e\x05\x09\x00\x00", 5);
     frame[11] = ip[15];
     memcpy(frame + 14, ip, len);
@@ -257,11 +263,14 @@ sleep_until(int64_t when)
 int
 main(int argc, char *argv[])
 {
-    if (argc != 7) {
+    struct ether_addr *via = argc == 8 ? ether_aton(argv[7]) : NULL;
+
+    if (argc < 7 || argc > 8 || (argc == 8 && !via)) {
         fprintf(stderr, "usage: model_driver SEED EVENTS SECONDS SILENCE_MS "
-                "MARKER_MS FLIGHT_MS\n");
+                "MARKER_MS FLIGHT_MS [ROUTER]\n");
         return 2;
     }
+    router = via ? via->ether_addr_octet : NULL;
     const uint64_t events = strtoull(argv[2], NULL, 0);
     const int64_t total_us = atoll(argv[3]) * 1000000;
     const struct world_config config = {

@@ -29,12 +29,14 @@ DECAPSULATED = ('tof_xdp_packets_total{program="enb",verdict="redirect",'
 SILENCE, MARKER, FLIGHT = 1000 * EVIDENCE + 2000, 0, 20
 
 
+QUICK = (("evidence_seconds: 10", f"evidence_seconds: {EVIDENCE}"),
+         ("idle_seconds: 300", "idle_seconds: 30"),
+         ("may_connect: true", "may_connect: false"))
+
+
 @pytest.fixture
 def quick(lab):
-    with lab.configured(
-            ("evidence_seconds: 10", f"evidence_seconds: {EVIDENCE}"),
-            ("idle_seconds: 300", "idle_seconds: 30"),
-            ("may_connect: true", "may_connect: false")):
+    with lab.configured(*QUICK):
         yield lab
 
 
@@ -46,11 +48,16 @@ def numbers(text):
 
 @pytest.mark.usefixtures("quick")
 def test_random_events(api, datapath):
+    random_events(api, datapath, EVENTS)
+
+
+def random_events(api, datapath, events, *where):
+    """'where': what else model_driver wants to know."""
     api.register()
     seed = int(os.environ.get("TOF_MODEL_SEED", random.randrange(1 << 32)))
     before = api.metrics()
     p = run_in(None, os.path.join(TOP, "tests/net/model_driver"), seed,
-               EVENTS, EVENTS // PER_SECOND, SILENCE, MARKER, FLIGHT,
+               events, events // PER_SECOND, SILENCE, MARKER, FLIGHT, *where,
                check=False, timeout=300)
     print(p.stdout, p.stderr)
     after = api.metrics()
@@ -61,7 +68,7 @@ def test_random_events(api, datapath):
         n[name] = int(after.get(name, 0) - before.get(name, 0))
         print(f"# {name}: {n[name]}")
     assert p.returncode == 0 and "violations: 0" in p.stdout
-    share = EVENTS / 100000
+    share = events / 100000
     assert n["asked"] >= 40000 * share
     assert n["answered"] >= n["asked"] / 3
     assert n["attaches"] >= 1000 * share and n["X2 handovers"] >= 500 * share

@@ -13,7 +13,7 @@ import pytest
 from tofnet import packet as p
 from tofnet.emulator import (
     ENB, ENB6, ENB_MAC, SGW, SGW6, SGW_MAC, Emulator)
-from tofnet.lab import Lab
+from tofnet.lab import Lab, app_sends
 from tofnet.netns import RawPort, run_in, set_sysctl
 from tofnet.service import echo, establish, is_text, switched
 from tofnet.wait import wait_until
@@ -30,6 +30,7 @@ from test_divert import (
     test_service_comes_and_goes,
     test_silent_sgw_gets_nothing_down_until_it_speaks,
     test_tunnel_is_learned_and_proved)
+from test_model import EVENTS, QUICK, random_events
 from test_ipv6 import (
     test_held_then_diverted,
     test_other_traffic_is_switched,
@@ -37,6 +38,7 @@ from test_ipv6 import (
     test_tcp_reaches_the_app_and_is_answered)
 
 OTHER = "203.0.113.77"
+HELD = 'tof_queue_packets_total{queue="hold_enb"}'
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,29 @@ def test_answer_is_forwarded_to_the_next_hop(net, api):
     assert (f.src_mac, f.dst_mac) == (net.via, ENB_MAC)
     assert f.ip.header_ok and f.ip.ttl == 63
 
+
+
+def test_answer_waits_for_its_neighbour(net, api):
+    api.register()
+    b = establish(net)
+    run_in("lab-tof", "ip", "neigh", "flush", "dev", "s1u0")
+    b.uplink(echo(b.ue, b"x"))
+    assert b.wait_downlink(is_text(b"x")).dst_mac == ENB_MAC
+
+
+def test_answer_meets_the_hosts_firewall(net, api):
+    api.register()
+    b = establish(net)
+    run_in("lab-tof", "nft", "add table inet fw; add chain inet fw c "
+           "{ type filter hook forward priority 0; }; "
+           "add rule inet fw c iifname tof-enb counter")
+    try:
+        b.uplink(echo(b.ue, b"x"))
+        b.wait_downlink(is_text(b"x"))
+        rules = run_in("lab-tof", "nft", "list", "table", "inet", "fw").stdout
+        assert "counter packets 1 " in rules
+    finally:
+        run_in("lab-tof", "nft", "delete", "table", "inet", "fw")
 
 @pytest.mark.parametrize("from_enb", [True, False], ids=["enb", "sgw"])
 def test_error_indication_is_put_back(net, api, from_enb):
@@ -160,6 +185,115 @@ def test_what_is_not_for_this_host_is_left_alone(net, api):
         run_in("lab-tof", "ip", "link", "set", "s1u0", "promisc", "off")
 
 
+def test_frames_that_are_not_for_this_host_are_not_diverted(net, api):
+    """Nor those of a VLAN, although the bearer is."""
+    api.register()
+    b = establish(net)
+    run_in("lab-tof", "ip", "link", "set", "s1u0", "promisc", "on")
+    try:
+        for dst, text, vlan in (("0e:99:99:99:99:99", b"stray", None),
+                                (net.via, b"tagged", 7)):
+            net.enb.send(p.eth(dst, ENB_MAC, p.outer(
+                ENB, SGW, p.gtpu(b.up_teid, echo(b.ue, text))), vlan=vlan))
+        b.uplink(echo(b.ue, b"good"))
+        b.wait_downlink(is_text(b"good"))
+        assert not [f for raw in net.enb.frames if (f := b.is_downlink(raw))
+                    and f.inner.payload in (b"stray", b"tagged")]
+    finally:
+        run_in("lab-tof", "ip", "link", "set", "s1u0", "promisc", "off")
+
+
+def test_peers_that_are_configured_no_more_are_forwarded(lab, net, api):
+    """A restarted tofd does not adopt a stranger's bearer."""
+    api.register()
+    b = establish(net)
+    with lab.configured((r"enodebs: \[10.1.0.1/32, ", "enodebs: [")):
+        switched(net, b.uplink(echo(b.ue, b"stranger")))
+    b.uplink(echo(b.ue, b"known"))
+    b.wait_downlink(is_text(b"known"))
+
+
+@pytest.mark.parametrize("link", ["tof-enb", "tof-sgw"])
+def test_link_deleted_behind_our_back(net, api, link):
+    def answered():
+        fresh = net.bearer(f"10.45.3.{len(net.bearers)}")
+        for one in (b, fresh):
+            one.uplink(echo(one.ue, b"now"))
+            one.wait_downlink(is_text(b"now"), timeout=1)
+        return True
+
+    api.register()
+    b = establish(net)
+    run_in("lab-tof", "ip", "link", "del", link)
+    wait_until(lambda: tries(answered), timeout=20, what="mended links")
+    wait_until(api.healthy, timeout=5, what="tofd to say so")
+
+
+def tries(check):
+    try:
+        return check()
+    except AssertionError:
+        return False
+
+
+def test_adapters_address_changes(net, api):
+    """What does not know yet has packets held, which go on by way of tofd."""
+    def is_diverted():
+        held = api.metrics()[HELD]
+        mark = net.enb.mark()
+        b.uplink(echo(b.ue, b"new address"))
+        b.wait_downlink(is_text(b"new address"), since=mark)
+        return api.metrics()[HELD] == held
+
+    api.register()
+    b = establish(net)
+    b.via = "0e:70:f0:00:00:99"
+    run_in("lab-tof", "ip", "link", "set", "s1u0", "address", b.via)
+    try:
+        wait_until(is_diverted, timeout=10, what="packets to be diverted")
+    finally:
+        run_in("lab-tof", "ip", "link", "set", "s1u0", "address", net.via)
+
+
+@pytest.mark.datapath("xdp")        # Open vSwitch needs the agent for that.
+@pytest.mark.parametrize("dport", [5000, 5999], ids=["answer", "unclaimed"])
+def test_not_one_packet_goes_where_another_ue_is(net, api, dport):
+    """The SGW shows another UE's packet in a proved downlink tunnel: although
+    that is learned, so that tofd gets no copy, nothing more goes down."""
+    api.register()
+    old = establish(net)
+    learned = api.metrics()["tof_filter_learned_total"]
+    old.downlink(p.ip_udp(OTHER, old.ue, b"own"))
+    wait_until(lambda: api.metrics()["tof_filter_learned_total"] > learned,
+               what="the downlink tunnel to be learned")
+    old.silent = True
+    b = net.bearer("10.45.2.11", down_teid=old.down_teid)
+    net.enb.wait(net.onward(b.downlink(p.ip_udp(OTHER, b.ue, b"natural"))))
+    mark = net.enb.mark()
+    app_sends(old.ue, b"not for you", dport)
+    wait_until(lambda: not api.session_of(old.ue)["bearers"][0]["proved"],
+               what="the agent to know")
+    assert not [f for raw in net.enb.since(mark) if (f := b.is_downlink(raw))
+                and f.inner.payload == b"not for you"]
+
+
+@pytest.mark.datapath("xdp")
+def test_other_datapath_and_back(lab, net, api):
+    """Neither is left with what is the other's."""
+    api.register()
+    b = establish(net)
+    with lab.configured(("datapath: xdp", "datapath: ovs")):
+        for text in (b"held", b"diverted"):
+            b.uplink(echo(b.ue, text))
+            b.wait_downlink(is_text(text))
+        assert "xdp" not in run_in("lab-tof", "ip", "link", "show",
+                                   "s1u0").stdout
+    for text in (b"held again", b"diverted again"):
+        b.uplink(echo(b.ue, text))
+        b.wait_downlink(is_text(text))
+    assert "xdp" in run_in("lab-tof", "ip", "link", "show", "s1u0").stdout
+
+
 def test_time_to_live_runs_out_as_without_the_tof(net, api):
     """A held packet is forwarded, not sent: its last hop is this one."""
     api.register()
@@ -231,3 +365,17 @@ def test_host_that_does_not_forward_is_a_wait(lab, net, api):
     finally:
         set_sysctl("lab-tof", key, 1)
     wait_until(lambda: api.healthy(), 20, "tofd to be healthy")
+
+
+def test_random_events(lab, api, datapath):
+    """As in test_model.py: eNodeBs from 10.1.0.101, SGWs from 10.1.0.201 on."""
+    link, = json.loads(run_in("lab-tof", "ip", "-j", "link", "show",
+                              "s1u0").stdout)
+    for i in (*range(101, 105), *range(201, 204)):
+        run_in("lab-tof", "ip", "neigh", "replace", f"10.1.0.{i}", "lladdr",
+               ENB_MAC if i < 200 else SGW_MAC, "dev", "s1u0", "nud",
+               "permanent")
+    with lab.configured(
+            (r"s1u:.*", "s1u: {interface: s1u0, enodebs: [10.1.0.96/27], "
+             "sgws: [10.1.0.200/29]}"), *QUICK):
+        random_events(api, datapath, EVENTS // 5, link["address"])

@@ -49,7 +49,14 @@ def pytest_collection_modifyitems(config, items):
               and not is_for(item, item.callspec.params["datapath"])]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
-    items.sort(key=lambda item: "datapath" in item.fixturenames)
+    items.sort(key=shares_the_lab)
+
+
+def shares_the_lab(item):
+    """Of several fixtures of a name, the last one is the nearest."""
+    # pylint: disable=protected-access
+    labs = item._fixtureinfo.name2fixturedefs.get("lab")
+    return bool(labs) and labs[-1].scope == "session"
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,6 @@ def test_answer_is_forwarded_to_the_next_hop(net, api):
     assert f.ip.header_ok and f.ip.ttl == 63
 
 
-
 def test_answer_waits_for_its_neighbour(net, api):
     api.register()
     b = establish(net)
@@ -89,6 +88,7 @@ def test_answer_meets_the_hosts_firewall(net, api):
         assert "counter packets 1 " in rules
     finally:
         run_in("lab-tof", "nft", "delete", "table", "inet", "fw")
+
 
 @pytest.mark.parametrize("from_enb", [True, False], ids=["enb", "sgw"])
 def test_error_indication_is_put_back(net, api, from_enb):

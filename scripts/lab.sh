@@ -13,7 +13,8 @@
 #
 # Used by demo.sh, by the network tests and by hand.  What it makes is in those
 # namespaces and in $state; the host's own network is not touched.
-# The addresses are in make_links(), in lab-network.sh.
+# The addresses are in make_links(), in lab-network.sh.  TOF_LAB_PATIENCE: for
+# how many seconds it waits for tofd to be healthy (60).
 set -euo pipefail
 
 readonly state=/run/tof-lab
@@ -276,7 +277,8 @@ tofd_start() {
     pid_of tofd >/dev/null && return
     touch "$state/tofd-started"
     launch tofd lab-tof "$top/tofd" -c "$(lab_config)"
-    if ! wait_for 60 "tofd to be healthy" tofd_ended_or_healthy || gone tofd
+    if ! wait_for "${TOF_LAB_PATIENCE:-60}" "tofd to be healthy" \
+        tofd_ended_or_healthy || gone tofd
     then
         warn "tofd is not healthy; the end of its log:"
         tail -n 40 "$state/tofd.log" >&2

@@ -183,7 +183,7 @@ END
 
 stage_net() {
     local rc=0 xml=$logs/net.xml ok=0 bad=0 no=0 result
-    PYTHONDONTWRITEBYTECODE=1 run 2400 /usr/bin/python3 -m pytest \
+    PYTHONDONTWRITEBYTECODE=1 run 3300 /usr/bin/python3 -m pytest \
         -p no:cacheprovider -q -rs --junitxml="$xml" \
         --datapath="${TOF_TEST_DATAPATH:-ovs,xdp}" tests/net || rc=$?
     if [ -s "$xml" ]; then

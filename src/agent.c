@@ -325,5 +325,7 @@ agent_wait(void)
     usage_wait(dataplane_is_up());
     remember_wait();
     poll_timer_wait_until(slow_due);
-    poll_timer_wait_until(counters_due);
+    if (endpoint_started) {
+        poll_timer_wait_until(counters_due);
+    }
 }

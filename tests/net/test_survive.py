@@ -2,6 +2,7 @@
 """Whatever dies, the network stays up; what comes back finds its state."""
 
 import copy
+import os
 import threading
 import time
 from ipaddress import IPv4Address
@@ -22,6 +23,12 @@ def answers(b):
     b.uplink(echo(b.ue, text))
     b.wait_downlink(is_text(text), timeout=0.3)
     return True
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        user, system = f.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 class Stream:
@@ -300,6 +307,9 @@ def test_missing_adapter_is_a_wait_that_status_shows(lab, net, api):
         assert not parts["interception"]["ready"]
         assert "enb9" in parts["interception"]["detail"]
         assert api.get("/healthz").status == 503
+        used = cpu_seconds(lab.pid())
+        time.sleep(1)
+        assert cpu_seconds(lab.pid()) - used < 0.5, "it waits, busily"
         b = net.bearer("10.45.4.8")
         frame = b.uplink(echo(b.ue, b"x"))
         net.sgw.wait(frame)

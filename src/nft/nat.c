@@ -56,7 +56,7 @@ struct setup {
     unsigned int mtu, down_mtu;
     char **what;
 
-    struct rtnl *own, *inside;  /* In tofd's namespace, and in NAT's. */
+    struct rtnl *own;           /* In tofd's namespace. */
     bool made_netns, made_veth, made_inet, made_netdev, moved_apps;
 };
 
@@ -88,7 +88,7 @@ open_all(struct setup *s)
         error = rtnl_open(-1, &s->own);
     }
     if (!error) {
-        error = rtnl_open(nat.netns, &s->inside);
+        error = rtnl_open(nat.netns, &nat.inside);
     }
     if (!error) {
         error = nft_open(nat.netns, &nat.nft);
@@ -109,7 +109,7 @@ check_apps(struct setup *s)
 {
     const char *apps = s->conf->apps.interface;
     struct rtnl_link link;
-    int error = rtnl_link_get(s->inside, apps, &link);
+    int error = rtnl_link_get(nat.inside, apps, &link);
 
     if (error == ENODEV) {
         error = rtnl_link_get(s->own, apps, &link);
@@ -126,7 +126,7 @@ make_ue(struct setup *s)
     int error;
 
     s->made_veth = (rtnl_link_get(s->own, s->ue_port, &link) == ENODEV
-                    || rtnl_link_get(s->inside, NAT_UE, &link) == ENODEV);
+                    || rtnl_link_get(nat.inside, NAT_UE, &link) == ENODEV);
     error = rtnl_veth_ensure(s->own, s->ue_port, NAT_UE, nat.netns, s->mtu);
     if (error) {
         s->made_veth = false;
@@ -135,7 +135,7 @@ make_ue(struct setup *s)
     error = sysctl_write(-1, "1", "net/ipv6/conf/%s/disable_ipv6",
                          s->ue_port);
     if (!error || error == ENOENT) {
-        error = rtnl_link_no_addrgen(s->inside, NAT_UE);
+        error = rtnl_link_no_addrgen(nat.inside, NAT_UE);
     }
     if (!error || error == EAFNOSUPPORT) {
         /* Packets leave into tunnels from here: with finished checksums. */
@@ -265,7 +265,7 @@ take_apps(struct setup *s)
     struct rtnl_link link;
     int error = 0;
 
-    if (rtnl_link_get(s->inside, apps, &link)) {
+    if (rtnl_link_get(nat.inside, apps, &link)) {
         error = rtnl_link_move(s->own, apps, nat.netns);
         s->moved_apps = !error;
     }
@@ -280,12 +280,12 @@ links_up(struct setup *s)
     int error = rtnl_link_set_up(s->own, s->ue_port, true);
 
     if (!error) {
-        error = rtnl_link_set_up(s->inside, NAT_UE, true);
+        error = rtnl_link_set_up(nat.inside, NAT_UE, true);
     }
     if (error) {
         return failed(s, error, "veth %s: %s", s->ue_port, strerror(error));
     }
-    error = rtnl_link_set_up(s->inside, apps, true);
+    error = rtnl_link_set_up(nat.inside, apps, true);
     return failed(s, error, "apps.interface %s: %s", apps, strerror(error));
 }
 
@@ -299,14 +299,14 @@ route_apps(struct setup *s)
     int error = 0;
 
     for (size_t i = 0; !error && i < address->n; i++) {
-        error = rtnl_addr_ensure(s->inside, apps, &address->prefixes[i].addr,
+        error = rtnl_addr_ensure(nat.inside, apps, &address->prefixes[i].addr,
                                  address->prefixes[i].len);
     }
     if (error) {
         return failed(s, error, "apps.address: %s", strerror(error));
     }
     for (size_t i = 0; !error && i < routes->n; i++) {
-        error = rtnl_route_replace(s->inside, apps, &routes->prefixes[i].addr,
+        error = rtnl_route_replace(nat.inside, apps, &routes->prefixes[i].addr,
                                    routes->prefixes[i].len, NULL, false, 0);
     }
     return failed(s, error, "apps.routes: %s", strerror(error));
@@ -321,18 +321,18 @@ route_ues(struct setup *s)
 {
     unsigned int mtu4 = s->down_mtu - OUTER_HEADERS;
     unsigned int mtu6 = mtu4 > IPV6_MTU_MIN ? mtu4 : IPV6_MTU_MIN;
-    int error = rtnl_neigh_replace(s->inside, NAT_UE, &ue_gateway4, ue_mac);
+    int error = rtnl_neigh_replace(nat.inside, NAT_UE, &ue_gateway4, ue_mac);
 
     if (!error) {
-        error = rtnl_route_replace(s->inside, NAT_UE, &any4, 0, &ue_gateway4,
+        error = rtnl_route_replace(nat.inside, NAT_UE, &any4, 0, &ue_gateway4,
                                    true, mtu4);
     }
     if (error) {
         return failed(s, error, "default route: %s", strerror(error));
     }
-    error = rtnl_neigh_replace(s->inside, NAT_UE, &ue_gateway6, ue_mac);
+    error = rtnl_neigh_replace(nat.inside, NAT_UE, &ue_gateway6, ue_mac);
     if (!error) {
-        error = rtnl_route_replace(s->inside, NAT_UE, &in6addr_any, 0,
+        error = rtnl_route_replace(nat.inside, NAT_UE, &in6addr_any, 0,
                                    &ue_gateway6, true, mtu6);
     }
     /* A kernel without IPv6, or a device too small for it. */
@@ -371,7 +371,7 @@ roll_back(struct setup *s)
     int own;
 
     if (s->moved_apps && !netns_open(NULL, &own)) {
-        rtnl_link_move(s->inside, s->conf->apps.interface, own);
+        rtnl_link_move(nat.inside, s->conf->apps.interface, own);
         close(own);
     }
     if (s->made_inet || s->made_netdev) {
@@ -421,7 +421,6 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
         roll_back(&s);
     }
     rtnl_close(s.own);
-    rtnl_close(s.inside);
     if (!what) {
         free(unused);
     }
@@ -430,10 +429,10 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
 
 /* Gone, or down (and its routes with it); not if that cannot be told. */
 static bool
-is_lost(struct rtnl *rtnl, const char *name)
+is_lost(const char *name)
 {
     struct rtnl_link link;
-    int error = rtnl_link_get(rtnl, name, &link);
+    int error = rtnl_link_get(nat.inside, name, &link);
 
     return error ? error == ENODEV : !link.up;
 }
@@ -441,25 +440,17 @@ is_lost(struct rtnl *rtnl, const char *name)
 bool
 nat_in_force(void)
 {
-    struct rtnl *inside;
     uint64_t weight;
 
-    if (!nat.open || (!weigh(&weight) && weight != nat.weight)) {
-        return false;
-    } else if (rtnl_open(nat.netns, &inside)) {
-        return true;
-    }
-
-    bool lost = (is_lost(inside, NAT_UE)
-                 || is_lost(inside, nat.conf->apps.interface));
-    rtnl_close(inside);
-    return !lost;
+    return (nat.open && (weigh(&weight) || weight == nat.weight)
+            && !is_lost(NAT_UE) && !is_lost(nat.conf->apps.interface));
 }
 
 void
 nat_close(void)
 {
     if (nat.open) {
+        rtnl_close(nat.inside);
         conntrack_close(nat.ct);
         nft_close(nat.reader);
         nft_close(nat.nft);

@@ -12,12 +12,14 @@
 
 struct conf;
 struct conntrack;
+struct rtnl;
 
 /* The namespace, once nat_init() has succeeded. */
 struct nat {
     bool open;
     int netns;                  /* File descriptor. */
     const struct conf *conf;
+    struct rtnl *inside;        /* Links in there. */
     uint64_t weight;            /* Of the rules: nft_table_weigh(). */
     struct nft *nft;
     struct nft *reader;         /* For what is read part by part. */

@@ -123,9 +123,18 @@ bearer_describe(const struct bearer *b)
     };
 }
 
+static uint32_t
+age(long long int now, long long int then)
+{
+    return (then > now - STATELET_AGE_MAX ? MAX(0, now - then)
+            : STATELET_AGE_MAX);
+}
+
 void
 session_to_statelet(const struct bearer *b, struct statelet *st)
 {
+    const long long int now = time_msec();
+
     *st = (struct statelet) {
         .op = STATELET_BEARER,
         .bearer_id = b->id,
@@ -133,6 +142,7 @@ session_to_statelet(const struct bearer *b, struct statelet *st)
         .space = b->session->space->number,
         .proved = b->state == BEARER_ESTABLISHED,
         .beside = b->beside,
+        .diverted = b->ready,
         .up_qfi = b->up_qfi,
         .down_qfi = b->down_qfi,
         .up_dscp = b->up_dscp,
@@ -142,10 +152,10 @@ session_to_statelet(const struct bearer *b, struct statelet *st)
         .enb = *b->enb,
         .sgw = *b->sgw,
         .time_ms = time_wall_msec(),
+        .heard_age = age(now, b->heard),
+        .seen_age = age(now, b->seen),
+        .proved_age = age(now, b->proved),
     };
-    if (b->proved != LLONG_MIN) {
-        st->time_ms -= MAX(0, time_msec() - b->proved);
-    }
     if (b->down_known) {
         st->teid_down = b->down_teid;
         st->down_enb = *b->down_enb;

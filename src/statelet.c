@@ -2,15 +2,16 @@
 
 /* The statelet codec.
  *
- * Place in the flow: journal.c writes and reads files of these records; the
- * standby and "tofctl export" get the same bytes over a socket.  Pure.
+ * Place in the flow: journal.c writes and reads files of these records;
+ * feed.c and follow.c carry the same bytes from TOF to TOF.  Pure.
  *
  *      offset  size
  *           0     4  magic, "TOFS"
  *           4     1  version, 1
  *           5     1  operation
  *           6     2  address space
- *           8     1  flags: bit 0, proved; bit 1, heard since its sibling
+ *           8     1  flags: bit 0, proved; bit 1, heard since its sibling;
+ *                    bit 2, diverted
  *           9     1  QFI, and bit 6 if there is one, of the downlink tunnel
  *          10     1  DSCP of the uplink tunnel
  *          11     1  DSCP of the downlink tunnel
@@ -25,8 +26,20 @@
  *          84    16  eNodeB address, downlink
  *         100    16  SGW address, downlink
  *         116     1  QFI and bit 6 of the uplink tunnel
- *         117     7  zero
- *         124     4  CRC-32C of bytes 0 to 123 */
+ *         117     2  ages in units of 10 ms: since the UE was heard,
+ *         119     2  since there was traffic of its,
+ *         121     2  since its downlink tunnel was proved
+ *         123     1  zero
+ *         124     4  CRC-32C of bytes 0 to 123
+ *
+ * With operation STATELET_PATH, from offset 36 on:
+ *
+ *          36    16  source address
+ *          52    16  destination address
+ *          68     1  1 if the source is an SGW, else 0
+ *          69     1  length of the Ethernet header
+ *          70    18  Ethernet header
+ *          88    36  zero */
 
 #include "statelet.h"
 
@@ -36,6 +49,8 @@
 #define VERSION 1
 #define FLAG_PROVED 0x01
 #define FLAG_BESIDE 0x02
+#define FLAG_DIVERTED 0x04
+#define AGE_UNIT 10                     /* ms. */
 #define CRC_OFFSET (STATELET_LEN - 4)
 
 /* What a byte does to a CRC when 0 to 3 more bytes follow it in the same
@@ -120,6 +135,45 @@ get_addr(const uint8_t **p, struct in6_addr *addr)
     *p += sizeof *addr;
 }
 
+static void
+put_age(uint8_t **p, uint32_t age)
+{
+    put_uint(p, (age < STATELET_AGE_MAX ? age : STATELET_AGE_MAX) / AGE_UNIT,
+             2);
+}
+
+static uint32_t
+get_age(const uint8_t **p)
+{
+    return get_uint(p, 2) * AGE_UNIT;
+}
+
+static void
+put_bearer(uint8_t *p, const struct statelet *s)
+{
+    put_addr(&p, &s->ue);
+    put_addr(&p, &s->enb);
+    put_addr(&p, &s->sgw);
+    put_addr(&p, &s->down_enb);
+    put_addr(&p, &s->down_sgw);
+    put_uint(&p, s->up_qfi, 1);
+    put_age(&p, s->heard_age);
+    put_age(&p, s->seen_age);
+    put_age(&p, s->proved_age);
+}
+
+static void
+put_path(uint8_t *p, const struct statelet *s)
+{
+    put_addr(&p, &s->path.src);
+    put_addr(&p, &s->path.dst);
+    put_uint(&p, s->path.from_sgw, 1);
+    put_uint(&p, s->path.l2.len, 1);
+    if (l2_header_is_valid(&s->path.l2)) {
+        memcpy(p, s->path.l2.bytes, s->path.l2.len);
+    }
+}
+
 void
 statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
 {
@@ -132,7 +186,8 @@ statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
     put_uint(&p, s->op, 1);
     put_uint(&p, s->space, 2);
     put_uint(&p, (s->proved ? FLAG_PROVED : 0)
-                 | (s->beside ? FLAG_BESIDE : 0), 1);
+                 | (s->beside ? FLAG_BESIDE : 0)
+                 | (s->diverted ? FLAG_DIVERTED : 0), 1);
     put_uint(&p, s->down_qfi, 1);
     put_uint(&p, s->up_dscp, 1);
     put_uint(&p, s->down_dscp, 1);
@@ -141,14 +196,38 @@ statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
     put_uint(&p, s->teid_up, 4);
     put_uint(&p, s->teid_down, 4);
     put_uint(&p, s->time_ms, 8);
-    put_addr(&p, &s->ue);
-    put_addr(&p, &s->enb);
-    put_addr(&p, &s->sgw);
-    put_addr(&p, &s->down_enb);
-    put_addr(&p, &s->down_sgw);
-    put_uint(&p, s->up_qfi, 1);
+    if (s->op == STATELET_PATH) {
+        put_path(p, s);
+    } else {
+        put_bearer(p, s);
+    }
     p = buf + CRC_OFFSET;
     put_uint(&p, crc32c(buf, CRC_OFFSET), 4);
+}
+
+static void
+get_bearer(const uint8_t *p, struct statelet *s)
+{
+    get_addr(&p, &s->ue);
+    get_addr(&p, &s->enb);
+    get_addr(&p, &s->sgw);
+    get_addr(&p, &s->down_enb);
+    get_addr(&p, &s->down_sgw);
+    s->up_qfi = get_uint(&p, 1);
+    s->heard_age = get_age(&p);
+    s->seen_age = get_age(&p);
+    s->proved_age = get_age(&p);
+}
+
+static bool
+get_path(const uint8_t *p, struct statelet *s)
+{
+    get_addr(&p, &s->path.src);
+    get_addr(&p, &s->path.dst);
+    s->path.from_sgw = get_uint(&p, 1);
+    s->path.l2.len = get_uint(&p, 1);
+    memcpy(s->path.l2.bytes, p, sizeof s->path.l2.bytes);
+    return l2_header_is_valid(&s->path.l2);
 }
 
 bool
@@ -159,7 +238,7 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
 
     memset(s, 0, sizeof *s);
     if (memcmp(buf, MAGIC, 4) || buf[4] != VERSION
-        || buf[5] < STATELET_BEARER || buf[5] > STATELET_GONE
+        || buf[5] < STATELET_BEARER || buf[5] > STATELET_ALIVE
         || get_uint(&p, 4) != crc32c(buf, CRC_OFFSET)) {
         return false;
     }
@@ -169,6 +248,7 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
     flags = get_uint(&p, 1);
     s->proved = flags & FLAG_PROVED;
     s->beside = flags & FLAG_BESIDE;
+    s->diverted = flags & FLAG_DIVERTED;
     s->down_qfi = get_uint(&p, 1);
     s->up_dscp = get_uint(&p, 1);
     s->down_dscp = get_uint(&p, 1);
@@ -177,11 +257,9 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
     s->teid_up = get_uint(&p, 4);
     s->teid_down = get_uint(&p, 4);
     s->time_ms = get_uint(&p, 8);
-    get_addr(&p, &s->ue);
-    get_addr(&p, &s->enb);
-    get_addr(&p, &s->sgw);
-    get_addr(&p, &s->down_enb);
-    get_addr(&p, &s->down_sgw);
-    s->up_qfi = get_uint(&p, 1);
+    if (s->op == STATELET_PATH) {
+        return get_path(p, s);
+    }
+    get_bearer(p, s);
     return true;
 }

@@ -6,7 +6,8 @@
  * size in network byte order; and the journal, a file of them.
  *
  * Place in the flow: remember.c appends a statelet for each of session.c's
- * changes; at start it replays the journal into session.c.
+ * changes; at start it replays the journal into session.c.  feed.c sends the
+ * same records to TOFs that follow this one, follow.c reads them.
  * The codec half is pure; the journal half does file I/O. */
 
 #include <netinet/in.h>
@@ -14,11 +15,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tunnel.h"
+
 enum statelet_op {
     STATELET_BEARER = 1,        /* Bearer is new or has changed. */
     STATELET_INVALID = 2,       /* Its downlink tunnel is no longer proved. */
-    STATELET_GONE = 3,          /* Bearer purged; only 'bearer_id' counts. */
+    STATELET_GONE = 3,          /* Bearer purged. */
+
+    /* Only between TOFs: */
+    STATELET_PATH = 4,          /* Ethernet header of packets between two
+                                 * peers: 'time_ms', 'path' count. */
+    STATELET_ALIVE = 5,         /* Nothing else to say: 'time_ms' counts. */
 };
+
+/* Each side of a stream between TOFs says something that often, or else is
+ * dead. */
+#define STATELET_ALIVE_MS 1000
+#define STATELET_SILENCE_MS 5000
+
+/* Ages are as of 'time_ms', in milliseconds, and exact to 10. */
+#define STATELET_AGE_MAX (UINT16_MAX * 10)      /* That old, or older. */
 
 struct statelet {
     enum statelet_op op;
@@ -27,6 +43,7 @@ struct statelet {
     uint16_t space;             /* Address space of 'ue'. */
     bool proved;
     bool beside;                /* struct bearer has it. */
+    bool diverted;              /* Its service packets are, just now. */
     uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI, or 0. */
     uint8_t up_dscp, down_dscp; /* Of outer headers. */
     uint32_t teid_up, teid_down;
@@ -36,6 +53,12 @@ struct statelet {
     struct in6_addr down_enb;   /* Receiver of the downlink tunnel. */
     struct in6_addr down_sgw;   /* Its sender. */
     uint64_t time_ms;           /* Wall clock (Unix epoch) of the record. */
+    uint32_t seen_age, heard_age, proved_age;   /* struct bearer has them. */
+    struct {
+        struct in6_addr src, dst;
+        bool from_sgw;          /* Direction: from there, else from an eNodeB. */
+        struct l2_header l2;
+    } path;
 };
 
 #define STATELET_LEN 128        /* Magic, version, fields, zero padding,

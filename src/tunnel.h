@@ -6,7 +6,9 @@
  * that agent, filter, endpoints and flow compilers share. */
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A tunnel as seen on the wire.  IPv4 as IPv4-mapped IPv6, TEID in host byte
  * order. */
@@ -31,6 +33,27 @@ struct endpoint_bearer {
     struct tunnel down;         /* SGW to eNodeB; TEID 0 if not proved. */
     uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI, as seen last. */
     uint8_t up_dscp, down_dscp; /* Of outer headers, as seen last. */
+    uint32_t silent_ms;         /* How long ago its UE was heard, if that was
+                                 * by another TOF; else 0. */
 };
+
+/* Ethernet header of a path between two outer addresses. */
+struct l2_header {
+    uint8_t bytes[18];
+    uint8_t len;                /* 14, or 18 with a VLAN tag. */
+};
+
+static inline bool
+l2_header_equal(const struct l2_header *a, const struct l2_header *b)
+{
+    /* Beyond the header are other bytes of the packet. */
+    return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
+
+static inline bool
+l2_header_is_valid(const struct l2_header *l2)
+{
+    return l2->len == 14 || l2->len == 18;
+}
 
 #endif /* tunnel.h */

@@ -65,19 +65,6 @@ queue_side(enum filter_queue q)
 /* Pairs of outer addresses whose Ethernet headers are known, at most. */
 #define L2_MAX 65536
 
-/* Ethernet header of a path between two outer addresses. */
-struct l2_header {
-    uint8_t bytes[18];
-    uint8_t len;                /* 14, or 18 with a VLAN tag. */
-};
-
-static inline bool
-l2_header_equal(const struct l2_header *a, const struct l2_header *b)
-{
-    /* Beyond the header are other bytes of the packet. */
-    return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
-}
-
 /* Puts the tables in force, or adopts those that an earlier tofd left.  All
  * links must exist.  'links': the endpoint is fed by FILTER_ENB_LINK and shows
  * by heartbeats that it lives; without, no packet is diverted by the filter,

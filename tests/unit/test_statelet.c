@@ -63,7 +63,9 @@ equal(const struct statelet *a, const struct statelet *b)
             && IN6_ARE_ADDR_EQUAL(&a->sgw, &b->sgw)
             && IN6_ARE_ADDR_EQUAL(&a->down_enb, &b->down_enb)
             && IN6_ARE_ADDR_EQUAL(&a->down_sgw, &b->down_sgw)
-            && a->time_ms == b->time_ms);
+            && a->time_ms == b->time_ms && a->diverted == b->diverted
+            && a->heard_age == b->heard_age && a->seen_age == b->seen_age
+            && a->proved_age == b->proved_age);
 }
 
 static void
@@ -76,7 +78,9 @@ test_round_trip(void)
 
     memset(&full, 0xff, sizeof full);
     full.op = STATELET_INVALID;
-    full.proved = full.beside = true;
+    full.proved = full.beside = full.diverted = true;
+    full.heard_age = 10;
+    full.seen_age = full.proved_age = STATELET_AGE_MAX;
     statelet_encode(&example, buf);
     tap_ok(statelet_decode(buf, &s) && equal(&s, &example),
            "example comes back");
@@ -84,6 +88,41 @@ test_round_trip(void)
     tap_ok(statelet_decode(buf, &s) && equal(&s, &zero), "zeros come back");
     statelet_encode(&full, buf);
     tap_ok(statelet_decode(buf, &s) && equal(&s, &full), "ones come back");
+}
+
+static void
+test_path(void)
+{
+    struct statelet path = {
+        .op = STATELET_PATH, .time_ms = 5,
+        .path = { V4(10, 1, 0, 1), V4(10, 1, 0, 2), true,
+                  { { 1, 2, 3, [17] = 9 }, 18 } },
+    };
+    uint8_t buf[STATELET_LEN];
+    struct statelet s;
+
+    statelet_encode(&path, buf);
+    tap_ok(statelet_decode(buf, &s) && s.op == STATELET_PATH
+           && IN6_ARE_ADDR_EQUAL(&s.path.src, &path.path.src)
+           && IN6_ARE_ADDR_EQUAL(&s.path.dst, &path.path.dst)
+           && s.path.from_sgw && s.time_ms == 5
+           && l2_header_equal(&s.path.l2, &path.path.l2),
+           "a path comes back");
+    path.path.l2.len = 15;
+    statelet_encode(&path, buf);
+    tap_ok(!statelet_decode(buf, &s), "no Ethernet header is that long");
+}
+
+static void
+test_ages(void)
+{
+    struct statelet s = { .op = STATELET_BEARER, .heard_age = 1239,
+                          .proved_age = UINT32_MAX };
+    uint8_t buf[STATELET_LEN];
+
+    statelet_encode(&s, buf);
+    tap_ok(statelet_decode(buf, &s) && s.heard_age == 1230 && !s.seen_age
+           && s.proved_age == STATELET_AGE_MAX, "ages");
 }
 
 static void
@@ -107,7 +146,7 @@ test_bad(void)
     s.op = 0;
     statelet_encode(&s, buf);
     tap_ok(!statelet_decode(buf, &s), "operation 0");
-    s.op = STATELET_GONE + 1;
+    s.op = STATELET_ALIVE + 1;
     statelet_encode(&s, buf);
     tap_ok(!statelet_decode(buf, &s), "unknown operation");
 }
@@ -128,6 +167,8 @@ main(void)
     tap_ok(statelet_decode(encoded, &s) && equal(&s, &example),
            "decoded bytes");
     test_round_trip();
+    test_path();
+    test_ages();
     test_bad();
     return tap_done();
 }

@@ -32,6 +32,9 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
  * keep real UEs out. */
 #define EMBRYONIC_SHARE 4
 
+/* By how much the same time told twice may differ. */
+#define INEXACT_MS 1000
+
 static unsigned int max_bearers;
 static bearer_event_cb *event_cb;
 
@@ -79,6 +82,7 @@ session_touch(struct bearer *b, long long int now)
 {
     struct bearer *twin = session_twin(b);
 
+    b->hearsay = false;
     table_set_seen(b, now);
     if (twin) {
         table_set_seen(twin, now);
@@ -165,8 +169,8 @@ forget_tunnel(struct bearer *b)
 }
 
 static struct bearer *
-learn(const struct in6_addr *enb, const struct fteid *up,
-      const struct in6_addr *ue_addr, long long int now)
+add(const struct in6_addr *enb, const struct fteid *up,
+    const struct in6_addr *ue_addr, long long int now)
 {
     const struct table_ids any = { 0, 0, 0 };
     struct bearer *b = (make_room() ? table_add(enb, up, ue_addr, &any, now)
@@ -176,7 +180,6 @@ learn(const struct in6_addr *enb, const struct fteid *up,
         metric_inc(&refused);
         return NULL;
     }
-    metric_inc(&learned);
 
     struct bearer *sibling = session_sibling(b);
     if (sibling && sibling->beside) {
@@ -187,25 +190,36 @@ learn(const struct in6_addr *enb, const struct fteid *up,
     return b;
 }
 
-struct bearer *
-session_uplink(const struct in6_addr *enb, const struct fteid *up,
-               const struct in6_addr *ue_addr, long long int now)
+/* The bearer of that uplink tunnel, if it is this UE's; another one's is
+ * forgotten. */
+static struct bearer *
+find_own(const struct fteid *up, const struct in6_addr *ue_addr)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
     struct bearer *b = session_bearer_by_uplink(up, addr_family(&ue));
-    bool new;
 
     if (b && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
         forget_tunnel(b);
         b = NULL;
     }
-    new = !b;
+    return b;
+}
+
+struct bearer *
+session_uplink(const struct in6_addr *enb, const struct fteid *up,
+               const struct in6_addr *ue_addr, long long int now)
+{
+    struct bearer *b = find_own(up, ue_addr);
+    const bool new = !b;
+
     if (new) {
-        b = learn(enb, up, ue_addr, now);
+        b = add(enb, up, ue_addr, now);
         if (!b) {
             return NULL;
         }
+        metric_inc(&learned);
     }
+    b->hearsay = false;
     bearer_set_ue_addr(b, ue_addr);
     set_sender(b, enb);
     set_sender(session_sibling(b), enb);
@@ -256,18 +270,17 @@ is_retired(const struct bearer *b, const struct fteid *down)
     return other != NULL;
 }
 
-bool
-session_proved(struct bearer *b, const struct in6_addr *sgw,
-               const struct fteid *down, uint8_t qfi, long long int now)
+/* 'b' is answered by 'down', as was proved at 'when'.  Returns false if nothing
+ * is new in that but the time. */
+static bool
+set_down(struct bearer *b, const struct in6_addr *sgw,
+         const struct fteid *down, uint8_t qfi, long long int when)
 {
     const struct fteid old = bearer_down(b);
     bool same = b->down_known && fteid_equal(&old, down);
     bool changed = (b->state != BEARER_ESTABLISHED || !same
                     || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
 
-    if (is_retired(b, down)) {
-        return false;
-    }
     take_down(b, down);
     if (changed) {
         /* The old tunnel, if any, is never used again. */
@@ -278,9 +291,20 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
     }
     changed = changed || b->down_qfi != qfi;
     b->down_qfi = qfi;
-    b->proved = now;
+    b->proved = when;
+    return changed;
+}
+
+bool
+session_proved(struct bearer *b, const struct in6_addr *sgw,
+               const struct fteid *down, uint8_t qfi, long long int now)
+{
+    if (is_retired(b, down)) {
+        return false;
+    }
     metric_inc(&proofs);
-    if (changed) {
+    b->hearsay = false;
+    if (set_down(b, sgw, down, qfi, now)) {
         tell(b, BEARER_CHANGED);
     }
     return true;
@@ -305,7 +329,7 @@ session_restore(const struct statelet *st, long long int now)
     if (b) {
         session_forget(b);
     }
-    if (st->op == STATELET_GONE) {
+    if (st->op != STATELET_BEARER && st->op != STATELET_INVALID) {
         return;
     }
     struct fteid up = { st->sgw, st->teid_up };
@@ -321,6 +345,8 @@ session_restore(const struct statelet *st, long long int now)
         metric_inc(&refused);
         return;
     }
+    b->hearsay = true;
+    b->heard = LLONG_MIN / 2;
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
     b->down_dscp = st->down_dscp;
@@ -334,6 +360,102 @@ session_restore(const struct statelet *st, long long int now)
         b->down_qfi = st->down_qfi;
         table_set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
     }
+}
+
+/* Whether another UE's bearer has had the downlink tunnel 'down' proved later
+ * than at 'when'. */
+static bool
+is_taken_since(const struct bearer *b, const struct fteid *down,
+               long long int when)
+{
+    const struct bearer *other = session_bearer_by_downlink(down);
+
+    while (other && (same_ue(b, other) || other->state != BEARER_ESTABLISHED
+                     || other->proved <= when)) {
+        other = session_next_by_downlink(other);
+    }
+    return other != NULL;
+}
+
+/* Takes over what 'st' says of the downlink tunnel of 'b'.  Returns false if
+ * that was known. */
+static bool
+hear_down(struct bearer *b, const struct statelet *st, long long int now)
+{
+    const struct fteid down = { st->down_enb, st->teid_down };
+    const long long int when = (st->proved_age < STATELET_AGE_MAX
+                                ? now - st->proved_age : LLONG_MIN);
+    const enum bearer_state before = b->state;
+
+    if (!st->proved || !st->teid_down) {
+        session_invalidate(b);
+    } else if ((b->state != BEARER_ESTABLISHED || b->proved <= when)
+               && !is_retired(b, &down) && !is_taken_since(b, &down, when)) {
+        b->down_dscp = st->down_dscp;
+        return set_down(b, &st->down_sgw, &down, st->down_qfi, when);
+    }
+    return b->state != before;
+}
+
+static struct bearer *
+hear_bearer(const struct statelet *st, long long int now)
+{
+    const struct fteid up = { st->sgw, st->teid_up };
+    const long long int heard = now - st->heard_age;
+    struct bearer *b = session_bearer_by_uplink(&up, addr_family(&st->ue));
+    bool changed;
+
+    if (b && (b->hearsay ? b->heard > heard + INEXACT_MS
+              : b->heard >= heard)) {
+        return NULL;
+    }
+    b = find_own(&up, &st->ue);
+    changed = !b;
+    if (!b) {
+        b = add(&st->enb, &up, &st->ue, now);
+        if (!b) {
+            return NULL;
+        }
+    }
+    b->hearsay = true;
+    bearer_set_ue_addr(b, &st->ue);
+    set_sender(b, &st->enb);
+    b->up_qfi = st->up_qfi;
+    b->up_dscp = st->up_dscp;
+    changed = hear_down(b, st, now) || changed || b->beside != st->beside;
+    b->beside = st->beside;
+    b->heard = heard;
+    table_set_seen(b, now - st->seen_age);
+    if (changed) {
+        tell(b, BEARER_CHANGED);
+    }
+    return b;
+}
+
+struct bearer *
+session_hearsay(const struct statelet *st, long long int now)
+{
+    const struct fteid up = { st->sgw, st->teid_up };
+    const struct fteid down = { st->down_enb, st->teid_down };
+    const struct in6_addr ue = addr_ue_key(&st->ue);
+    struct bearer *b;
+
+    if (st->op == STATELET_BEARER) {
+        return hear_bearer(st, now);
+    }
+    b = session_bearer_by_uplink(&up, addr_family(&ue));
+    if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
+        return NULL;
+    } else if (st->op == STATELET_GONE && b->hearsay) {
+        session_forget(b);
+    } else if (st->op == STATELET_INVALID && b->down_known) {
+        const struct fteid known = bearer_down(b);
+
+        if (fteid_equal(&known, &down)) {
+            session_invalidate(b);
+        }
+    }
+    return NULL;
 }
 
 static bool

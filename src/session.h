@@ -69,6 +69,8 @@ struct bearer {
     bool beside : 1;            /* Heard since its sibling was. */
     bool diverted : 1;          /* Has touched a service. */
     bool ready : 1;             /* The endpoint is programmed for it. */
+    bool hearsay : 1;           /* Another TOF has said so, or the journal, and
+                                 * its UE has not been heard here since. */
     unsigned int unread : 2;    /* Directions, 1 << enum endpoint_direction, in
                                  * which the endpoint may have counted before
                                  * the bearer was adopted. */
@@ -175,6 +177,12 @@ void session_forget(struct bearer *b);
  * plane, which keeps it, is asked. */
 void session_restore(const struct statelet *, long long int now);
 void session_to_statelet(const struct bearer *, struct statelet *);
+
+/* Another TOF says so, whose identifiers do not count here.  What has been
+ * heard here, or proved, later than there is believed more; that a tunnel has
+ * ended is believed always.  Returns the bearer that it is about, if that is as
+ * it says now; else NULL. */
+struct bearer *session_hearsay(const struct statelet *, long long int now);
 
 /* Look-ups; NULL if there is none. */
 struct bearer *session_bearer_by_id(uint32_t id);

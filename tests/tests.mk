@@ -104,7 +104,11 @@ fuzz_statelet: tests/fuzz/fuzz_statelet.c src/statelet.c
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
 CLEANFILES += $(FUZZ_TARGETS)
 
-check_PROGRAMS += test_usage
+check_PROGRAMS += test_hearsay test_usage
+test_hearsay_SOURCES = tests/unit/test_hearsay.c tests/unit/address.h \
+	tests/unit/tap.h
+test_hearsay_CPPFLAGS = $(TEST_CPPFLAGS)
+test_hearsay_LDADD = $(TOF_LIBS)
 test_usage_SOURCES = tests/unit/test_usage.c tests/unit/address.h \
 	tests/unit/tap.h
 test_usage_CPPFLAGS = $(TEST_CPPFLAGS)

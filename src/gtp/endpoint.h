@@ -90,8 +90,9 @@ struct endpoint_class {
     /* Able to divert now. */
     bool (*ready)(void);
 
-    /* Diverts a proved bearer, or renews its proof.  'adopted': the filter
-     * diverts it already (restart). */
+    /* Diverts a proved bearer, or renews its proof, which is good for the
+     * evidence time less 'silent_ms'.  'adopted': the filter diverts it already
+     * (restart). */
     void (*bearer_set)(const struct endpoint_bearer *, bool adopted);
     /* 'cb' says whether a bearer that an earlier tofd diverted is still to be;
      * others are diverted no more.  NULL: the filter knows. */

@@ -70,7 +70,8 @@ struct ovs_bearer {
     struct path *up, *down;             /* Kept, or NULL. */
     uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged, */
     uint64_t filter_seqno;              /* and committed. */
-    long long int asked;                /* When bearer_set() was called. */
+    long long int asked;                /* When bearer_set() was called, or
+                                         * its UE heard before. */
     long long int settled;              /* Not diverted before this. */
     bool adopted;
 };
@@ -244,10 +245,11 @@ compile_bearer(struct ovs_bearer *ob, bool new_proof)
     path_drop(old_down);
     classifier_bearer(&ports, &ob->b, conf->sessions.evidence_seconds, &ds);
     set_flows(tof, ob->b.id, &ds);
-    if (new_proof) {
+    unsigned int silent = DIV_ROUND_UP(ob->b.silent_ms, 1000);
+    if (new_proof && silent < conf->sessions.evidence_seconds) {
         ds_init(&ds);
-        classifier_lease(&ports, &ob->b, conf->sessions.evidence_seconds,
-                         &ds);
+        classifier_lease(&ports, &ob->b,
+                         conf->sessions.evidence_seconds - silent, &ds);
         ofctl_lease(tof, ob->b.id, ds_cstr(&ds));
         ds_destroy(&ds);
     }
@@ -430,7 +432,7 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
     ob->b = *b;
     hmap_insert(&by_down, &ob->down_node, hash_down(b));
     guard(ob);
-    ob->asked = time_msec();
+    ob->asked = time_msec() - b->silent_ms;
     ob->adopted = adopted;
     ob->settled = settle_time(&b->up.dst, b->up.teid);
     ovs_list_remove(&ob->waiting_node);

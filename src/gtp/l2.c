@@ -26,6 +26,7 @@
 #include "util.h"
 
 #define REFRESH_MS 5000
+#define HEARSAY (LLONG_MIN / 2)
 
 struct entry {
     struct hmap_node node;
@@ -33,7 +34,8 @@ struct entry {
     enum filter_side side;
     struct in6_addr src, dst;
     struct l2_header l2;
-    long long int read;         /* From the kernel's map, ms. */
+    long long int read;         /* From the kernel's map, ms; HEARSAY if it is
+                                 * not from there. */
 };
 
 static struct hmap entries;
@@ -83,18 +85,14 @@ forget(struct entry *e)
 }
 
 static struct entry *
-create(enum filter_side side, const struct in6_addr *src,
-       const struct in6_addr *dst)
+insert(enum filter_side side, const struct in6_addr *src,
+       const struct in6_addr *dst, const struct l2_header *l2,
+       long long int read)
 {
-    struct l2_header l2;
-    struct entry *e;
+    struct entry *e = xmalloc(sizeof *e);
 
-    if (filter_l2_get(side, src, dst, &l2)) {
-        return NULL;
-    }
-    e = xmalloc(sizeof *e);
-    *e = (struct entry) { .side = side, .src = *src, .dst = *dst, .l2 = l2,
-                          .read = time_msec() };
+    *e = (struct entry) { .side = side, .src = *src, .dst = *dst, .l2 = *l2,
+                          .read = read };
     hmap_insert(&entries, &e->node, l2_hash_pair(src, dst));
     ovs_list_push_back(&by_use, &e->use_node);
     if (hmap_count(&entries) > L2_MAX) {
@@ -112,9 +110,11 @@ use(enum filter_side side, const struct in6_addr *src,
     const struct in6_addr *dst)
 {
     struct entry *e = find(side, src, dst);
+    struct l2_header l2;
 
     if (!e) {
-        return create(side, src, dst);
+        return (filter_l2_get(side, src, dst, &l2) ? NULL
+                : insert(side, src, dst, &l2, time_msec()));
     }
     ovs_list_remove(&e->use_node);
     ovs_list_push_back(&by_use, &e->use_node);
@@ -181,6 +181,39 @@ l2_seen(enum filter_side side, const struct in6_addr *src,
         e->l2 = l2;
         changed_cb(side, src, dst, &e->l2);
     }
+}
+
+void
+l2_hearsay(enum filter_side side, const struct in6_addr *src,
+           const struct in6_addr *dst, const struct l2_header *l2)
+{
+    struct entry *e = use(side, src, dst);
+
+    if (!e) {
+        insert(side, src, dst, l2, HEARSAY);
+    } else if (e->read == HEARSAY && !l2_header_equal(l2, &e->l2)) {
+        e->l2 = *l2;
+        changed_cb(side, src, dst, &e->l2);
+    }
+}
+
+void
+l2_dump(l2_changed_cb *cb)
+{
+    const struct entry *e;
+
+    HMAP_FOR_EACH (e, node, &entries) {
+        if (e->read != HEARSAY) {
+            cb(e->side, &e->src, &e->dst, &e->l2);
+        }
+    }
+}
+
+bool
+l2_is_known(enum filter_side side, const struct in6_addr *src,
+            const struct in6_addr *dst)
+{
+    return find(side, src, dst) != NULL;
 }
 
 bool

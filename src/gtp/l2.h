@@ -31,12 +31,24 @@ typedef void l2_changed_cb(enum filter_side, const struct in6_addr *src,
 void l2_init(l2_changed_cb *);
 void l2_destroy(void);
 
+/* Calls 'cb' for every pair whose packets have been seen here. */
+void l2_dump(l2_changed_cb *cb);
+
+/* Where another TOF intercepts the same packets, they have this header.  Good
+ * until one is seen here. */
+void l2_hearsay(enum filter_side, const struct in6_addr *src,
+                const struct in6_addr *dst, const struct l2_header *);
+
 /* A packet from 'src' to 'dst' has just come in on that side, sent by MAC
  * address 'src_mac' (6 bytes, or NULL if not known), with a VLAN tag or none
  * (LINK_TAG_PRESENT | TCI, or 0). */
 void l2_seen(enum filter_side, const struct in6_addr *src,
              const struct in6_addr *dst, const uint8_t *src_mac,
              uint32_t tag);
+
+/* Whether a header is known here; the kernel is not asked. */
+bool l2_is_known(enum filter_side, const struct in6_addr *src,
+                 const struct in6_addr *dst);
 
 /* Returns false if no header is known. */
 bool l2_get(enum filter_side, const struct in6_addr *src,

@@ -188,6 +188,16 @@ follow_counts(struct xdp_bearer *xb, const struct xdp_entry *entry_before,
     }
 }
 
+/* The tick at which its UE was heard; never 0. */
+static uint32_t
+tick_heard(const struct endpoint_bearer *b)
+{
+    uint32_t ago = b->silent_ms * UINT64_C(1000000) >> XDP_TICK_SHIFT;
+    uint32_t tick = (xdp_now() - (b->silent_ms ? ago + 1 : 0)) & XDP_TICK_MASK;
+
+    return tick ? tick : 1;
+}
+
 void
 xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
 {
@@ -212,11 +222,11 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
             release(xb);
         }
         xb->b = *b;
-        write_tables(xb, adopted ? 0 : xdp_now());
+        write_tables(xb, adopted ? 0 : tick_heard(b));
         /* Neither a proof nor being adopted is a sign of the UE. */
         if (!adopted) {
             follow_counts(xb, e, t);
-            xb->seen = xdp_now();
+            xb->seen = tick_heard(b);
         } else if (entry_of(xb)) {
             bool onward;
             xb->seen = xdp_table_seen(table, xb->up, &onward);

@@ -100,6 +100,27 @@ l2_seen(enum filter_side side OVS_UNUSED,
 }
 
 void
+l2_dump(l2_changed_cb *cb OVS_UNUSED)
+{
+}
+
+void
+l2_hearsay(enum filter_side side OVS_UNUSED,
+           const struct in6_addr *src OVS_UNUSED,
+           const struct in6_addr *dst OVS_UNUSED,
+           const struct l2_header *l2 OVS_UNUSED)
+{
+}
+
+bool
+l2_is_known(enum filter_side side OVS_UNUSED,
+            const struct in6_addr *src OVS_UNUSED,
+            const struct in6_addr *dst OVS_UNUSED)
+{
+    return true;
+}
+
+void
 l2_init(l2_changed_cb *cb OVS_UNUSED)
 {
 }

@@ -16,6 +16,7 @@
 #include "agent.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "account.h"
 #include "adopt.h"
@@ -23,6 +24,8 @@
 #include "conf.h"
 #include "dataplane.h"
 #include "detect.h"
+#include "feed.h"
+#include "follow.h"
 #include "gtp/endpoint.h"
 #include "gtp/filter.h"
 #include "gtp/l2.h"
@@ -30,7 +33,9 @@
 #include "gtp/ue_frame.h"
 #include "hold.h"
 #include "nft/nat.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
 #include "onward.h"
 #include "ovs/registry.h"
 #include "pinger.h"
@@ -42,9 +47,12 @@
 #include "session.h"
 #include "signalling.h"
 #include "status.h"
+#include "stream-ssl.h"
 #include "timeval.h"
 #include "usage.h"
 #include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(agent);
 
 #define EMBRYONIC_MS 30000        /* Beyond the next sample. */
 #define EXPIRE_BUDGET 200         /* A round of the loop and kind. */
@@ -72,6 +80,13 @@ prove_anew(const struct bearer *b)
 }
 
 static void
+note(const struct bearer *b, enum statelet_op op)
+{
+    remember_bearer(b, op);
+    feed_bearer(b, op);
+}
+
+static void
 bearer_event(const struct bearer *b, enum bearer_event event)
 {
     struct endpoint_bearer eb = bearer_describe(b);
@@ -81,11 +96,11 @@ bearer_event(const struct bearer *b, enum bearer_event event)
     }
     switch (event) {
     case BEARER_CHANGED:
-        remember_bearer(b, STATELET_BEARER);
+        note(b, STATELET_BEARER);
         break;
     case BEARER_MOVED:
         prove_anew(b);
-        remember_bearer(b, STATELET_BEARER);
+        note(b, STATELET_BEARER);
         break;
     case BEARER_INVALIDATED:
         if (b->diverted) {
@@ -96,7 +111,7 @@ bearer_event(const struct bearer *b, enum bearer_event event)
             bearer_use(CONST_CAST(struct bearer *, b))->unready = time_msec();
         }
         prove_anew(b);
-        remember_bearer(b, STATELET_INVALID);
+        note(b, STATELET_INVALID);
         break;
     case BEARER_GONE:
         usage_bearer_gone(b, gone_reason);
@@ -106,7 +121,7 @@ bearer_event(const struct bearer *b, enum bearer_event event)
             hold_release(b->id, onward_give_up);
             conntrack_due = true;
         }
-        remember_bearer(b, STATELET_GONE);
+        note(b, STATELET_GONE);
         break;
     }
 }
@@ -136,6 +151,35 @@ agent_session_purge(struct session *s)
 }
 
 /* Start, end, loop. */
+
+static void
+path_changed(enum filter_side from, const struct in6_addr *src,
+             const struct in6_addr *dst, const struct l2_header *l2)
+{
+    endpoint->path_changed(from, src, dst, l2);
+    feed_path(from, src, dst, l2);
+}
+
+/* To the services' databases. */
+static void
+start_registry(void)
+{
+    struct ds remotes = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < conf->registry.n; i++) {
+        const char *remote = conf->registry.items[i];
+
+        ds_put_format(&remotes, "%s%s", i ? "," : "", remote);
+        if (!strncmp(remote, "ssl:", 4) && !conf->tls.key) {
+            VLOG_ERR("%s needs tls.cert, tls.key and tls.ca", remote);
+        }
+    }
+    if (!conf->registry.n) {
+        ds_put_format(&remotes, "unix:%s/ovs/db.sock", conf->run_dir);
+    }
+    registry_init(ds_cstr(&remotes));
+    ds_destroy(&remotes);
+}
 
 static uint32_t
 flow_owner(uint32_t id, uint16_t space)
@@ -179,7 +223,6 @@ agent_init(const struct conf *conf_, char **what)
                       service_count },
         .up = dataplane_came_up,
     };
-    char *remotes;
     int error;
 
     conf = conf_;
@@ -192,10 +235,16 @@ agent_init(const struct conf *conf_, char **what)
     counters_ms = MIN(SLOW_MS, evidence_ms / 16);
     session_init(conf->sessions.max, bearer_event);
     hold_init();
-    l2_init(endpoint->path_changed);
+    l2_init(path_changed);
     onward_init(endpoint);
     account_init(evidence_ms);
     signalling_init(conf->sessions.idle_seconds * 1000ll);
+    if (conf->tls.key) {
+        stream_ssl_set_key_and_cert(conf->tls.key, conf->tls.cert);
+        stream_ssl_set_ca_cert_file(conf->tls.ca, false);
+    }
+    feed_init(conf);
+    follow_init(conf, endpoint);
     error = remember_open(conf->state_dir, what);
     if (error) {
         return error;
@@ -206,16 +255,7 @@ agent_init(const struct conf *conf_, char **what)
     answer_init(conf);
     usage_init(conf);
 
-    remotes = (conf->n_registry
-               ? xasprintf("%s", conf->registry[0])
-               : xasprintf("unix:%s/ovs/db.sock", conf->run_dir));
-    for (size_t i = 1; i < conf->n_registry; i++) {
-        char *more = xasprintf("%s,%s", remotes, conf->registry[i]);
-        free(remotes);
-        remotes = more;
-    }
-    registry_init(remotes);
-    free(remotes);
+    start_registry();
     service_init(&register_plane);
     dataplane_init(conf, endpoint, &events);
     return 0;
@@ -225,6 +265,8 @@ void
 agent_destroy(void)
 {
     registry_destroy();
+    follow_destroy();
+    feed_destroy();
     service_destroy();
     dataplane_destroy();
     prove_destroy();
@@ -302,6 +344,7 @@ agent_run(void)
     dataplane_run();
     signalling_run(queues_are_behind());
     start_endpoint();
+    follow_run();
     if (dataplane_is_up()) {
         pinger_run();
         hold_expire(time_msec(), onward_give_up);
@@ -310,6 +353,7 @@ agent_run(void)
     run_slowly();
     usage_run(dataplane_is_up(), !conntrack_due);
     remember_run();
+    feed_run();
     report_status();
 }
 
@@ -324,6 +368,8 @@ agent_wait(void)
     }
     usage_wait(dataplane_is_up());
     remember_wait();
+    follow_wait();
+    feed_wait();
     poll_timer_wait_until(slow_due);
     if (endpoint_started) {
         poll_timer_wait_until(counters_due);

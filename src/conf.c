@@ -60,6 +60,11 @@ static const struct {
     { ROW("api.tls_key", api.tls_key, api.tls_key), conf_check_path, NULL },
     { ROW("usage.file", usage.file, usage.file),
       conf_check_path_or_none, NULL },
+    { ROW("standby.listen", standby.listen, standby.listen),
+      conf_check_endpoint, NULL },
+    { ROW("tls.cert", tls.cert, tls.cert), conf_check_path, NULL },
+    { ROW("tls.key", tls.key, tls.key), conf_check_path, NULL },
+    { ROW("tls.ca", tls.ca, tls.ca), conf_check_path, NULL },
     { ROW("run_dir", run_dir, run_dir), conf_check_run_dir, "/run/tof" },
     { ROW("state_dir", state_dir, state_dir),
       conf_check_path, "/var/lib/tof" },
@@ -93,6 +98,16 @@ static const struct {
     { ROW("s1u.sgws", s1u.sgws, s1u.sgws), conf_value_network },
     { ROW("apps.address", apps.address, apps.address), conf_value_interface },
     { ROW("apps.routes", apps.routes, apps.routes), conf_value_network },
+};
+
+static const struct {
+    const char *path;
+    size_t raw, conf;
+    conf_check *check;
+} text_lists[] = {
+    { ROW("standby.follow", standby.follow, standby.follow),
+      conf_check_endpoint },
+    { ROW("registry", registry, registry), conf_check_registry },
 };
 
 static bool
@@ -230,24 +245,37 @@ convert_targets(struct converter *c)
 }
 
 static bool
-convert_registry(struct converter *c)
+convert_text_list(struct converter *c, size_t row)
 {
-    const struct conf_raw_list *raw = &c->raw->registry;
-    struct conf *conf = c->conf;
+    const struct conf_raw_list *raw = RAW_MEMBER(c->raw, text_lists[row].raw,
+                                                 struct conf_raw_list);
+    struct text_list *list = MEMBER(c->conf, text_lists[row].conf,
+                                    struct text_list);
 
     if (!raw->n) {
         return true;
     }
-    conf->registry = check_alloc(calloc(raw->n, sizeof *conf->registry));
-    const struct conf_node *node = first_child(c, "registry");
-    for (; conf->n_registry < raw->n; node = node->next) {
-        const char *value = raw->items[conf->n_registry];
-        const char *error = conf_check_registry(value);
+    list->items = check_alloc(calloc(raw->n, sizeof *list->items));
+    const struct conf_node *node = first_child(c, text_lists[row].path);
+    for (; list->n < raw->n; node = node->next) {
+        const char *value = raw->items[list->n];
+        const char *error = text_lists[row].check(value);
 
         if (error) {
             return fail_value(c, node, error);
         }
-        conf->registry[conf->n_registry++] = check_alloc(strdup(value));
+        list->items[list->n++] = check_alloc(strdup(value));
+    }
+    return true;
+}
+
+static bool
+convert_text_lists(struct converter *c)
+{
+    for (size_t i = 0; i < sizeof text_lists / sizeof *text_lists; i++) {
+        if (!convert_text_list(c, i)) {
+            return false;
+        }
     }
     return true;
 }
@@ -455,7 +483,7 @@ convert(struct converter *c)
     convert_usage(c);
     return (convert_numbers(c)
             && convert_prefix_lists(c) && convert_targets(c)
-            && convert_registry(c) && convert_functions(c)
+            && convert_text_lists(c) && convert_functions(c)
             && (c->conf->apps.address.n
                 || conf_error_missing(c->errors,
                                       conf_tree_find(c->root, "apps"),
@@ -532,9 +560,14 @@ conf_free(struct conf *conf)
     }
     free(conf->functions);
     free(conf->pinger.targets);
-    for (size_t i = 0; i < conf->n_registry; i++) {
-        free(conf->registry[i]);
+    for (size_t i = 0; i < sizeof text_lists / sizeof *text_lists; i++) {
+        struct text_list *list = MEMBER(conf, text_lists[i].conf,
+                                        struct text_list);
+
+        while (list->n) {
+            free(list->items[--list->n]);
+        }
+        free(list->items);
     }
-    free(conf->registry);
     free(conf);
 }

@@ -22,6 +22,11 @@ struct ip_prefix_list {
     size_t n;
 };
 
+struct text_list {
+    char **items;
+    size_t n;
+};
+
 enum conf_datapath { DATAPATH_AUTO, DATAPATH_OVS, DATAPATH_XDP };
 enum conf_learn { LEARN_ALL, LEARN_SERVICES };
 enum conf_pairing { PAIRING_PROVED, PAIRING_OBSERVED };
@@ -73,8 +78,14 @@ struct conf {
         char *file;             /* Records go there; NULL: none are made. */
         unsigned int interval_seconds;
     } usage;
-    char **registry;
-    size_t n_registry;
+    struct {
+        char *listen;           /* "ADDRESS:PORT", or NULL: nobody follows. */
+        struct text_list follow;        /* The same, of others. */
+    } standby;
+    struct {
+        char *cert, *key, *ca;  /* Files: all of them, or all NULL. */
+    } tls;                      /* Between this TOF, others and databases. */
+    struct text_list registry;
     char *run_dir;
     char *state_dir;
 };

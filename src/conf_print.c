@@ -66,6 +66,18 @@ print_prefixes(FILE *stream, const char *key,
 }
 
 static void
+print_list(FILE *stream, const char *key, const struct text_list *list)
+{
+    print_key(stream, key);
+    fputs("='", stream);
+    for (size_t i = 0; i < list->n; i++) {
+        fputs(i ? " " : "", stream);
+        print_value(stream, list->items[i]);
+    }
+    fputs("'\n", stream);
+}
+
+static void
 print_functions(FILE *stream, const struct conf *conf)
 {
     fputs("functions='", stream);
@@ -120,14 +132,13 @@ print_api(FILE *stream, const struct conf *conf)
 }
 
 static void
-print_registry(FILE *stream, const struct conf *conf)
+print_standby(FILE *stream, const struct conf *conf)
 {
-    fputs("registry='", stream);
-    for (size_t i = 0; i < conf->n_registry; i++) {
-        fputs(i ? " " : "", stream);
-        print_value(stream, conf->registry[i]);
-    }
-    fputs("'\n", stream);
+    print_string(stream, "standby.listen", conf->standby.listen);
+    print_list(stream, "standby.follow", &conf->standby.follow);
+    print_string(stream, "tls.cert", conf->tls.cert);
+    print_string(stream, "tls.key", conf->tls.key);
+    print_string(stream, "tls.ca", conf->tls.ca);
 }
 
 void
@@ -164,7 +175,8 @@ conf_print(const struct conf *conf, FILE *stream)
     print_string(stream, "usage.file", conf->usage.file);
     print_uint(stream, "usage.interval_seconds",
                conf->usage.interval_seconds);
-    print_registry(stream, conf);
+    print_standby(stream, conf);
+    print_list(stream, "registry", &conf->registry);
     print_string(stream, "run_dir", conf->run_dir);
     print_string(stream, "state_dir", conf->state_dir);
 }

@@ -138,6 +138,19 @@ static const cyaml_schema_field_t usage_fields[] = {
     CYAML_FIELD_END
 };
 
+static const cyaml_schema_field_t standby_fields[] = {
+    STRING("listen", OPTIONAL_POINTER, conf_raw_standby, listen),
+    LIST("follow", conf_raw_standby, follow),
+    CYAML_FIELD_END
+};
+
+static const cyaml_schema_field_t tls_fields[] = {
+    STRING("cert", CYAML_FLAG_POINTER, conf_raw_tls, cert),
+    STRING("key", CYAML_FLAG_POINTER, conf_raw_tls, key),
+    STRING("ca", CYAML_FLAG_POINTER, conf_raw_tls, ca),
+    CYAML_FIELD_END
+};
+
 static const cyaml_schema_field_t top_fields[] = {
     MAPPING("s1u", CYAML_FLAG_DEFAULT, s1u, s1u_fields),
     MAPPING("apps", CYAML_FLAG_DEFAULT, apps, apps_fields),
@@ -150,6 +163,8 @@ static const cyaml_schema_field_t top_fields[] = {
     MAPPING("sessions", OPTIONAL_STRUCT, sessions, sessions_fields),
     MAPPING("api", OPTIONAL_STRUCT, api, api_fields),
     MAPPING("usage", OPTIONAL_STRUCT, usage, usage_fields),
+    MAPPING("standby", OPTIONAL_STRUCT, standby, standby_fields),
+    MAPPING("tls", OPTIONAL_STRUCT, tls, tls_fields),
     LIST("registry", conf_raw, registry),
     STRING("run_dir", OPTIONAL_POINTER, conf_raw, run_dir),
     STRING("state_dir", OPTIONAL_POINTER, conf_raw, state_dir),
@@ -283,7 +298,8 @@ static bool
 normalize(struct conf_node *root, struct conf_errors *errors)
 {
     static const char *const one_or_many[] = { "apps.address",
-                                               "pinger.targets" };
+                                               "pinger.targets",
+                                               "standby.follow" };
 
     for (size_t i = 0; i < CYAML_ARRAY_LEN(one_or_many); i++) {
         struct conf_node *node = conf_tree_find(root, one_or_many[i]);

@@ -53,13 +53,20 @@ struct conf_raw {
     struct conf_raw_usage {
         char *file, *interval_seconds;
     } usage;
+    struct conf_raw_standby {
+        char *listen;
+        struct conf_raw_list follow;
+    } standby;
+    struct conf_raw_tls {
+        char *cert, *key, *ca;
+    } tls;
     struct conf_raw_list registry;
     char *run_dir, *state_dir;
 };
 
 /* Checks the tree against the schema, after bringing it into the form that a
- * schema can express: 'apps.address' and 'pinger.targets' to lists,
- * 'functions' to a list of mappings.  Returns what libcyaml loads from it,
+ * schema can express: 'apps.address', 'pinger.targets' and
+ * 'standby.follow' to lists, 'functions' to a list of mappings.  Returns what libcyaml loads from it,
  * which the caller frees with conf_raw_free(), or NULL with an error
  * reported. */
 struct conf_raw *conf_raw_load(struct conf_node *root, struct conf_errors *);

@@ -79,13 +79,16 @@ conf_check_unix_path(const char *value)
 const char *
 conf_check_listen(const char *value)
 {
+    return strcmp(value, "none") ? conf_check_endpoint(value) : NULL;
+}
+
+const char *
+conf_check_endpoint(const char *value)
+{
     char host[INET6_ADDRSTRLEN];
     struct in6_addr addr;
     unsigned int port;
 
-    if (!strcmp(value, "none")) {
-        return NULL;
-    }
     const char *colon = strrchr(value, ':');
     if (!colon) {
         return "is not ADDRESS:PORT";

@@ -18,6 +18,7 @@ conf_check conf_check_path;
 conf_check conf_check_path_or_none;     /* "" included. */
 conf_check conf_check_run_dir;
 conf_check conf_check_unix_path;
+conf_check conf_check_endpoint;         /* ADDRESS:PORT. */
 conf_check conf_check_listen;           /* "none" included. */
 conf_check conf_check_registry;
 

@@ -43,6 +43,8 @@ static struct {
     [STATUS_PINGER] = { .name = "pinger" },
     [STATUS_JOURNAL] = { .name = "journal" },
     [STATUS_USAGE] = { .name = "usage" },
+    [STATUS_FOLLOWERS] = { .name = "followers" },
+    [STATUS_STANDBY] = { .name = "standby" },
 };
 
 static struct smap facts = SMAP_INITIALIZER(&facts);

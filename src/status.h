@@ -18,6 +18,8 @@ enum status_part {
     STATUS_PINGER,
     STATUS_JOURNAL,
     STATUS_USAGE,               /* Usage records. */
+    STATUS_FOLLOWERS,           /* TOFs that follow this one. */
+    STATUS_STANDBY,             /* TOFs that this one follows. */
     STATUS_N_PARTS
 };
 
@@ -30,7 +32,7 @@ bool status_ready(enum status_part part);
 const char *status_detail(enum status_part part);
 
 /* True if every part that diverting depends on (all but the Pinger, the
- * journal and usage records) is ready. */
+ * journal, usage records and other TOFs) is ready. */
 bool status_all_ready(void);
 
 /* The first part that status_all_ready() misses; STATUS_N_PARTS if none. */

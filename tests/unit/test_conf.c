@@ -138,6 +138,15 @@ static const struct {
     { "registry: [\"tcp:192.0.2.1:6641\", \"http://x\"]\n",
       "f:3: registry[1]: 'http://x' is not tcp:ADDRESS:PORT, "
       "ssl:ADDRESS:PORT or unix:PATH" },
+    { "standby: {listen: none}\n",
+      "f:3: standby.listen: 'none' is not ADDRESS:PORT" },
+    { "standby:\n  follow: [10.9.0.2:7677, b:7677]\n",
+      "f:4: standby.follow[1]: 'b:7677' is not ADDRESS:PORT (an IPv6 address "
+      "goes in brackets)" },
+    { "standby: {leader: yes}\n", "f:3: standby.leader: unknown key" },
+    { "tls: {cert: /c, key: /k}\n", "f:3: tls.ca: missing" },
+    { "tls: {cert: c, key: /k, ca: /a}\n",
+      "f:3: tls.cert: 'c' is not an absolute path" },
     { "run_dir: tof\n", "f:3: run_dir: 'tof' is not an absolute path" },
     { "state_dir: ~\n", "f:3: state_dir: has no value" },
     { "usage: {file: }\n", "f:3: usage.file: has no value" },
@@ -319,7 +328,9 @@ static const struct {
       "sessions_evidence_seconds='10'\napi_listen='127.0.0.1:8080'\n"
       "api_interface=''\napi_unix=''\napi_token_file=''\napi_tls_cert=''\n"
       "api_tls_key=''\nusage_file='/var/lib/tof/usage.jsonl'\n"
-      "usage_interval_seconds='300'\nregistry=''\nrun_dir='/run/tof'\n"
+      "usage_interval_seconds='300'\nstandby_listen=''\n"
+      "standby_follow=''\ntls_cert=''\ntls_key=''\ntls_ca=''\n"
+      "registry=''\nrun_dir='/run/tof'\n"
       "state_dir='/var/lib/tof'\n" },
     { "every key",
       "s1u:\n  interface: s1u0\n  enodebs: [10.1.0.5/28, 'fd01::/64']\n"
@@ -335,6 +346,8 @@ static const struct {
       "api: {listen: '[::1]:80', interface: mgmt0, unix: /run/a.sock,\n"
       "  token_file: \"/etc/it's\", tls_cert: /c, tls_key: /k}\n"
       "usage: {file: /u/r, interval_seconds: 86400}\n"
+      "standby: {listen: '[fd00::1]:7677', follow: 10.9.0.2:7677}\n"
+      "tls: {cert: /tc, key: /tk, ca: /ca}\n"
       "registry: ['ssl:192.0.2.1:6641', 'unix:/x']\n"
       "run_dir: /run/$(x)\nstate_dir: /s\n",
       "s1u_enb=''\ns1u_sgw=''\ns1u_interface='s1u0'\n"
@@ -355,7 +368,9 @@ static const struct {
       "api_interface='mgmt0'\napi_unix='/run/a.sock'\n"
       "api_token_file='/etc/it'\\''s'\napi_tls_cert='/c'\n"
       "api_tls_key='/k'\nusage_file='/u/r'\n"
-      "usage_interval_seconds='86400'\nregistry='ssl:192.0.2.1:6641 unix:/x'\n"
+      "usage_interval_seconds='86400'\nstandby_listen='[fd00::1]:7677'\n"
+      "standby_follow='10.9.0.2:7677'\ntls_cert='/tc'\ntls_key='/tk'\n"
+      "tls_ca='/ca'\nregistry='ssl:192.0.2.1:6641 unix:/x'\n"
       "run_dir='/run/$(x)'\nstate_dir='/s'\n" },
 };
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Section "tls": between tofd and databases, and TOFs that follow it."""
+
+import os
+import pathlib
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from tofnet import netns, packet
+from tofnet.lab import SERVICE_IP
+from tofnet.netns import command_in
+from tofnet.wait import wait_until
+
+pytestmark = pytest.mark.datapath("xdp")        # No matter which one.
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+SCHEMA = TOP / "src/ovs/tof.ovsschema"
+RECORD = 128                    # A statelet.
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *map(str, args)], check=True,
+                   capture_output=True)
+
+
+class Authority:
+    """Makes certificates, as files NAME.pem and NAME.key."""
+
+    def __init__(self, path):
+        self.path = path
+        path.mkdir()
+        self.ca = path / "ca.pem"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=authority",
+                "-keyout", path / "ca.key", "-out", self.ca)
+
+    def make(self, name):
+        key, cert = self.path / f"{name}.key", self.path / f"{name}.pem"
+        request = self.path / f"{name}.csr"
+        openssl("req", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", key, "-out", request)
+        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey",
+                self.path / "ca.key", "-CAcreateserial", "-out", cert)
+        return cert, key
+
+    def section(self, name):
+        """Of tof.yaml."""
+        cert, key = self.make(name)
+        return f"tls: {{cert: {cert}, key: {key}, ca: {self.ca}}}\n"
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path / "good")
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    return Authority(tmp_path / "strange")
+
+
+def configured(lab, text, registry="[]"):
+    return lab.configured((r"(?m)^registry:.*\n",
+                           f"{text}registry: {registry}\n"))
+
+
+@pytest.fixture
+def database(tmp_path, authority, lab):
+    """A server of services that speaks TLS only; gives its address."""
+    tools = pathlib.Path(os.environ["TOF_OVS_DIR"]) / "bin"
+    db, cert_key = tmp_path / "tof.db", authority.make("server")
+    subprocess.run([tools / "ovsdb-tool", "create", db, SCHEMA], check=True)
+    server = subprocess.Popen(command_in(
+        "lab-tof", tools / "ovsdb-server", db, "--remote=pssl:6641:127.0.0.1",
+        f"--certificate={cert_key[0]}", f"--private-key={cert_key[1]}",
+        f"--ca-cert={authority.ca}", "--no-chdir",
+        f"--unixctl={tmp_path}/ctl"), stderr=subprocess.DEVNULL)
+    yield "ssl:127.0.0.1:6641"
+    server.kill()
+    server.wait()
+
+
+def part(api, name):
+    return next(p for p in api.get("/status").json["parts"]
+                if p["name"] == name)
+
+
+def test_services_are_kept_by_a_database_over_tls(lab, api, authority,
+                                                  database):
+    with configured(lab, authority.section("tof"), f"['{database}']"):
+        api.register("by-tls")
+        lab.tofd("restart")
+        wait_until(lambda: part(api, "registry")["ready"], 5, "the registry")
+        wait_until(api.services, 5, "services")
+        assert [s["name"] for s in api.services()] == ["by-tls"]
+
+
+STANDBY = "standby: {listen: '127.0.0.1:7677'}\n"
+
+
+def follow(authority, cert_key):
+    """What tofd says first to a follower with that certificate."""
+    context = ssl.create_default_context(cafile=authority.ca)
+    context.check_hostname = False
+    if cert_key:
+        context.load_cert_chain(*cert_key)
+    with netns.call_in("lab-tof", socket.create_connection,
+                       ("127.0.0.1", 7677), 5) as plain, \
+            context.wrap_socket(plain) as stream:
+        said = b""
+        while len(said) < RECORD:
+            more = stream.recv(RECORD - len(said))
+            if not more:
+                break
+            said += more
+        return said
+
+
+def test_a_follower_with_a_certificate_is_told(lab, net, authority):
+    with configured(lab, authority.section("tof") + STANDBY):
+        bearer = net.bearer("10.45.1.1")
+        bearer.uplink(packet.ip_udp(bearer.ue, SERVICE_IP, b"x"))
+        lab.api.wait_proved("10.45.1.1")
+        said = follow(authority, authority.make("follower"))
+        assert said[:5] == b"TOFS\x01" and len(said) == RECORD
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "a stranger's"])
+def test_a_follower_without_one_of_ours_is_not(lab, authority, stranger,
+                                               whose):
+    cert_key = stranger.make("follower") if whose == "a stranger's" else None
+    with configured(lab, authority.section("tof") + STANDBY):
+        try:
+            said = follow(authority, cert_key)
+        except (ssl.SSLError, ConnectionError):
+            said = b""
+        assert not said
+
+
+def test_one_with_a_strange_certificate_is_not_followed(lab, api, authority,
+                                                        stranger):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*stranger.make("leader"))
+    with netns.call_in("lab-tof", socket.create_server,
+                       ("127.0.0.1", 7678)) as server, \
+            configured(lab, authority.section("tof")
+                       + "standby: {follow: '127.0.0.1:7678'}\n"):
+        server.settimeout(10)
+        plain, _ = server.accept()
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            with context.wrap_socket(plain, server_side=True) as stream:
+                stream.recv(1)
+                raise ConnectionError("it has ended the stream")
+        assert not part(api, "standby")["ready"]

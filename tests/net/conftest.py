@@ -22,15 +22,16 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if os.geteuid() != 0:
         pytest.exit("the network tests need root", returncode=1)
+    # pytest tells by identity whether a fixture's parameter is another one.
+    config.datapaths = config.getoption("--datapath").split(",")
     config.addinivalue_line(
         "markers", "datapath(name): only for this data path")
 
 
 def pytest_generate_tests(metafunc):
     if "datapath" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--datapath").split(",")
-        metafunc.parametrize("datapath", chosen, scope="session",
-                             indirect=True)
+        metafunc.parametrize("datapath", metafunc.config.datapaths,
+                             scope="session", indirect=True)
 
 
 def is_for(item, datapath):

@@ -87,7 +87,10 @@ class Function:
         for port in (self.ins, self.outs):
             if port:
                 port.close()
-        netns.delete(self.ns)   # The links go with it.
+        # With the namespace they would go, too, but at some later time.
+        for device in self.config.values():
+            run_in(self.host, "ip", "link", "del", device, check=False)
+        netns.delete(self.ns)
 
 
 def configure(text):

@@ -86,7 +86,7 @@ def test_answer_that_waits_for_a_proof_runs_the_chain_once(net, fw, api):
     net.silent = False
     f = b.wait_downlink(is_text(b"late"), since=mark)
     assert f.inner.tos == FW_TOS
-    assert {one.tos for one in with_text(fw.outs, b"late")} == {0}
+    assert {one.tos for one in arrived(fw.outs, b"late")} == {0}
     assert not with_text(fw.ins, b"late")
 
 

@@ -109,7 +109,7 @@ static void
 answer_at_enb(const struct model_packet *p, int enb)
 {
     struct tunnel_end *e = &downs[enb][p->teid % N_TEIDS];
-    char what[100];
+    char what[200];
 
     bool spoofed = p->payload.mark == MODEL_SPOOFED;
 
@@ -135,9 +135,13 @@ answer_at_enb(const struct model_packet *p, int enb)
     } else {
         if (!was_under_way(e, p->inner_dst, p->payload.sgw)) {
             snprintf(what, sizeof what, "answer to ue %u (%x, sgw %u) in the "
-                     "tunnel %d/%u of ue %u (%x, sgw %d)", p->payload.gen,
-                     p->inner_dst, p->payload.sgw, enb, p->teid,
-                     e->owner->gen, ue_ip(e->owner), e->owner->sgw);
+                     "tunnel %d/%u of ue %u (%x, sgw %d) since %"PRId64" us, "
+                     "given up by %x at sgw %d %s %"PRId64" us ago",
+                     p->payload.gen, p->inner_dst, p->payload.sgw, enb,
+                     p->teid, e->owner->gen, ue_ip(e->owner), e->owner->sgw,
+                     world_now - e->changed, e->last_address, e->last_sgw,
+                     e->marked ? "with an End Marker" : "in silence",
+                     world_now - e->left);
             violation(what);
         }
     }

@@ -14,7 +14,7 @@ struct tunnel_end downs[N_ENBS][N_TEIDS], ups[N_SGWS][N_TEIDS];
 int64_t address_free[N_SGWS][N_ADDRESSES];
 
 static uint64_t rng;
-static char log_lines[LOG_LINES][120];
+static char log_lines[LOG_LINES][200];
 static unsigned int n_log;
 
 void
@@ -122,6 +122,8 @@ teid_free(struct tunnel_end *e, int64_t after)
     if (e->owner) {
         e->last_address = ue_ip(e->owner);
         e->last_sgw = e->owner->sgw;
+        e->left = world_now;
+        e->marked = after != world_config.silence_us;
         e->owner = NULL;
     }
     e->free_at = world_now + after;

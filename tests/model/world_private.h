@@ -56,6 +56,8 @@ struct tunnel_end {             /* A TEID at a node. */
     int64_t changed;            /* When it got its owner. */
     uint32_t last_address;      /* Owner before this one. */
     int last_sgw;
+    int64_t left;               /* When it was given up by that one, */
+    bool marked;                /* with an End Marker. */
     int64_t shown;              /* When the owner first sent to the service in
                                  * it; 0: not yet. */
     uint32_t claimed;           /* Whose address the owner has used in it. */

@@ -17,9 +17,9 @@ ovs=(openvswitch-source libssl-dev libcap-ng-dev libunbound-dev
      libunwind-dev libnuma-dev libbpf-dev libxdp-dev libelf-dev zlib1g-dev
      libdbus-1-dev bzip2 xz-utils patch python3 python3-sortedcontainers)
 run=(iproute2 nftables ethtool procps util-linux curl jq conntrack)
-test=(osmo-ggsn python3-pytest python3-scapy python3-yaml python3-jsonschema
-      python3-requests tcpdump tshark iputils-ping clang libclang-rt-14-dev
-      valgrind netcat-openbsd python3-netaddr)
+test=(osmo-ggsn python3-pytest python3-pytest-xdist python3-scapy python3-yaml
+      python3-jsonschema python3-requests tcpdump tshark iputils-ping clang
+      libclang-rt-14-dev valgrind netcat-openbsd python3-netaddr)
 bench=(gnuplot-nox linux-perf)
 
 wanted=("${build[@]}" "${ovs[@]}" "${run[@]}" "${test[@]}")

@@ -9,13 +9,16 @@
 #   ovs     ovs-gtp-patch/build.sh --check: the patches, in OVS's own suite
 #   tap     NET_TESTS of the Makefile: C programs that need root and an Open
 #           vSwitch beside them, TAP output
-#   net     tests/net: pytest, in network namespaces
+#   net     tests/net: pytest, in lanes: several at once, each of them with a
+#           lab of its own (tests/net/private)
 #   fuzz    FUZZ_TARGETS of the Makefile, some seconds each (clang)
 #
 #   test.sh [STAGE...]     only these stages after the build
 #   TOF_TEST_DATAPATH      data paths for "net": ovs, xdp or a list (default
 #                          ovs,xdp)
+#   TOF_TEST_LANES         lanes of "net" (default 3)
 #
+# The host's own network, and a lab that is up, are left alone.
 # The last line is "N passed, N failed", and ", N skipped" if there were any.
 # The exit status is 0 if something ran and nothing failed.
 set -euo pipefail
@@ -24,7 +27,7 @@ here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 top=$(dirname "$here")
 readonly fuzz_seconds=10
 passed=0 failed=0 skipped=0
-logs=
+logs='' job=''
 
 say() { echo "== $*"; }
 
@@ -44,11 +47,17 @@ show_log() {                    # LOG [LINES]
 }
 
 # run SECONDS COMMAND...: with its output in the stage's log.  The status is the
-# command's, or 124 if its time was up.
+# command's, or 124 if its time was up, when it is interrupted.
 run() {
     local limit=$1 rc=0
     shift
-    timeout --kill-after=20 "$limit" "$@" >>"$log" 2>&1 </dev/null || rc=$?
+    set -m                      # Else it would not heed SIGINT.
+    timeout --signal=INT --kill-after=60 "$limit" "$@" \
+        >>"$log" 2>&1 </dev/null &
+    job=$!
+    set +m
+    wait "$job" || rc=$?
+    job=
     [ "$rc" -ne 124 ] || echo "time limit of $limit s exceeded: $*" >>"$log"
     return "$rc"
 }
@@ -155,7 +164,7 @@ stage_tap() {
     fi
     for prog in $programs; do
         rc=0 out=$logs/tap-$(basename "$prog").log
-        timeout --kill-after=10 120 tests/net/with-ovs "./$prog" >"$out" 2>&1 </dev/null || rc=$?
+        log=$out run 120 tests/net/private tests/net/with-ovs "./$prog" || rc=$?
         result=$(tap_result "$rc" "$out")
         read -r p f s <<<"$result"
         ok=$((ok + p)) bad=$((bad + f)) no=$((no + s))
@@ -181,16 +190,24 @@ print(max(total - bad - skipped, 0), bad, skipped)
 END
 }
 
+# Each lane takes the tests of a file and data path at a time (xdist_group in
+# conftest.py).  One that dies fails the test that it was at, and is replaced.
 stage_net() {
     local rc=0 xml=$logs/net.xml ok=0 bad=0 no=0 result
-    PYTHONDONTWRITEBYTECODE=1 run 3300 /usr/bin/python3 -m pytest \
-        -p no:cacheprovider -q -rs --junitxml="$xml" \
-        --datapath="${TOF_TEST_DATAPATH:-ovs,xdp}" tests/net || rc=$?
+    local lane="popen//python=$top/tests/net/private /usr/bin/python3"
+    TOF_NO_BUILD=1 PYTHONDONTWRITEBYTECODE=1 run 2400 \
+        /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
+        --tx "${TOF_TEST_LANES:-3}*$lane" --dist loadgroup \
+        --max-worker-restart 2 -o faulthandler_timeout=400 \
+        --junitxml="$xml" --datapath="${TOF_TEST_DATAPATH:-ovs,xdp}" \
+        tests/net || rc=$?
     if [ -s "$xml" ]; then
         result=$(junit_counts "$xml")
         read -r ok bad no <<<"$result"
     fi
-    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((ok + bad)) -eq 0 ]; then
+    # 1: tests have failed.  All else is a failure of its own.
+    if [ "$rc" -gt 1 ] || [ "$rc" -eq 1 ] && [ "$bad" -eq 0 ] ||
+            [ $((ok + bad)) -eq 0 ]; then
         bad=$((bad + 1))
     fi
     grep '^SKIPPED' "$log" || :
@@ -234,8 +251,16 @@ stage_fuzz() {
 # --- The whole ----------------------------------------------------------------
 
 clean_up() {
-    "$here/lab.sh" down >/dev/null 2>&1 || :
     [ -z "$logs" ] || [ "$failed" -ne 0 ] || rm -rf "$logs"
+}
+
+interrupted() {
+    trap '' INT TERM
+    if [ -n "$job" ]; then
+        kill "$job" 2>/dev/null || :
+        wait "$job" || :
+    fi
+    exit 130
 }
 
 summary() {
@@ -267,8 +292,7 @@ main() {
     logs=$(mktemp -d "${TMPDIR:-/tmp}/tof-test.XXXXXX")
     touch "$logs/start"
     trap clean_up EXIT
-    trap 'exit 130' INT TERM
-    "$here/lab.sh" down >/dev/null 2>&1 || :
+    trap interrupted INT TERM
     "$here/bootstrap.sh"
 
     start_stage build
@@ -278,7 +302,6 @@ main() {
             "stage_$s"
         done
     fi
-    trap 'exit 130' INT TERM
     clean_up
     trap - EXIT
     summary

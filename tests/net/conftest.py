@@ -43,14 +43,22 @@ def is_for(item, datapath):
 def pytest_collection_modifyitems(config, items):
     """What is only for another data path is left out.
 
-    There is one lab on a machine: tests that bring up one of their own, or
-    need none, come before those that share the session's."""
+    There is one lab at a time: tests that bring up one of their own, or need
+    none, come before those that share the session's."""
     others = [item for item in items if hasattr(item, "callspec")
               and "datapath" in item.callspec.params
               and not is_for(item, item.callspec.params["datapath"])]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
     items.sort(key=shares_the_lab)
+
+
+def pytest_itemcollected(item):
+    """Where tests run in lanes (test.sh) those of a file and data path stay
+    together, as they share what their fixtures bring up."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    item.add_marker(pytest.mark.xdist_group(
+        f"{item.path.stem}-{params.get('datapath', 'none')}"))
 
 
 def shares_the_lab(item):

@@ -112,6 +112,8 @@ END
         ! single || in_ns "$ns" nft insert rule inet lab_silence output \
             icmpv6 type '{' nd-neighbor-solicit, nd-neighbor-advert '}' accept
     done
+    # To a UE that only ever sends a SYN, not for 31 s into other tests.
+    sysctl_in lab-app ipv4/tcp_synack_retries 0
 }
 
 # Names by the environment: this is what keeps the wire independent of tofd.

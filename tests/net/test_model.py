@@ -24,9 +24,11 @@ DECAPSULATED = ('tof_xdp_packets_total{program="enb",verdict="redirect",'
 # given up in silence is not used again before; it is the evidence time and
 # 2 s: Open vSwitch's leases count whole seconds and are expired once a second,
 # and a proof counts from when the agent has read it, which on a busy machine
-# is later than it came.  MARKER: the same after an End Marker.  FLIGHT: how
-# long what has left the TOF is under way.
-SILENCE, MARKER, FLIGHT = 1000 * EVIDENCE + 2000, 0, 20
+# is later than it came.  MARKER: the same after an End Marker, which the agent
+# reads a copy of: 80 ms late has been seen with other labs on the machine
+# (test_model.c, where it is read at once, has 0).  FLIGHT: how long what has
+# left the TOF is under way.
+SILENCE, MARKER, FLIGHT = 1000 * EVIDENCE + 2000, 500, 20
 
 
 QUICK = (("evidence_seconds: 10", f"evidence_seconds: {EVIDENCE}"),

@@ -49,6 +49,10 @@ class Ovs:
     def client(self, *args):
         return run_in(NS, self.build / "bin/ovsdb-client", *args).stdout
 
+    def vsctl(self, *args):
+        return run_in(NS, self.build / "bin/ovs-vsctl", f"--db={self.db}",
+                      *args, timeout=60).stdout
+
     @property
     def db(self):
         return f"unix:{self.run}/ovs/db.sock"
@@ -192,6 +196,32 @@ def test_directories_from_the_configuration(ovs, tmp_path):
         assert (tmp_path / "other state/tof.db").exists()
     finally:
         ovs("stop", "-c", "X.yaml", **env)
+
+
+def flags_of(link):
+    shown, = json.loads(run_in(NS, "ip", "-j", "link", "show", "dev",
+                               link).stdout)
+    return shown["flags"]
+
+
+def test_link_that_is_set_up_meanwhile_stays_up(ovs):
+    """ovs-vswitchd makes devices promiscuous, or no longer so; what somebody
+    else has changed since it looked at a device stays."""
+    ovs("start")
+    netns.veth(NS, "p0", NS, "p1")
+    ovs.vsctl("add-br", "br0", "--", "set", "bridge", "br0",
+              "datapath_type=netdev", "--", "add-port", "br0", "p0")
+    run_in(NS, "ip", "link", "set", "p0", "down")
+    ovs.vsctl("wait-until", "interface", "p0", "admin_state=down")
+    pid = ovs.pid("ovs-vswitchd")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        run_in(NS, "ip", "link", "set", "p0", "up")
+        ovs.vsctl("--no-wait", "del-port", "br0", "p0")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: "PROMISC" not in flags_of("p0"), what="it to let go")
+    assert "UP" in flags_of("p0")
 
 
 @pytest.mark.datapath("ovs", "auto")

@@ -6,7 +6,6 @@
 
 #include "ovs_ports.h"
 
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,13 +24,14 @@ static bool routed;             /* Single adapter. */
 /* --- Links. --- */
 
 struct link {
-    const char *name, *peer;
+    const char *name, *peer;    /* NULL: in another namespace. */
 };
 
 static const struct link endpoint_links[] = {
     { FILTER_ENB_LINK, ENB_PORT },
     { FILTER_SGW_LINK, SGW_PORT },
     { HB_SEND_PORT, HB_RECV_PORT },
+    { UE_PORT, NULL },
 };
 
 static const struct link chain_links[] = {
@@ -53,14 +53,29 @@ make_links(struct rtnl *rtnl, const struct link *links, size_t n,
 }
 
 static bool
-are_there(const struct link *links, size_t n)
+is_up(struct rtnl *rtnl, const char *name)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!if_nametoindex(links[i].name)) {
-            return false;
-        }
+    struct rtnl_link link;
+
+    return !rtnl_link_get(rtnl, name, &link) && link.up;
+}
+
+/* Are they there, with both ends up? */
+static bool
+are_up(const struct link *links, size_t n)
+{
+    struct rtnl *rtnl;
+    bool up = !rtnl_open(-1, &rtnl);
+
+    if (!up) {
+        return false;
     }
-    return true;
+    for (size_t i = 0; up && i < n; i++) {
+        up = (is_up(rtnl, links[i].name)
+              && (!links[i].peer || is_up(rtnl, links[i].peer)));
+    }
+    rtnl_close(rtnl);
+    return up;
 }
 
 int
@@ -84,8 +99,7 @@ ovs_ports_plumb(unsigned int mtu, char **what)
 bool
 ovs_ports_plumbed(void)
 {
-    return (are_there(endpoint_links, ARRAY_SIZE(endpoint_links))
-            && if_nametoindex(UE_PORT));
+    return are_up(endpoint_links, ARRAY_SIZE(endpoint_links));
 }
 
 int
@@ -106,7 +120,7 @@ ovs_ports_plumb_chain(unsigned int mtu, char **what)
 bool
 ovs_ports_chain_plumbed(void)
 {
-    return are_there(chain_links, ARRAY_SIZE(chain_links));
+    return are_up(chain_links, ARRAY_SIZE(chain_links));
 }
 
 void

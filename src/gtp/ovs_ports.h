@@ -30,7 +30,7 @@ struct conf_function;
 /* Makes the links, or adopts them.  Returns 0 or a positive errno value with
  * '*what' (malloc'd). */
 int ovs_ports_plumb(unsigned int mtu, char **what);
-/* Are all of them there? */
+/* Are all of them there, and up? */
 bool ovs_ports_plumbed(void);
 
 /* Asks for bridges and ports; numbers come by vswitch_ofport(). */

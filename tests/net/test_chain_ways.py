@@ -270,14 +270,16 @@ def test_tofd_starts_without_the_switch(lab, net, fw, app, api):
 
 
 @pytest.mark.datapath("xdp")
-@pytest.mark.parametrize("link", ["tof-tun", "ovs-tun", "tof-nat", "tof-hb0"])
-def test_link_to_the_switch_is_deleted(lab, net, fw, app, api, link):
+@pytest.mark.parametrize("what", [
+    "del tof-tun", "del ovs-tun", "del tof-nat", "del tof-hb0",
+    "set ovs-tun down", "set tof-nat down", "set tof-hb1 down"])
+def test_link_to_the_switch_is_lost(lab, net, fw, app, api, what):
     """Packets of services with a chain are switched until it is mended;
     never is one past the chain."""
     api.register(chain=["fw"])
     b = net.bearer("10.45.8.11")
     answered(b, b"before")
-    lab.run("lab-tof", "ip", "link", "del", link)
+    lab.run("lab-tof", "ip", "link", *what.split())
     switched_until_answered(net, b, b"after", timeout=20)
     wait_until(api.healthy, timeout=5, what="tofd to say so")
     assert arrived(fw.ins, b"after") and arrived(fw.outs, b"after")
@@ -316,3 +318,17 @@ def test_another_data_path_takes_over_and_gives_back(lab, net, fw, api):
         assert "tof-tun" not in links and "tof-nat" not in links
     switched_until_answered(net, b, b"xdp again")
     assert arrived(fw.ins, b"xdp again") and arrived(fw.outs, b"xdp again")
+
+
+@pytest.mark.datapath("xdp")
+def test_functions_are_configured_again(lab, net, fw, api):
+    """Without functions tofd takes the links to the switch away, and with
+    them makes new ones, which a switch that has been started meanwhile opens
+    at the same moment."""
+    api.register(chain=["fw"])
+    b = net.bearer("10.45.8.16")
+    for i in range(4):
+        with lab.configured((r"functions: \{.*\}", "functions: {}")):
+            lab.ovs("kill")
+            lab.ovs("start")
+        switched_until_answered(net, b, b"again %d" % i, timeout=15)

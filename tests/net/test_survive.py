@@ -244,6 +244,18 @@ def test_link_deleted_behind_our_back(lab, net, api, link):
     wait_until(api.healthy, timeout=5, what="tofd to say so")
 
 
+@pytest.mark.datapath("ovs")
+@pytest.mark.parametrize("link", ["tof-enb", "ovs-sgw", "tof-hb1", "ovs-ue"])
+def test_link_set_down_behind_our_back(lab, net, api, link):
+    api.register()
+    b = establish(net)
+    lab.run("lab-tof", "ip", "link", "set", link, "down")
+
+    wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
+               timeout=20, what="the mended data plane")
+    wait_until(api.healthy, timeout=5, what="tofd to say so")
+
+
 @pytest.mark.parametrize("what", [
     "ruleset", "table netdev tof", "chain netdev tof enb",
     "chain netdev tof sgw_i8"])

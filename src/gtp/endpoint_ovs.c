@@ -57,7 +57,7 @@
 VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
 
 /* Cookies: which flows belong together.  A bearer's is its id; services and
- * paths have theirs, too (1 and 2). */
+ * paths have theirs, too (1 and 5, and 2). */
 #define COOKIE_STATIC (UINT64_C(3) << 32)
 #define COOKIE_HEARTBEAT (UINT64_C(4) << 32)
 #define COOKIE_KIND_MASK (UINT64_MAX << 32)     /* Zero: a bearer's. */

@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "filter.h"
+#include "gtpu.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs/classifier.h"
 #include "ovs/ofctl.h"
+#include "ovs_services.h"
 #include "packets.h"
 #include "path.h"
 #include "util.h"
@@ -79,9 +81,15 @@ int
 ovs_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
 {
     struct ds actions = DS_EMPTY_INITIALIZER;
-    uint8_t *frame = xmalloc(ETH_HEADER_LEN + len);
+    struct gtpu_inner inner;
+    uint8_t *frame;
     int error;
 
+    if (gtpu_parse_inner(ip, len, &inner) != GTPU_OK
+        || !ovs_services_has_way(&inner.dst)) {
+        return EAGAIN;
+    }
+    frame = xmalloc(ETH_HEADER_LEN + len);
     classifier_macs(b, frame);
     put_eth_type(frame, ip);
     memcpy(frame + ETH_HEADER_LEN, ip, len);

@@ -109,11 +109,16 @@ ovs_services_by_cookie(uint64_t cookie)
            : NULL;
 }
 
+/* 'flows', or 'broken' while its chain cannot be run: with a cookie of their
+ * own, since what they drop does not count as the service's.  Takes both
+ * over. */
 static void
-set_flows(const struct ovs_service *os, struct ds *ds)
+set_flows(const struct ovs_service *os, struct ds *flows, struct ds *broken)
 {
-    ofctl_set(tof, COOKIE_SERVICE + os->number, ds_cstr(ds));
-    ds_destroy(ds);
+    ofctl_set(tof, COOKIE_SERVICE + os->number, ds_cstr(flows));
+    ofctl_set(tof, COOKIE_BROKEN + os->number, ds_cstr(broken));
+    ds_destroy(flows);
+    ds_destroy(broken);
 }
 
 static void
@@ -121,7 +126,7 @@ compile(struct ovs_service *os)
 {
     bool was_compiled = os->compiled;
     struct sff_hop hops[SERVICE_CHAIN_MAX];
-    struct ds ds = DS_EMPTY_INITIALIZER;
+    struct ds flows = DS_EMPTY_INITIALIZER, broken = DS_EMPTY_INITIALIZER;
     size_t n = os->spec.n_chain;
 
     os->compiled = true;
@@ -133,12 +138,15 @@ compile(struct ovs_service *os)
         os->compiled = os->compiled && hops[i].in && hops[i].out;
     }
     if (os->compiled) {
-        classifier_service(&os->spec, n ? hops[0].in : nat_port, &ds);
-        sff_service(&os->spec, hops, n, nat_port, &ds);
-    } else if (was_compiled) {
+        classifier_service(&os->spec, n ? hops[0].in : nat_port, &flows);
+        sff_service(&os->spec, hops, n, nat_port, &flows);
+    } else {
+        sff_broken(&os->spec, &broken);
+    }
+    if (was_compiled && !os->compiled) {
         settle_note(&os->spec.service_ip, 0);
     }
-    set_flows(os, &ds);
+    set_flows(os, &flows, &broken);
     os->seqno = ofctl_seqno(tof);
 }
 
@@ -200,6 +208,7 @@ ovs_services_clear(const struct service_spec *spec)
 
     if (os) {
         ofctl_set(tof, COOKIE_SERVICE + os->number, "");
+        ofctl_set(tof, COOKIE_BROKEN + os->number, "");
         settle_note(&spec->service_ip, 0);
         hmap_remove(&services, &os->node);
         hmap_remove(&by_number, &os->number_node);
@@ -217,6 +226,14 @@ ovs_services_possible(const struct service_spec *spec, const char **why)
         *why = f ? ovs_ports_missing(f) : NULL;
     }
     return !*why;
+}
+
+bool
+ovs_services_has_way(const struct in6_addr *ip)
+{
+    const struct ovs_service *os = find(ip);
+
+    return os && os->compiled;
 }
 
 bool

@@ -18,6 +18,7 @@ struct service_spec;
 
 /* Cookies of their flows: this, plus a number in the lower half. */
 #define COOKIE_SERVICE (UINT64_C(1) << 32)
+#define COOKIE_BROKEN (UINT64_C(5) << 32)       /* Its chain cannot be run. */
 
 void ovs_services_init(const struct conf *, struct ofctl *br_tof);
 void ovs_services_destroy(void);
@@ -31,6 +32,9 @@ int ovs_services_set(const struct service_spec *);
 void ovs_services_clear(const struct service_spec *);
 bool ovs_services_possible(const struct service_spec *, const char **why);
 bool ovs_services_ready(const struct in6_addr *service_ip);
+
+/* Are there flows that take its packets to the App? */
+bool ovs_services_has_way(const struct in6_addr *service_ip);
 
 /* Which one's flows have that cookie; NULL if none's. */
 const struct in6_addr *ovs_services_by_cookie(uint64_t cookie);

@@ -16,8 +16,8 @@
  *       destination MAC, renews the bearer's lease, and goes on to 1.  From
  *       NAT: goes on to 10.  From functions: SFF flows.
  *    1  Classifier: a service's packets go to its chain's first port.
- *   10  answers of a service go to its chain's last function, or if it has
- *       none, like all else, on to
+ *   10  answers of a service go to its chain's last function, nowhere while
+ *       a function is missing, or if it has none, like all else, on to
  *   19  one flow for each diverted bearer says which tunnel is meant (as a
  *       hash in reg1) and looks up the lease in 20; all goes on to
  *   21  into the tunnel if there was a lease, else up to the agent.

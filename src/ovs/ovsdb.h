@@ -31,7 +31,8 @@ void vswitch_bridge_add(const char *bridge);
  * "key=value key=value" or NULL; 'type' "" for system, "gtpu", "afxdp".
  * 'cfm_interval_ms' nonzero: CFM with cfm_mpid 1 and that interval
  * (other_config:cfm_interval).  'optional': vswitch_is_synced() does not wait
- * for its number, as its device may come later or never. */
+ * for its number, as its device may come later or never; and it has one only
+ * while the link is up. */
 struct vswitch_port {
     const char *bridge;
     const char *name;

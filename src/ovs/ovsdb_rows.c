@@ -47,6 +47,7 @@ rows_monitor(struct ovsdb_idl *idl)
         &ovsrec_interface_col_ofport_request,
         &ovsrec_interface_col_error,
         &ovsrec_interface_col_ifindex,
+        &ovsrec_interface_col_link_state,
         &ovsrec_interface_col_external_ids,
     };
 
@@ -355,6 +356,10 @@ read_port(const struct vport *want, const struct ovsrec_interface *iface,
         return 0;
     } else if (is_device(want) && iface->n_ifindex && !device_now(iface)) {
         *error = "the device has gone";
+        return 0;
+    } else if (want->optional && iface->link_state
+               && strcmp(iface->link_state, "up")) {
+        *error = "the link is down";
         return 0;
     } else if (is_device(want) && opened
                && (opened != device_now(iface)

@@ -48,3 +48,10 @@ sff_service(const struct service_spec *spec, const struct sff_hop hops[],
         ds_put_format(ds, ",actions=goto_table:%d\n", TABLE_DOWNLINK);
     }
 }
+
+void
+sff_broken(const struct service_spec *spec, struct ds *ds)
+{
+    start_flow(ds, TABLE_ANSWER, FLOW_SRC, spec);
+    ds_put_cstr(ds, ",actions=drop\n");
+}

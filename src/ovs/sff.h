@@ -28,4 +28,9 @@ struct sff_hop {
 void sff_service(const struct service_spec *spec, const struct sff_hop hops[],
                  size_t n, ofp_port_t nat, struct ds *);
 
+/* The same while a function of its chain is missing: its answers must not get
+ * to the UE past the functions.  (Nor must its packets to the App; but those
+ * for which there is no flow in TABLE_CLASSIFIER go nowhere.) */
+void sff_broken(const struct service_spec *spec, struct ds *);
+
 #endif /* ovs/sff.h */

@@ -6,13 +6,15 @@ it: "fw" counts, and drops what is for port 9; "mon" counts.  Both stamp what
 they pass with a DSCP of their own, so that the next one shows which way a
 packet has come.  "gone" is configured, and its ports are never there."""
 
+import contextlib
 import json
 
 import pytest
 
 from tofnet import netns
 from tofnet import packet as p
-from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6, STATE, flows
+from tofnet.lab import (
+    APP6, SERVICE_IP, SERVICE_IP6, STATE, app_sends, flows)
 from tofnet.netns import RawPort, run_in
 from tofnet.service import is_text
 from tofnet.wait import wait_until
@@ -319,29 +321,76 @@ def test_function_that_is_not_there(net, made, api):
     answered(b, b"still", PLAIN_IP)
 
 
+def past(net, b):
+    """Answers of the service that the UE has got, but not by the function;
+    the App sends some more first, after which a service without a chain
+    shows that all have had their chance."""
+    for i in range(5):
+        app_sends(b.ue, b"past %d" % i)
+    answered(b, b"plain", PLAIN_IP)
+    return [f for raw in net.enb.frames if (f := b.is_downlink(raw))
+            and f.inner.src == SERVICE_IP and f.inner.tos != FW_TOS]
+
+
+@contextlib.contextmanager
+def gone(fw, *ends):
+    """The links to it are."""
+    fw.unplug(*ends)
+    try:
+        yield
+    finally:
+        fw.plug()
+
+
+@contextlib.contextmanager
+def dead(fw, *ends):
+    """The links to it are there, but nobody is behind them."""
+    for end in ends:
+        run_in(fw.ns, "ip", "link", "set", f"{end}0", "down")
+    try:
+        yield
+    finally:
+        for end in ends:
+            run_in(fw.ns, "ip", "link", "set", f"{end}0", "up")
+
+
+@pytest.mark.parametrize("how", [gone, dead])
 @pytest.mark.parametrize("ends", [("in",), ("out",), ("in", "out")],
                          ids="-".join)
-def test_function_goes_and_comes_back(net, fw, app, api, ends):
+def test_function_goes_and_comes_back(net, fw, app, api, how, ends):
     """Without it the service's packets are switched: never past it to the
-    app, and never lost for long.  The other service notices nothing."""
+    app, and never lost for long; answers do not get past it either.  The
+    other service notices nothing."""
     api.register(chain=["fw"])
     api.register("plain", PLAIN_IP)
     b = net.bearer("10.45.5.1")
     answered(b, b"before")
-    fw.unplug(*ends)
-    try:
+    with how(fw, *ends):
+        assert not past(net, b)
         wait_until(lambda: "function fw" in ovsdb_detail(api),
                    what="the status to say so")
+        assert not past(net, b)
         frame = wait_switched(net, b)
         assert frame and api.healthy()
         assert not with_text(app, b"while")
-        answered(b, b"plain", PLAIN_IP)
+        assert not past(net, b)
         assert {s["name"] for s in api.services()} == {"svc", "plain"}
-    finally:
-        fw.plug()
     switched_until_answered(net, b, b"after")
     assert arrived(fw.ins, b"after") and arrived(fw.outs, b"after")
     assert "function fw" not in ovsdb_detail(api)
+
+
+def test_one_of_two_functions_goes(net, fw, mon, app, api):
+    """The other one does not stand in for it."""
+    api.register(chain=["fw", "mon"])
+    api.register("plain", PLAIN_IP)
+    b = net.bearer("10.45.5.1")
+    answered(b, b"before")
+    with gone(fw):
+        assert wait_switched(net, b)
+        assert not past(net, b)
+        assert not with_text(app, b"while")
+    switched_until_answered(net, b, b"after")
 
 
 def wait_switched(net, b):
@@ -360,18 +409,17 @@ def test_service_waits_for_its_function_at_start(lab, net, fw, app, api):
     """tofd comes up without the function: healthy, the service is switched
     until the function is there."""
     api.register(chain=["fw"])
+    api.register("plain", PLAIN_IP)
     b = net.bearer("10.45.5.1")
     answered(b, b"before")
     lab.tofd("stop")
-    fw.unplug()
-    try:
+    with gone(fw):
         lab.tofd("start")
         assert api.healthy()
-        assert [s["name"] for s in api.services()] == ["svc"]
+        assert [s["name"] for s in api.services()] == ["plain", "svc"]
         assert wait_switched(net, b)
         assert not with_text(app, b"while")
-    finally:
-        fw.plug()
+        assert not past(net, b)
     switched_until_answered(net, b, b"after")
 
 

@@ -215,9 +215,14 @@ test_optional(void)
     tap_ok(synced(), "synchronised without it");
     seqno = vswitch_seqno();
     sh("ip link add opt0 type veth peer name opt1 && ip link set opt0 up");
+    WAIT_FOR(5000, (vswitch_ofport("opt0", &error),
+                    error && strstr(error, "link is down")));
+    tap_ok(error && vswitch_ofport("opt0", NULL) == 0,
+           "it appears, but nobody is at its other end: %s", error);
+    sh("ip link set opt1 up");
     tap_ok(WAIT_FOR(5000, vswitch_ofport("opt0", &error) != 0) && !error
            && vswitch_seqno() != seqno && synced(),
-           "it appears: it gets a number");
+           "somebody is: it gets a number");
     seqno = vswitch_seqno();
     sh("ip link del opt0");
     WAIT_FOR(5000, vswitch_ofport("opt0", &error) == 0);

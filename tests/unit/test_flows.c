@@ -191,6 +191,10 @@ test_service(void)
           "table=10,priority=100,ip,nw_src=198.51.100.10,"
           "actions=output:22\n",
           "a chain of two, there and back");
+
+    sff_broken(&spec, &ds);
+    check(&ds, "table=10,priority=100,ip,nw_src=198.51.100.10,actions=drop\n",
+          "a function is missing: no answer gets past the chain");
     ds_destroy(&ds);
 }
 

@@ -6,193 +6,27 @@
  *
  * A program of its own, which shares nothing with tofd but the API of
  * swagger/tof.yaml.  Each command is a row of 'commands' below: a function
- * that makes one request, or several for a list that comes by pages, and
- * shows the answer by way of tofctl_table.c.  With -j the answer is printed
- * as JSON instead. */
+ * that makes one request, or several for a list that comes by pages, by way of
+ * tofctl_http.c, and shows the answer by way of tofctl_table.c.  With -j the
+ * answer is printed as JSON instead. */
 
 #include <config.h>
 
-#include <curl/curl.h>
 #include <getopt.h>
 #include <jansson.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "tofctl_http.h"
 #include "tofctl_table.h"
-
-#define DEFAULT_URL "http://127.0.0.1:8080"
-#define TOKEN_MAX 4096
-#define CURSOR_MAX 64
-#define CONNECT_SECONDS 5L
-#define ANSWER_SECONDS 120L
-
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONNECT = 3 };
-
-static CURL *curl;
-static const char *url_option;  /* As the user gave it. */
-static const char *base_url;
-static char curl_error[CURL_ERROR_SIZE];
-static struct curl_slist *headers;
-static bool raw_json;
-
-static void __attribute__((format(printf, 2, 3), noreturn))
-die(int status, const char *format, ...)
-{
-    va_list args;
-
-    fputs("tofctl: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(status);
-}
-
-/* Requests. */
-
-struct answer {
-    long status;
-    char *text;                 /* Null-terminated. */
-    size_t len;
-    char cursor[CURSOR_MAX];    /* X-Next-Cursor, or "". */
-};
-
-static size_t
-take_text(char *data, size_t size, size_t n, void *answer_)
-{
-    struct answer *answer = answer_;
-    size_t len = size * n;
-    char *text = realloc(answer->text, answer->len + len + 1);
-
-    if (!text) {
-        return 0;
-    }
-    memcpy(text + answer->len, data, len);
-    answer->text = text;
-    answer->len += len;
-    text[answer->len] = '\0';
-    return len;
-}
-
-static size_t
-take_header(char *data, size_t size, size_t n, void *answer_)
-{
-    static const char name[] = "X-Next-Cursor: ";
-    const size_t name_len = sizeof name - 1;
-    struct answer *answer = answer_;
-    size_t len = size * n;
-
-    if (len > name_len && !strncasecmp(data, name, name_len)) {
-        snprintf(answer->cursor, sizeof answer->cursor, "%.*s",
-                 (int) (len - name_len), data + name_len);
-        answer->cursor[strcspn(answer->cursor, "\r\n")] = '\0';
-    }
-    return len;
-}
-
-/* Ends the program with what a refusal says. */
-static void __attribute__((noreturn))
-refused(const struct answer *answer)
-{
-    json_t *problem = json_loads(answer->text, 0, NULL);
-    const char *detail = json_string_value(json_object_get(problem,
-                                                           "detail"));
-
-    if (detail) {
-        die(EXIT_REFUSED, "%s", detail);
-    }
-    die(EXIT_REFUSED, "HTTP status %ld", answer->status);
-}
-
-/* Does what the API calls 'method' on 'path'.  Returns only if it has been
- * done; the caller frees answer->text. */
-static void
-request(const char *method, const char *path, const char *body,
-        struct answer *answer)
-{
-    char *url = format_text("%s%s", base_url, path);
-    CURLcode code;
-
-    *answer = (struct answer) { .text = calloc(1, 1) };
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(curl, CURLOPT_POST, body ? 1L : 0L);
-    if (!body) {
-        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-    }
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
-    code = curl_easy_perform(curl);
-    if (code) {
-        die(code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
-            ? EXIT_USAGE : EXIT_CONNECT, "%s: %s", url_option,
-            curl_error[0] ? curl_error : curl_easy_strerror(code));
-    }
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
-    if (answer->status != 200) {
-        refused(answer);
-    }
-    free(url);
-}
-
-/* "PREFIX/WORD", with the word percent-encoded. */
-static char *
-make_path(const char *prefix, const char *word)
-{
-    char *escaped = curl_easy_escape(curl, word, 0);
-    char *path = format_text("%s%s", prefix, escaped);
-
-    curl_free(escaped);
-    return path;
-}
-
-static json_t *
-parse(const struct answer *answer)
-{
-    json_error_t error;
-    json_t *json = json_loadb(answer->text, answer->len, 0, &error);
-
-    if (!json) {
-        die(EXIT_CONNECT, "%s: not a TOF: %s", url_option, error.text);
-    }
-    return json;
-}
-
-/* GETs 'path'.  The caller owns what it returns. */
-static json_t *
-get(const char *path)
-{
-    struct answer answer;
-    json_t *json;
-
-    request("GET", path, NULL, &answer);
-    json = parse(&answer);
-    free(answer.text);
-    return json;
-}
-
-/* If -j was given prints 'json' and returns true. */
-static bool
-print_raw(const json_t *json)
-{
-    if (raw_json) {
-        json_dumpf(json, stdout, JSON_INDENT(2));
-        putchar('\n');
-    }
-    return raw_json;
-}
 
 /* Commands. */
 
 static void
 show_status(char *args[] __attribute__((unused)))
 {
-    json_t *status = get("/status");
+    json_t *status = http_get("/status");
     const json_t *bearers = json_object_get(status, "bearers");
     const char *key;
     json_t *value;
@@ -220,7 +54,7 @@ show_status(char *args[] __attribute__((unused)))
 static void
 show_health(char *args[] __attribute__((unused)))
 {
-    json_t *health = get("/healthz");
+    json_t *health = http_get("/healthz");
 
     if (!print_raw(health)) {
         puts(text_of(health, "status"));
@@ -249,7 +83,7 @@ add_service_row(const json_t *service)
 static void
 show_services(char *args[] __attribute__((unused)))
 {
-    json_t *services = get("/service");
+    json_t *services = http_get("/service");
     json_t *service;
     size_t i;
 
@@ -285,8 +119,8 @@ send_service(const char *method, const char *path, char *words[])
     }
     body = json_dumps(service, JSON_COMPACT);
     json_decref(service);
-    request(method, path, body, &answer);
-    service = parse(&answer);
+    http_request(method, path, body, &answer);
+    service = http_parse(&answer);
     if (!print_raw(service)) {
         add_service_row(service);
         table_print();
@@ -305,7 +139,7 @@ add_service(char *args[])
 static void
 set_service(char *args[])
 {
-    char *path = make_path("/service/", args[0]);
+    char *path = http_path("/service/", args[0]);
 
     send_service("PUT", path, args);
     free(path);
@@ -314,10 +148,10 @@ set_service(char *args[])
 static void
 delete_at(const char *prefix, const char *word)
 {
-    char *path = make_path(prefix, word);
+    char *path = http_path(prefix, word);
     struct answer answer;
 
-    request("DELETE", path, NULL, &answer);
+    http_request("DELETE", path, NULL, &answer);
     free(answer.text);
     free(path);
 }
@@ -365,7 +199,7 @@ add_session_heading(void)
 static json_t *
 get_sessions(const char *ue)
 {
-    char *filter = make_path("/session?limit=10000&ue=", ue ? ue : "");
+    char *filter = http_path("/session?limit=10000&ue=", ue ? ue : "");
     json_t *sessions = json_array();
     struct answer answer = { .cursor = "" };
 
@@ -373,8 +207,8 @@ get_sessions(const char *ue)
         char *path = format_text("%s&cursor=%s", filter, answer.cursor);
         json_t *page;
 
-        request("GET", path, NULL, &answer);
-        page = parse(&answer);
+        http_request("GET", path, NULL, &answer);
+        page = http_parse(&answer);
         json_array_extend(sessions, page);
         json_decref(page);
         free(answer.text);
@@ -426,8 +260,8 @@ print_usage(const json_t *session)
 static void
 show_session(char *args[])
 {
-    char *path = make_path("/session/", args[0]);
-    json_t *session = get(path);
+    char *path = http_path("/session/", args[0]);
+    json_t *session = http_get(path);
     const json_t *counters = json_object_get(session, "counters");
 
     if (!print_raw(session)) {
@@ -448,7 +282,7 @@ show_session(char *args[])
 static void
 show_peers(char *args[] __attribute__((unused)))
 {
-    json_t *peers = get("/peer");
+    json_t *peers = http_get("/peer");
     json_t *peer;
     size_t i;
 
@@ -468,7 +302,7 @@ show_metrics(char *args[] __attribute__((unused)))
 {
     struct answer answer;
 
-    request("GET", "/metrics", NULL, &answer);
+    http_request("GET", "/metrics", NULL, &answer);
     fputs(answer.text, stdout);
     free(answer.text);
 }
@@ -500,38 +334,9 @@ usage(FILE *stream, int status)
     for (size_t i = 0; i < N_COMMANDS; i++) {
         fprintf(stream, "    %s%s\n", commands[i].name, commands[i].args);
     }
-    fprintf(stream, "\nURL is $TOF_URL or " DEFAULT_URL ", or unix:PATH.\n"
-            "-j prints JSON.\n");
+    fprintf(stream, "\nURL is $TOF_URL or " HTTP_DEFAULT_URL
+            ", or unix:PATH.\n-j prints JSON.\n");
     exit(status);
-}
-
-static void
-read_token(const char *file)
-{
-    char token[TOKEN_MAX], *header;
-    FILE *stream = fopen(file, "r");
-
-    if (!stream || !fgets(token, sizeof token, stream)) {
-        die(EXIT_USAGE, "%s: cannot read a token", file);
-    }
-    fclose(stream);
-    token[strcspn(token, "\r\n")] = '\0';
-    header = format_text("Authorization: Bearer %s", token);
-    headers = curl_slist_append(headers, header);
-    free(header);
-}
-
-static void
-set_url(const char *url)
-{
-    static const char scheme[] = "unix:";
-
-    url_option = base_url = url;
-    if (!strncmp(url, scheme, sizeof scheme - 1)) {
-        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH,
-                         url + sizeof scheme - 1);
-        base_url = "http://localhost";
-    }
 }
 
 static void
@@ -540,16 +345,13 @@ parse_options(int argc, char *argv[])
     const char *url = getenv("TOF_URL");
     int c;
 
-    set_url(url && *url ? url : DEFAULT_URL);
+    http_set_url(url && *url ? url : HTTP_DEFAULT_URL);
     while ((c = getopt(argc, argv, "+ju:t:c:hV")) != -1) {
         switch (c) {
         case 'j': raw_json = true; break;
-        case 'u':
-            curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, NULL);
-            set_url(optarg);
-            break;
-        case 't': read_token(optarg); break;
-        case 'c': curl_easy_setopt(curl, CURLOPT_CAINFO, optarg); break;
+        case 'u': http_set_url(optarg); break;
+        case 't': http_read_token(optarg); break;
+        case 'c': http_set_ca_file(optarg); break;
         case 'h': usage(stdout, 0);
         case 'V': puts("tofctl " PACKAGE_VERSION); exit(0);
         default: usage(stderr, EXIT_USAGE);
@@ -575,24 +377,10 @@ main(int argc, char *argv[])
 {
     const struct command *command;
 
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    curl = curl_easy_init();
-    headers = curl_slist_append(NULL, "Content-Type: application/json");
+    http_init();
     parse_options(argc, argv);
     command = find_command(argc - optind, argv + optind);
-
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, curl_error);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_text);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
     command->run(argv + optind + 1);
-
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    curl_global_cleanup();
+    http_destroy();
     return fflush(stdout) ? EXIT_FAILURE : 0;
 }

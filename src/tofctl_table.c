@@ -12,12 +12,23 @@
 
 #include <jansson.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TABLE_COLUMNS 10
+
+bool raw_json;
+
+bool
+print_raw(const json_t *json)
+{
+    if (raw_json) {
+        json_dumpf(json, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
+    return raw_json;
+}
 
 char *
 format_text(const char *format, ...)

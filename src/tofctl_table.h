@@ -7,7 +7,15 @@
  * Place in the flow: a command of tofctl.c adds a row for each thing that the
  * API answered, then prints the table. */
 
+#include <stdbool.h>
+
 struct json_t;
+
+/* With -j: the answer as it is instead. */
+extern bool raw_json;
+
+/* If so prints 'json' and returns true. */
+bool print_raw(const struct json_t *json);
 
 /* Adds a row of the texts given, up to a NULL. */
 void table_row(const char *cell, ...) __attribute__((sentinel));

@@ -141,6 +141,22 @@ exchange_problem(struct exchange *x, unsigned int status,
     free(detail);
 }
 
+size_t
+exchange_send(struct exchange *x, char *buf, size_t max)
+{
+    size_t n = MIN(max, x->answer.length - x->sent);
+
+    if (n) {
+        memcpy(buf, x->answer.string + x->sent, n);
+        x->sent += n;
+    }
+    if (x->sent == x->answer.length) {
+        ds_clear(&x->answer);
+        x->sent = 0;
+    }
+    return n;
+}
+
 void
 exchange_resume(struct exchange *x)
 {

@@ -11,6 +11,8 @@
  *
  *   - a route that walks a large table sets 'step', which is then called from
  *     rest_run() until there is an answer;
+ *   - if that may be larger than should be kept in memory, it sets 'more' and
+ *     answers at once; 'step' then makes part after part;
  *   - a route that waits for the data plane sets 'owed' and calls
  *     exchange_resume() once there is an answer.
  *
@@ -43,6 +45,10 @@ struct exchange {
     unsigned int status;        /* 0: there is none yet. */
     const char *type;           /* Constant; NULL without a body. */
     struct ds answer;
+    bool more;                  /* It is but a part: when that has been sent
+                                 * and cleared, 'step' is called until there is
+                                 * another one, or no more. */
+    size_t sent;                /* Bytes of that part. */
     struct smap headers;        /* Beside Content-Type. */
 
     /* An answer that takes longer. */
@@ -70,11 +76,16 @@ char *exchange_decode(const char *s, size_t len);
  * type 'type', a constant; NULL if there is nothing. */
 void exchange_ok(struct exchange *, const char *type);
 #define EXCHANGE_JSON "application/json"
+#define EXCHANGE_STATELETS "application/octet-stream"
 
 /* Answers with a problem, in place of any answer before. */
 void exchange_problem(struct exchange *, unsigned int status,
                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Moves up to 'max' bytes of an answer that is made part by part to 'buf'.
+ * Returns how many; 0 if there are none now. */
+size_t exchange_send(struct exchange *, char *buf, size_t max);
 
 /* The answer that was owed is there. */
 void exchange_resume(struct exchange *);

@@ -9,10 +9,11 @@
  *
  * Life of a request: request_new() at its first line; handle() after its
  * headers, for each piece of its body, at its end, and once more if it was
- * suspended; request_gone() when it is answered or its client has left.  A
- * suspended connection is not read, so a client that leaves meanwhile is only
- * noticed after the resume; but rest_destroy() takes connections away from
- * requests that are still owed an answer, and those live on without one.
+ * suspended; send_part() while an answer goes out that is made part by part,
+ * suspended between them; request_gone() when it is answered or its client has
+ * left.  A suspended connection is not read, so a client that leaves meanwhile
+ * is only noticed after the resume; but rest_destroy() takes connections away
+ * from requests that are still owed an answer, and those live on without one.
  *
  * An answer that is known early (no such path, no token) is still sent after
  * the body, which is read and dropped: closing on a client that sends would
@@ -42,6 +43,7 @@
 #include "openvswitch/util.h"
 #include "openvswitch/vlog.h"
 #include "routes.h"
+#include "secret.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -61,7 +63,7 @@ METRIC_COUNTER(clients_late, "tof_api_clients_too_slow_total", "",
 #define CONNECTIONS_MAX 256
 #define SILENCE_SECONDS 15      /* Of a connection. */
 #define REQUEST_SECONDS 30      /* To send one, or to take its answer. */
-#define SECRET_MAX (64 * 1024)  /* Token, key and certificate files. */
+#define PART_BUFFER (16 * 1024) /* For what is sent at a time. */
 
 struct listener {
     struct MHD_Daemon *daemon;
@@ -186,19 +188,6 @@ request_header(const struct request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-/* Compares in a time that depends on nothing but the length of 'text'. */
-static bool
-is_token(const char *text)
-{
-    size_t len = strlen(text), token_len = strlen(token);
-    unsigned int diff = len != token_len;
-
-    for (size_t i = 0; i < len; i++) {
-        diff |= text[i] ^ token[i % token_len];
-    }
-    return !diff;
-}
-
 static bool
 request_is_authorized(const struct request *r)
 {
@@ -206,7 +195,7 @@ request_is_authorized(const struct request *r)
     const char *value = request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
 
     return value && !strncasecmp(value, scheme, sizeof scheme - 1)
-           && is_token(value + sizeof scheme - 1);
+           && secret_equals(token, value + sizeof scheme - 1);
 }
 
 static void
@@ -241,13 +230,48 @@ request_take(struct request *r, const char *data, size_t len)
     }
 }
 
+/* MHD_ContentReaderCallback: more of an answer that is made part by part. */
+static ssize_t
+send_part(void *r_, uint64_t pos OVS_UNUSED, char *buf, size_t max)
+{
+    struct request *r = r_;
+    size_t n = exchange_send(&r->x, buf, max);
+
+    client_extend(r->client);
+    if (!n && !r->x.more) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    } else if (!n) {
+        request_suspend(r);
+    }
+    return n;
+}
+
+static struct MHD_Response *
+make_response(struct request *r)
+{
+    struct exchange *x = &r->x;
+    size_t len = x->answer.length;
+    struct MHD_Response *response;
+
+    if (!x->more) {
+        return MHD_create_response_from_buffer(len, ds_steal_cstr(&x->answer),
+                                               MHD_RESPMEM_MUST_FREE);
+    }
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PART_BUFFER,
+                                                 send_part, r, NULL);
+    if (!strcmp(x->method, "HEAD")) {
+        /* Else it sends the end of a chunked body that is not there. */
+        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+                                 MHD_RO_END);
+    }
+    return response;
+}
+
 static enum MHD_Result
 request_answer(struct request *r)
 {
     struct exchange *x = &r->x;
-    size_t len = x->answer.length;
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        len, ds_steal_cstr(&x->answer), MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = make_response(r);
     const struct smap_node *node;
     enum MHD_Result result;
 
@@ -403,40 +427,6 @@ listener_start(int fd, bool tls, char **error)
     return 0;
 }
 
-/* Reads the text file that the configuration names at 'key' (none if
- * 'file' is NULL) to a malloc'd '*textp', without white space at its end. */
-static int
-read_secret(const char *key, const char *file, char **textp, char **error)
-{
-    char *text;
-    size_t n;
-
-    if (!file) {
-        return 0;
-    }
-
-    FILE *stream = fopen(file, "re");
-    if (!stream) {
-        int retval = errno;
-
-        *error = xasprintf("%s: %s: %s", key, file, ovs_strerror(retval));
-        return retval;
-    }
-    text = xzalloc(SECRET_MAX);
-    n = fread(text, 1, SECRET_MAX - 1, stream);
-    fclose(stream);
-    while (n && strchr(" \t\r\n", text[n - 1])) {
-        text[--n] = '\0';
-    }
-    if (!n) {
-        *error = xasprintf("%s: %s: has no text", key, file);
-        free(text);
-        return EINVAL;
-    }
-    *textp = text;
-    return 0;
-}
-
 static int
 read_secrets(const struct conf *conf, char **error)
 {
@@ -446,14 +436,14 @@ read_secrets(const struct conf *conf, char **error)
         *error = xstrdup("api.tls_cert, api.tls_key: one needs the other");
         return EINVAL;
     }
-    retval = read_secret("api.token_file", conf->api.token_file, &token,
+    retval = secret_read("api.token_file", conf->api.token_file, &token,
                          error);
     if (!retval) {
-        retval = read_secret("api.tls_cert", conf->api.tls_cert, &tls_cert,
+        retval = secret_read("api.tls_cert", conf->api.tls_cert, &tls_cert,
                              error);
     }
     if (!retval) {
-        retval = read_secret("api.tls_key", conf->api.tls_key, &tls_key,
+        retval = secret_read("api.tls_key", conf->api.tls_key, &tls_key,
                              error);
     }
     return retval;
@@ -509,7 +499,7 @@ rest_run(void)
 
         ovs_list_init(&r->walk_node);
         r->x.step(&r->x);
-        if (r->x.status) {
+        if (r->x.status && (r->x.answer.length || !r->x.more)) {
             request_resume(&r->x);
         } else {
             ovs_list_push_back(&walks, &r->walk_node);

@@ -27,6 +27,7 @@
 #include "addr.h"
 #include "service.h"
 #include "session.h"
+#include "snapshot.h"
 #include "status.h"
 #include "timeval.h"
 #include "util.h"
@@ -373,6 +374,7 @@ static const struct route routes[] = {
     { "GET", "session", .key = true, .handle = get_session },
     { "DELETE", "session", .key = true, .handle = delete_session },
     { "GET", "peer", .handle = walk_peers },
+    { "GET", "statelet", .handle = snapshot_get },
     { "GET", "status", .handle = get_status },
     { "GET", "metrics", .handle = get_metrics },
     { "GET", "healthz", .handle = get_healthz, .open = true },

@@ -4,6 +4,7 @@
 import http.client
 import os
 import pathlib
+import re
 import select
 import signal
 import socket
@@ -19,6 +20,7 @@ DRIVER = pathlib.Path(os.environ.get("TOF_REST_DRIVER",
                                      TOP / "tests/net/rest_driver"))
 WRAPPER = os.environ.get("TOF_REST_WRAPPER", "").split()
 PATIENCE = 60 if WRAPPER else 20
+STATELET_LEN = 128
 
 
 def free_port():
@@ -57,6 +59,13 @@ class Driver:
     def connect(self):
         return Client(self.port)
 
+    def memory(self):
+        """The most it has taken so far, in bytes."""
+        with open(f"/proc/{self.process.pid}/status",
+                  encoding="ascii") as status:
+            return 1024 * int(re.search(r"VmHWM:\s*(\d+)",
+                                        status.read()).group(1))
+
 
 class Client:
     """A bare connection, for what no HTTP library would send."""
@@ -78,15 +87,18 @@ class Client:
             got += piece
         return got.decode()
 
-    def read_all(self):
+    def read_bytes(self):
         """Reads until the server closes."""
-        got = b""
+        got = []
         try:
             while piece := self.socket.recv(65536):
-                got += piece
+                got.append(piece)
         except ConnectionResetError:
             pass
-        return got.decode()
+        return b"".join(got)
+
+    def read_all(self):
+        return self.read_bytes().decode()
 
     def read_some(self, seconds):
         """Reads once what comes in that time."""
@@ -148,6 +160,13 @@ class Rest:
             content_type="application/json"):
         headers = {"Content-Type": content_type} if content_type else {}
         return self.call(method, path, expect, data=body, headers=headers)
+
+    def snapshot(self):
+        """The session table, as a list of statelets."""
+        data = self.call("GET", "/statelet", 200).content
+        assert len(data) % STATELET_LEN == 0
+        return [data[i:i + STATELET_LEN]
+                for i in range(0, len(data), STATELET_LEN)]
 
     def services(self):
         return self.call("GET", "/service", 200).json()

@@ -331,6 +331,23 @@ def test_purge(driver):
         assert len(rest.call("GET", "/session").json()) == 9
 
 
+# Export.
+
+def test_export(rest, driver):
+    """All but embryonic ones, in order of their identifiers."""
+    statelets = rest.snapshot()
+    assert len(statelets) == N_SESSIONS - N_SESSIONS // 3
+    assert {statelet[:6] for statelet in statelets} == {b"TOFS\1\1"}
+    teids = [int.from_bytes(statelet[20:24], "big") for statelet in statelets]
+    assert teids == [0xf0000000 + i for i in range(N_SESSIONS) if i % 3]
+    assert rest.call("HEAD", "/statelet", 200).content == b""
+
+
+def test_export_of_nothing(driver):
+    with Driver("-s", "1") as own:
+        assert Rest(f"http://127.0.0.1:{own.port}").snapshot() == []
+
+
 # The TOF itself.
 
 def test_status_and_health(rest):

@@ -2,6 +2,7 @@
 """The REST API's server as such: clients that misbehave or leave, tokens, TLS,
 other sockets, the end.  With rest_driver only."""
 
+import concurrent.futures
 import os
 import socket
 import subprocess
@@ -9,7 +10,8 @@ import time
 
 import pytest
 import requests
-from restdriver import DRIVER, WRAPPER, Client, Driver, Rest, free_port
+from restdriver import (DRIVER, STATELET_LEN, WRAPPER, Client, Driver, Rest,
+                        free_port)
 
 if "TOF_URL" in os.environ:
     pytest.skip("only with rest_driver", allow_module_level=True)
@@ -110,6 +112,52 @@ def test_absolute_target(driver):
     client.send("GET http://example.com/service HTTP/1.1\r\nHost: x\r\n"
                 "Connection: close\r\n\r\n")
     assert client.read_all().endswith("[]\n")
+
+
+def test_exports_beside_each_other(rest):
+    """Each is whole, also those that share a connection."""
+    n = len(rest.snapshot())
+
+    def exports(_):
+        own = Rest(rest.url, rest.contract)
+        for _ in range(3):
+            assert len(own.snapshot()) == n
+            own.call("HEAD", "/statelet", 200)
+        own.session.close()
+
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        for _ in pool.map(exports, range(10)):
+            pass
+
+
+def test_client_leaves_during_an_export():
+    with Driver("-s", "100000") as driver:
+        for i in range(20):
+            client = driver.connect()
+            client.send("GET /statelet HTTP/1.1\r\nHost: x\r\n\r\n")
+            if i % 2:
+                client.read_until(" 200 ")
+            client.close()
+        rest = Rest(f"http://127.0.0.1:{driver.port}")
+        assert len(rest.snapshot()) == 66666
+
+
+def test_export_to_an_http_1_0_client(driver, rest):
+    """It ends with the connection."""
+    client = driver.connect()
+    client.send("GET /statelet HTTP/1.0\r\n\r\n")
+    head, data = client.read_bytes().split(b"\r\n\r\n", 1)
+    assert b"chunked" not in head
+    assert len(data) == len(rest.snapshot()) * STATELET_LEN
+
+
+def test_export_is_not_kept_in_memory():
+    with Driver("-s", "300000") as driver:
+        client = driver.connect()
+        before = driver.memory()
+        client.send("GET /statelet HTTP/1.0\r\n\r\n")
+        assert len(client.read_bytes()) > 200000 * 128
+        assert driver.memory() - before < 4 << 20
 
 
 def test_http_1_0(driver):

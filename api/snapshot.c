@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The session table as a snapshot.
+ *
+ * Place in the flow: see snapshot.h.  Export is a walk (as in walk.c), whose
+ * answer is sent part by part: a million bearers are 128 MB.  The table may
+ * change meanwhile: what is there all the time is in the snapshot exactly
+ * once. */
+
+#include <config.h>
+
+#include "snapshot.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "exchange.h"
+#include "session.h"
+#include "statelet.h"
+#include "util.h"
+
+/* A slice: this many looked at, or this many written out. */
+#define SLICE_VISITS 4096
+#define SLICE_RECORDS 256
+
+static void
+export_step(struct exchange *x)
+{
+    uint32_t *cursor = x->step_aux;     /* The last bearer looked at. */
+    int n = 0;
+
+    for (int i = 0; i < SLICE_VISITS && n < SLICE_RECORDS; i++) {
+        const struct bearer *b = session_next_bearer(*cursor);
+        struct statelet st;
+
+        if (!b) {
+            x->more = false;
+            return;
+        }
+        *cursor = b->id;
+        if (b->state != BEARER_EMBRYONIC) {
+            session_to_statelet(b, &st);
+            statelet_encode(&st, (uint8_t *) ds_put_uninit(&x->answer,
+                                                           STATELET_LEN));
+            n++;
+        }
+    }
+}
+
+void
+snapshot_get(struct exchange *x)
+{
+    x->step = export_step;
+    x->step_free = free;
+    x->step_aux = xzalloc(sizeof(uint32_t));
+    x->more = true;
+    exchange_ok(x, EXCHANGE_STATELETS);
+}

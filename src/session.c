@@ -170,7 +170,7 @@ forget_tunnel(struct bearer *b)
 
 static struct bearer *
 add(const struct in6_addr *enb, const struct fteid *up,
-    const struct in6_addr *ue_addr, long long int now)
+    const struct in6_addr *ue_addr, bool hearsay, long long int now)
 {
     const struct table_ids any = { 0, 0, 0 };
     struct bearer *b = (make_room() ? table_add(enb, up, ue_addr, &any, now)
@@ -181,9 +181,12 @@ add(const struct in6_addr *enb, const struct fteid *up,
         return NULL;
     }
 
+    b->hearsay = hearsay;
+
     struct bearer *sibling = session_sibling(b);
-    if (sibling && sibling->beside) {
-        /* Of the same UE only if it is heard again. */
+    if (sibling && sibling->beside && !(hearsay && sibling->hearsay)) {
+        /* Of the same UE only if it is heard again.  (Who says that there are
+         * both says that, too.) */
         sibling->beside = false;
         tell(sibling, BEARER_CHANGED);
     }
@@ -213,7 +216,7 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
     const bool new = !b;
 
     if (new) {
-        b = add(enb, up, ue_addr, now);
+        b = add(enb, up, ue_addr, false, now);
         if (!b) {
             return NULL;
         }
@@ -412,7 +415,7 @@ hear_bearer(const struct statelet *st, long long int now)
     b = find_own(&up, &st->ue);
     changed = !b;
     if (!b) {
-        b = add(&st->enb, &up, &st->ue, now);
+        b = add(&st->enb, &up, &st->ue, true, now);
         if (!b) {
             return NULL;
         }
@@ -422,8 +425,9 @@ hear_bearer(const struct statelet *st, long long int now)
     set_sender(b, &st->enb);
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
-    changed = hear_down(b, st, now) || changed || b->beside != st->beside;
+    changed = changed || b->beside != st->beside;
     b->beside = st->beside;
+    changed = hear_down(b, st, now) || changed;
     b->heard = heard;
     table_set_seen(b, now - st->seen_age);
     if (changed) {

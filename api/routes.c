@@ -42,7 +42,7 @@ struct route {
     const char *path;           /* First segment. */
     bool key;                   /* Is there a second one? */
     void (*handle)(struct exchange *);
-    bool body;                  /* Takes a JSON body. */
+    const char *body;           /* Media type of its body, if it takes one. */
     bool open;                  /* Needs no token. */
 };
 
@@ -366,15 +366,18 @@ get_swagger(struct exchange *x)
 
 static const struct route routes[] = {
     { "GET", "service", .handle = get_services },
-    { "POST", "service", .body = true, .handle = post_service },
+    { "POST", "service", .body = EXCHANGE_JSON, .handle = post_service },
     { "GET", "service", .key = true, .handle = get_service },
-    { "PUT", "service", .key = true, .body = true, .handle = put_service },
+    { "PUT", "service", .key = true, .body = EXCHANGE_JSON,
+      .handle = put_service },
     { "DELETE", "service", .key = true, .handle = delete_service },
     { "GET", "session", .handle = get_sessions },
     { "GET", "session", .key = true, .handle = get_session },
     { "DELETE", "session", .key = true, .handle = delete_session },
     { "GET", "peer", .handle = walk_peers },
     { "GET", "statelet", .handle = snapshot_get },
+    { "POST", "statelet", .body = EXCHANGE_STATELETS,
+      .handle = snapshot_post },
     { "GET", "status", .handle = get_status },
     { "GET", "metrics", .handle = get_metrics },
     { "GET", "healthz", .handle = get_healthz, .open = true },
@@ -414,20 +417,19 @@ find_route(struct exchange *x, const char *segment)
     ds_destroy(&allow);
 }
 
-/* "application/json", maybe with "charset=utf-8"; and what "curl -d" says when
- * it is told nothing. */
+/* Is 'type' the media type 'wanted', maybe with "charset=utf-8"; or what
+ * "curl -d" says when it is told nothing? */
 static bool
-is_json_type(const char *type)
+is_media_type(const char *type, const char *wanted)
 {
-    static const char json[] = "application/json";
     const char *p;
 
     if (!strcasecmp(type, "application/x-www-form-urlencoded")) {
         return true;
-    } else if (strncasecmp(type, json, sizeof json - 1)) {
+    } else if (strncasecmp(type, wanted, strlen(wanted))) {
         return false;
     }
-    p = type + sizeof json - 1;
+    p = type + strlen(wanted);
     p += strspn(p, " \t");
     if (!*p) {
         return true;
@@ -473,9 +475,9 @@ routes_begin(struct exchange *x)
     free(segment);
     refuse_too_large(x);
     if (!x->status && x->route->body && x->content_type
-        && !is_json_type(x->content_type)) {
+        && !is_media_type(x->content_type, x->route->body)) {
         exchange_problem(x, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                         "The body must be application/json.");
+                         "The body must be %s.", x->route->body);
     }
 }
 

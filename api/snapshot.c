@@ -5,16 +5,19 @@
  * Place in the flow: see snapshot.h.  Export is a walk (as in walk.c), whose
  * answer is sent part by part: a million bearers are 128 MB.  The table may
  * change meanwhile: what is there all the time is in the snapshot exactly
- * once. */
+ * once.  Import takes as many as a body holds; what becomes of them is in
+ * import.c. */
 
 #include <config.h>
 
 #include "snapshot.h"
 
+#include <microhttpd.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "exchange.h"
+#include "import.h"
 #include "session.h"
 #include "statelet.h"
 #include "util.h"
@@ -55,4 +58,45 @@ snapshot_get(struct exchange *x)
     x->step_aux = xzalloc(sizeof(uint32_t));
     x->more = true;
     exchange_ok(x, EXCHANGE_STATELETS);
+}
+
+/* Decodes record 'i' of the body.  Answers if it is bad. */
+static void
+read_record(struct exchange *x, size_t i, struct statelet *st)
+{
+    const uint8_t *body = (const uint8_t *) x->body.string;
+    const char *problem = (!statelet_decode(body + i * STATELET_LEN, st)
+                           ? "is damaged, or of another format"
+                           : import_problem(st));
+
+    if (problem) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST, "Record %"PRIuSIZE" %s.",
+                         i + 1, problem);
+    }
+}
+
+void
+snapshot_post(struct exchange *x)
+{
+    const size_t n = x->body.length / STATELET_LEN;
+    struct statelet *records = xmalloc(MAX(1, n) * sizeof *records);
+    size_t imported = 0;
+
+    if (x->body.length % STATELET_LEN) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST, "Record %"PRIuSIZE
+                         " is cut off: each has %d bytes.", n + 1,
+                         STATELET_LEN);
+    }
+    for (size_t i = 0; i < n && !x->status; i++) {
+        read_record(x, i, &records[i]);
+    }
+    if (!x->status) {
+        for (size_t i = 0; i < n; i++) {
+            imported += import_bearer(&records[i]);
+        }
+        ds_put_format(&x->answer, "{\"imported\":%"PRIuSIZE",\"refused\":%"
+                      PRIuSIZE"}\n", imported, n - imported);
+        exchange_ok(x, EXCHANGE_JSON);
+    }
+    free(records);
 }

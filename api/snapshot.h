@@ -9,5 +9,6 @@
 struct exchange;
 
 void snapshot_get(struct exchange *);
+void snapshot_post(struct exchange *);
 
 #endif /* api/snapshot.h */

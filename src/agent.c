@@ -32,6 +32,7 @@
 #include "gtp/nfq.h"
 #include "gtp/ue_frame.h"
 #include "hold.h"
+#include "import.h"
 #include "nft/nat.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -253,6 +254,7 @@ agent_init(const struct conf *conf_, char **what)
     detect_init(conf, endpoint);
     register_init(conf, endpoint);
     answer_init(conf);
+    import_init(conf);
     usage_init(conf);
 
     start_registry();

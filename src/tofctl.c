@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tofctl_export.h"
 #include "tofctl_http.h"
 #include "tofctl_table.h"
 
@@ -323,6 +324,8 @@ static const struct command {
     { "set", " NAME SERVICE_IP APP_IP [FUNCTION...]", 3, 11, set_service },
     { "delete", " NAME|SERVICE_IP", 1, 1, delete_service },
     { "purge", " SESSION_ID", 1, 1, purge_session },
+    { "export", " [FILE]", 0, 1, export_sessions },
+    { "import", " [FILE]", 0, 1, import_sessions },
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 

@@ -27,7 +27,7 @@ static CURL *curl;
 static const char *url_option;  /* As the user gave it. */
 static const char *base_url;
 static char curl_error[CURL_ERROR_SIZE];
-static struct curl_slist *headers;
+static char *authorization;     /* A header, or NULL. */
 
 void
 die(int status, const char *format, ...)
@@ -47,8 +47,13 @@ take_text(char *data, size_t size, size_t n, void *answer_)
 {
     struct answer *answer = answer_;
     size_t len = size * n;
-    char *text = realloc(answer->text, answer->len + len + 1);
+    char *text;
 
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    if (answer->to && answer->status == 200) {
+        return fwrite(data, 1, len, answer->to);
+    }
+    text = realloc(answer->text, answer->len + len + 1);
     if (!text) {
         return 0;
     }
@@ -80,20 +85,20 @@ http_init(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     curl = curl_easy_init();
-    headers = curl_slist_append(NULL, "Content-Type: application/json");
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, curl_error);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_text);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, ANSWER_SECONDS);
 }
 
 void
 http_destroy(void)
 {
-    curl_slist_free_all(headers);
+    free(authorization);
     curl_easy_cleanup(curl);
     curl_global_cleanup();
 }
@@ -119,7 +124,7 @@ http_set_ca_file(const char *file)
 void
 http_read_token(const char *file)
 {
-    char token[TOKEN_MAX], *header;
+    char token[TOKEN_MAX];
     FILE *stream = fopen(file, "r");
 
     if (!stream || !fgets(token, sizeof token, stream)) {
@@ -127,54 +132,92 @@ http_read_token(const char *file)
     }
     fclose(stream);
     token[strcspn(token, "\r\n")] = '\0';
-    header = format_text("Authorization: Bearer %s", token);
-    headers = curl_slist_append(headers, header);
-    free(header);
+    free(authorization);
+    authorization = format_text("Authorization: Bearer %s", token);
 }
 
-/* Ends the program with what a refusal says. */
-static void __attribute__((noreturn))
-refused(const struct answer *answer)
+/* Makes what a refusal says a sentence. */
+static void
+explain_refusal(struct answer *answer)
 {
     json_t *problem = json_loads(answer->text, 0, NULL);
     const char *detail = json_string_value(json_object_get(problem,
                                                            "detail"));
+    char *text = (detail ? format_text("%s", detail)
+                  : format_text("HTTP status %ld", answer->status));
 
-    if (detail) {
-        die(EXIT_REFUSED, "%s", detail);
+    free(answer->text);
+    answer->text = text;
+    json_decref(problem);
+}
+
+static int
+explain_failure(CURLcode code, struct answer *answer)
+{
+    free(answer->text);
+    answer->text = format_text("%s: %s", url_option, curl_error[0]
+                               ? curl_error : curl_easy_strerror(code));
+    return (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
+            ? EXIT_USAGE : EXIT_CONNECT);
+}
+
+static void
+set_body(const struct http_call *call)
+{
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long) call->len);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
+    curl_easy_setopt(curl, CURLOPT_POST, call->body ? 1L : 0L);
+    if (!call->body) {
+        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
     }
-    die(EXIT_REFUSED, "HTTP status %ld", answer->status);
+}
+
+int
+http_try(const struct http_call *call, struct answer *answer)
+{
+    char *url = format_text("%s%s", base_url, call->path);
+    char *type = format_text("Content-Type: %s",
+                             call->type ? call->type : "application/json");
+    struct curl_slist *headers = curl_slist_append(NULL, type);
+    CURLcode code;
+
+    if (authorization) {
+        headers = curl_slist_append(headers, authorization);
+    }
+    *answer = (struct answer) { .text = calloc(1, 1), .to = call->to };
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    set_body(call);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
+    code = curl_easy_perform(curl);
+    curl_slist_free_all(headers);
+    free(type);
+    free(url);
+    if (code) {
+        return explain_failure(code, answer);
+    }
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    if (answer->status != 200) {
+        explain_refusal(answer);
+        return EXIT_REFUSED;
+    }
+    return 0;
 }
 
 void
 http_request(const char *method, const char *path, const char *body,
              struct answer *answer)
 {
-    char *url = format_text("%s%s", base_url, path);
-    CURLcode code;
+    const struct http_call call = { .method = method, .path = path,
+                                    .body = body,
+                                    .len = body ? strlen(body) : 0 };
+    int status = http_try(&call, answer);
 
-    *answer = (struct answer) { .text = calloc(1, 1) };
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(curl, CURLOPT_POST, body ? 1L : 0L);
-    if (!body) {
-        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    if (status) {
+        die(status, "%s", answer->text);
     }
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
-    code = curl_easy_perform(curl);
-    if (code) {
-        die(code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
-            ? EXIT_USAGE : EXIT_CONNECT, "%s: %s", url_option,
-            curl_error[0] ? curl_error : curl_easy_strerror(code));
-    }
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
-    if (answer->status != 200) {
-        refused(answer);
-    }
-    free(url);
 }
 
 char *

@@ -6,9 +6,11 @@
  *
  * Place in the flow: main() in tofctl.c says where the API is and what opens
  * it; a command then makes its requests.  What goes wrong ends the program,
- * with a status of tofctl(8) and a sentence on standard error. */
+ * with a status of tofctl(8) and a sentence on standard error; but for
+ * http_try(), whose caller has something to say or to do first. */
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct json_t;
 
@@ -32,10 +34,24 @@ struct answer {
     char *text;                 /* Null-terminated. */
     size_t len;
     char cursor[HTTP_CURSOR_MAX];       /* X-Next-Cursor, or "". */
+    FILE *to;                   /* Gets the body instead of 'text', if the
+                                 * status is 200; NULL: none. */
 };
 
-/* Does what the API calls 'method' on 'path'; 'body' is JSON, or NULL.
- * Returns only if it has been done; the caller frees answer->text. */
+struct http_call {
+    const char *method, *path;
+    const char *type;           /* Of 'body'; NULL: it is JSON. */
+    const void *body;           /* NULL: none. */
+    size_t len;                 /* Of 'body'. */
+    FILE *to;                   /* For the answer. */
+};
+
+/* Does what the API calls so.  Returns 0, or a status to exit with, and then
+ * answer->text says why.  The caller frees that in any case. */
+int http_try(const struct http_call *, struct answer *);
+
+/* The same, with a text as body, or NULL.  Returns only if it has been
+ * done. */
 void http_request(const char *method, const char *path, const char *body,
                   struct answer *);
 

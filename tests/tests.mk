@@ -114,6 +114,12 @@ test_usage_SOURCES = tests/unit/test_usage.c tests/unit/address.h \
 test_usage_CPPFLAGS = $(TEST_CPPFLAGS)
 test_usage_LDADD = $(TOF_LIBS)
 
+check_PROGRAMS += test_import
+test_import_SOURCES = tests/unit/test_import.c tests/unit/address.h \
+	tests/unit/tap.h
+test_import_CPPFLAGS = $(TEST_CPPFLAGS)
+test_import_LDADD = $(TOF_LIBS)
+
 check_PROGRAMS += test_ofctl_flows
 test_ofctl_flows_SOURCES = tests/unit/test_ofctl_flows.c tests/unit/tap.h
 test_ofctl_flows_CPPFLAGS = $(TEST_CPPFLAGS)

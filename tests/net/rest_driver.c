@@ -28,6 +28,7 @@
 #include "agent.h"
 #include "conf.h"
 #include "addr.h"
+#include "import.h"
 #include "json.h"
 #include "latch.h"
 #include "metrics.h"
@@ -326,6 +327,7 @@ main(int argc, char *argv[])
     signal(SIGTERM, on_signal);
     set_status(missing);
     session_init(n_sessions * 4 + 1000, NULL);
+    import_init(&conf);
     make_sessions(n_sessions);
     if (rest_init(&conf, &error)) {
         fprintf(stderr, "%s\n", error);

@@ -15,12 +15,13 @@ import pytest
 import requests
 from openapi import Contract
 
+from tofnet import statelet
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DRIVER = pathlib.Path(os.environ.get("TOF_REST_DRIVER",
                                      TOP / "tests/net/rest_driver"))
 WRAPPER = os.environ.get("TOF_REST_WRAPPER", "").split()
 PATIENCE = 60 if WRAPPER else 20
-STATELET_LEN = 128
 
 
 def free_port():
@@ -163,10 +164,12 @@ class Rest:
 
     def snapshot(self):
         """The session table, as a list of statelets."""
-        data = self.call("GET", "/statelet", 200).content
-        assert len(data) % STATELET_LEN == 0
-        return [data[i:i + STATELET_LEN]
-                for i in range(0, len(data), STATELET_LEN)]
+        return statelet.split(self.call("GET", "/statelet", 200).content)
+
+    def post_statelets(self, statelets, expect):
+        answer = self.raw("POST", "/statelet", b"".join(statelets), expect,
+                          content_type="application/octet-stream")
+        return answer.json()
 
     def services(self):
         return self.call("GET", "/service", 200).json()

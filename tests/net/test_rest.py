@@ -14,11 +14,14 @@ import time
 import pytest
 from restdriver import Driver, Rest
 
+from tofnet import statelet
+
 EDGE = {"name": "edge", "serviceIP": "198.51.100.10",
         "applicationIP": "192.168.100.10"}
 EDGE6 = {"name": "edge6", "serviceIP": "2001:db8::10",
          "applicationIP": "fd00:100::10"}
 N_SESSIONS = 3000
+STATELETS_MAX = 64 * 1024 // statelet.LEN       # In a body.
 
 
 @pytest.fixture(scope="module")
@@ -331,14 +334,14 @@ def test_purge(driver):
         assert len(rest.call("GET", "/session").json()) == 9
 
 
-# Export.
+# Export and import.
 
 def test_export(rest, driver):
     """All but embryonic ones, in order of their identifiers."""
     statelets = rest.snapshot()
     assert len(statelets) == N_SESSIONS - N_SESSIONS // 3
-    assert {statelet[:6] for statelet in statelets} == {b"TOFS\1\1"}
-    teids = [int.from_bytes(statelet[20:24], "big") for statelet in statelets]
+    assert {s[:6] for s in statelets} == {b"TOFS\1\1"}
+    teids = [int.from_bytes(s[20:24], "big") for s in statelets]
     assert teids == [0xf0000000 + i for i in range(N_SESSIONS) if i % 3]
     assert rest.call("HEAD", "/statelet", 200).content == b""
 
@@ -346,6 +349,88 @@ def test_export(rest, driver):
 def test_export_of_nothing(driver):
     with Driver("-s", "1") as own:
         assert Rest(f"http://127.0.0.1:{own.port}").snapshot() == []
+
+
+def tunnels(session):
+    """What a session has beside what its TOF gave it."""
+    return session["ue"], [(b["uplink"], b["downlink"])
+                           for b in session["bearers"]]
+
+
+def test_import(rest, driver):
+    """What another TOF has learned is known, and not proved; a second time it
+    is refused."""
+    statelets = rest.snapshot()[:STATELETS_MAX]
+    with Driver() as own:
+        fresh = Rest(f"http://127.0.0.1:{own.port}", rest.contract)
+        assert fresh.post_statelets(statelets, 200) == {
+            "imported": STATELETS_MAX, "refused": 0}
+        sessions = fresh.call("GET", "/session", 200).json()
+        assert {session["state"] for session in sessions} == {"stale"}
+        known = rest.call("GET", "/session?limit=10000", 200).json()
+        assert [tunnels(s) for s in sessions] == [
+            tunnels(s) for s in known
+            if s["state"] != "embryonic"][:STATELETS_MAX]
+        assert fresh.post_statelets(statelets, 200) == {
+            "imported": 0, "refused": STATELETS_MAX}
+        assert len(fresh.snapshot()) == STATELETS_MAX
+
+
+def test_import_of_what_is_known(rest, driver):
+    """Proofs of this TOF's own stay."""
+    before = rest.call("GET", "/session?state=established&limit=10000").json()
+    statelets = rest.snapshot()[:100]
+    assert rest.post_statelets(statelets, 200) == {
+        "imported": 0, "refused": 100}
+    after = rest.call("GET", "/session?state=established&limit=10000").json()
+    assert [s["id"] for s in after] == [s["id"] for s in before]
+
+
+def test_import_of_nothing(rest):
+    assert rest.post_statelets([], 200) == {"imported": 0, "refused": 0}
+
+
+def damaged(record, offset):
+    return statelet.put(record, offset, bytes([record[offset] ^ 0x40]))
+
+
+def other(offset, new):
+    """What makes it a good record that says something else."""
+    return lambda record: statelet.sign(statelet.put(record, offset, new))
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda s: s[:-1], lambda s: s + b"T", lambda s: damaged(s, 0),
+    lambda s: damaged(s, 4), lambda s: damaged(s, 5), lambda s: damaged(s, 20),
+    lambda s: damaged(s, 127), lambda s: bytes(statelet.LEN),
+    other(statelet.OPERATION, b"\3"), other(statelet.UP_TEID, bytes(4)),
+    other(statelet.UE, bytes(16))],
+    ids=["short", "long", "magic", "version", "operation", "contents", "crc",
+         "zeros", "gone", "no tunnel", "no UE"])
+def test_import_with_a_bad_record(rest, driver, spoil):
+    """Nothing of such a body is taken."""
+    good = rest.snapshot()[:3]
+    with Driver() as own:
+        fresh = Rest(f"http://127.0.0.1:{own.port}", rest.contract)
+        assert statelet.sign(good[2]) == good[2]
+        problem = fresh.post_statelets([*good[:2], spoil(good[2])], 400)
+        assert "Record " in problem["detail"]
+        assert fresh.snapshot() == []
+        fresh.post_statelets(good, 200)
+
+
+@pytest.mark.parametrize("n, status", [
+    (STATELETS_MAX, 200), (STATELETS_MAX + 1, 413)])
+def test_size_of_an_import(rest, driver, n, status):
+    rest.post_statelets(rest.snapshot()[:n], status)
+
+
+@pytest.mark.parametrize("content_type, status", [
+    (None, 200), ("application/octet-stream", 200),
+    ("application/x-www-form-urlencoded", 200), ("application/json", 415),
+    ("text/plain", 415)])
+def test_content_types_of_an_import(rest, content_type, status):
+    rest.raw("POST", "/statelet", b"", status, content_type=content_type)
 
 
 # The TOF itself.

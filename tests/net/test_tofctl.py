@@ -4,10 +4,14 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
+import threading
 
 import pytest
 from restdriver import TOP, Driver, free_port
+
+from tofnet import statelet
 
 TOFCTL = pathlib.Path(os.environ.get("TOF_TOFCTL", TOP / "tofctl"))
 SESSIONS = 12000                # More than a page.
@@ -23,15 +27,18 @@ def driver():
 
 @pytest.fixture
 def tofctl(driver):
-    def run(*args, expect=0, url=f"http://{driver.address}"):
-        done = subprocess.run([str(TOFCTL), *args], capture_output=True,
-                              text=True, timeout=60,
+    def run(*args, expect=0, url=f"http://{driver.address}", stdin=None,
+            stdout=subprocess.PIPE, text=True):
+        done = subprocess.run([str(TOFCTL), *args], input=stdin,
+                              stdout=stdout, stderr=subprocess.PIPE,
+                              timeout=60, check=False,
                               env={**os.environ, "TOF_URL": url})
-        assert done.returncode == expect, done.stderr
+        errors = done.stderr.decode()
+        assert done.returncode == expect, errors
         if expect:
-            assert "tofctl" in done.stderr.splitlines()[0]
-            return done.stderr
-        return done.stdout
+            assert "tofctl" in errors.splitlines()[0]
+            return errors
+        return done.stdout.decode() if text else done.stdout
     return run
 
 
@@ -72,6 +79,114 @@ def test_sessions(tofctl):
     tofctl("session", session["id"], expect=1)
 
 
+# Export and import.
+
+@pytest.fixture
+def snapshot(tofctl, tmp_path):
+    """An export, and what it holds."""
+    file = tmp_path / "snapshot"
+    assert tofctl("export", str(file)) == ""
+    return file, file.read_bytes()
+
+
+@pytest.fixture
+def fresh(tofctl):
+    """tofctl of a TOF that knows nobody."""
+    with Driver() as running:
+        yield lambda *args, **kw: tofctl(
+            *args, url=f"http://{running.address}", **kw)
+
+
+def test_export(tofctl, snapshot):
+    file, data = snapshot
+    sessions = json.loads(tofctl("-j", "sessions"))
+    assert len(data) == statelet.LEN * len(
+        [s for s in sessions if s["state"] != "embryonic"])
+    assert os.listdir(file.parent) == [file.name]
+    assert file.stat().st_mode & 0o777 == 0o600
+    for args in ([], ["-"]):
+        assert len(tofctl("export", *args, text=False)) == len(data)
+
+
+def test_import(fresh, snapshot):
+    """By pieces, from a file or standard input."""
+    _, data = snapshot
+    some = data[:700 * statelet.LEN]
+    assert fresh("import", stdin=some) == "700 bearers imported, 0 refused\n"
+    assert len(json.loads(fresh("-j", "sessions"))) == 700
+    assert json.loads(fresh("-j", "import", "-", stdin=some)) == {
+        "imported": 0, "refused": 700}
+
+
+def test_import_of_a_file(tofctl, snapshot):
+    file, data = snapshot
+    assert tofctl("import", str(file)) == (
+        f"0 bearers imported, {len(data) // statelet.LEN} refused\n")
+
+
+def test_import_of_nothing(fresh):
+    assert fresh("import", stdin=b"") == "0 bearers imported, 0 refused\n"
+
+
+@pytest.mark.parametrize("cut, text", [
+    (100, "record 1"), (10 * statelet.LEN + 1, "record 11")])
+def test_import_of_a_file_that_is_cut_off(fresh, snapshot, cut, text):
+    """Nothing of the piece is taken."""
+    error = fresh("import", stdin=snapshot[1][:cut], expect=2)
+    assert f"cut off in the middle of {text}\n" in error
+    assert json.loads(fresh("-j", "sessions")) == []
+
+
+def test_import_that_fails_halfway_says_how_far_it_has_come(fresh, snapshot):
+    data = snapshot[1]
+    error = fresh("import", stdin=data[:600 * statelet.LEN + 5], expect=2)
+    assert "record 601" in error
+    assert "of 512 bearers before that 512 were imported" in error
+    data = data[:600 * statelet.LEN - 1] + b"\0"
+    error = fresh("import", stdin=data, expect=1)
+    assert "from record 513 on: Record 88 is damaged" in error
+    assert "of 512 bearers before that 0 were imported" in error
+
+
+def test_import_of_what_is_none_of_ours(fresh):
+    for data in (b"x", b"TOFX", b"hello, world\n" * 100, bytes(256)):
+        assert "none of an export's" in fresh("import", stdin=data, expect=2)
+
+
+def test_files_that_cannot_be_used(tofctl, tmp_path):
+    missing = str(tmp_path / "no" / "body")
+    for command in ("export", "import"):
+        assert "No such file" in tofctl(command, missing, expect=2)
+        assert "directory" in tofctl(command, str(tmp_path), expect=2)
+    with open("/dev/full", "wb") as full:
+        assert "No space left" in tofctl("export", stdout=full, expect=2)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def dying():
+    """The URL of a TOF that dies while it answers."""
+    def answer():
+        client, _ = listener.accept()
+        client.recv(4096)
+        client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                       b"\r\n80\r\n" + bytes(statelet.LEN) + b"\r\n")
+        client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_export_that_is_cut_off_leaves_the_old_one(tofctl, snapshot, dying):
+    file, data = snapshot
+    tofctl("export", str(file), expect=3, url=dying)
+    assert file.read_bytes() == data
+    assert os.listdir(file.parent) == [file.name]
+
+
 def test_the_rest(tofctl):
     assert "interception" in tofctl("status")
     assert tofctl("health") == "ok\n"
@@ -83,7 +198,7 @@ def test_the_rest(tofctl):
 
 def test_wrong_command_lines(tofctl):
     for args in ((), ("nothing",), ("add", "edge"), ("services", "x"),
-                 ("-x",), ("session",), ("-t", "/nonexistent", "status"),
+                 ("-x",), ("session",), ("import", "a", "b"), ("-t", "/nonexistent", "status"),
                  ("-u", "gopher://x", "status")):
         tofctl(*args, expect=2)
 

@@ -6,12 +6,12 @@ import http.client
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 from dataclasses import dataclass
 
 from . import netns, packet
+from .site import HERE
 from .wait import wait_until
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../.."))
@@ -21,9 +21,9 @@ SERVICE_IP, SERVICE_IP6 = "198.51.100.10", "2001:db8:5::10"
 APP, APP6 = "192.168.100.10", "fd00:100::10"
 
 
-def lab_sh(*args, check=True, timeout=900, env=None):
+def lab_sh(*args, check=True, timeout=900, env=None, site=HERE):
     """Runs lab.sh; its output goes through pipes and comes back."""
-    p = subprocess.run([LAB, *map(str, args)], text=True, timeout=timeout,
+    p = subprocess.run(site.command(LAB, *args), text=True, timeout=timeout,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, check=False,
                        env={**os.environ, **(env or {})})
@@ -139,6 +139,11 @@ class Api:
         except OSError:
             return False
 
+    def part(self, name):
+        """What GET /status says of it."""
+        return next(part for part in self.get("/status").json["parts"]
+                    if part["name"] == name)
+
     def metrics(self):
         """name{labels} -> value."""
         out = {}
@@ -157,71 +162,87 @@ class Api:
 
 
 class Lab:
-    """A lab that is up, with tofd."""
+    """A lab that is up, with tofd; here, or at another site (tofnet.site)."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, site=HERE):
         self.options = options
-        self.api = Api()
+        self.site = site
+        self.state = site.path(STATE)
+        self.api = Api(site.ns("lab-tof"))
+
+    def sh(self, *args, **kw):
+        return lab_sh(*args, site=self.site, **kw)
 
     def up(self):
-        lab_sh("up", *self.options)
+        self.sh("up", *self.options)
         return self
 
     def down(self):
-        lab_sh("down", check=False)
+        self.sh("down", check=False)
 
     def tofd(self, verb):
-        lab_sh("tofd", verb)
+        self.sh("tofd", verb)
 
     def ovs(self, verb):
-        lab_sh("ovs", verb)
+        self.sh("ovs", verb)
 
     @contextlib.contextmanager
     def configured(self, *changes):
         """With a tofd whose configuration differs: (regular expression,
         new text) each.  Afterwards all is as before."""
-        path = f"{STATE}/tof.yaml"
-        with open(path, encoding="utf-8") as f:
-            saved = text = f.read()
+        saved = text = self.config()
         for old, new in changes:
             text, n = re.subn(old, new, text)
             assert n, f"no {old!r} in {text}"
-        self._restart_with(path, text)
+        self.restart_with(text)
         try:
             yield self
         finally:
-            self._restart_with(path, saved)
+            self.restart_with(saved)
 
     @contextlib.contextmanager
     def stopped(self):
         """With a tofd that does not run for a while (SIGSTOP)."""
-        pid = self.pid()
-        os.kill(pid, signal.SIGSTOP)
+        self.signal("STOP")
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            self.signal("CONT")
 
-    def _restart_with(self, path, text):
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
+    def config(self):
+        with open(self._config_path(), encoding="utf-8") as f:
+            return f.read()
+
+    def _config_path(self):
+        with open(f"{self.state}/config-path", encoding="utf-8") as f:
+            return self.site.path(f.read().strip())
+
+    def restart_with(self, config):
+        """With this text as configuration."""
+        with open(self._config_path(), "w", encoding="utf-8") as f:
+            f.write(config)
         self.tofd("restart")
         wait_until(self.api.healthy, 15, "tofd")
 
     def run(self, ns, *argv, **kw):
-        return netns.run_in(ns, *argv, **kw)
+        return netns.run_in(self.site.ns(ns), *argv, **kw)
 
     def log(self, name="tofd"):
-        with open(f"{STATE}/{name}.log", encoding="utf-8",
+        with open(f"{self.state}/{name}.log", encoding="utf-8",
                   errors="replace") as f:
             return f.read()
 
     def pid(self, name="tofd"):
-        with open(f"{STATE}/pid/{name}", encoding="ascii") as f:
+        """At that site: this process may know it by another number."""
+        with open(f"{self.state}/pid/{name}", encoding="ascii") as f:
             return int(f.read().split()[0])
 
+    def signal(self, name, process="tofd"):
+        netns.run_in(None, *self.site.command(
+            "kill", f"-{name}", self.pid(process)))
 
-def app_sends(ue, text, dport=5000, sport=7, app=APP):
+
+def app_sends(ue, text, dport=5000, sport=7, app=APP, ns="lab-app"):
     """The App's host sends to a UE; as part of the flow that is in conntrack,
     if there is one."""
     def send():
@@ -229,7 +250,7 @@ def app_sends(ue, text, dport=5000, sport=7, app=APP):
         s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP)
         s.sendto(packet.udp(app, ue, text, sport, dport), (ue, 0))
         s.close()
-    netns.call_in("lab-app", send)
+    netns.call_in(ns, send)
 
 
 def ofctl(bridge, *args):

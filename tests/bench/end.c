@@ -111,14 +111,7 @@ end_samples(const struct args *args)
     if (!e) {
         return;
     }
-    int from = args->n > 2 ? atoi(args->words[2]) : 0;
-    int to = args->n > 3 ? atoi(args->words[3]) : 0;
-    printf("ok");
-    for (int i = from; i < to && i < SAMPLES; i++) {
-        printf(" %lu", e->samples[i]);
-    }
-    putchar('\n');
-    fflush(stdout);
+    reply_numbers(args, e->samples);
 }
 
 void

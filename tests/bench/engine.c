@@ -8,7 +8,8 @@
  * (Only "trickle" sends by a socket.)
  *
  *   flow NAME ns= dev= KEY=VALUE...  a flow that leaves by 'dev'; keys are the
- *                                    members of struct flow_conf
+ *                                    members of struct flow_conf; with log=1
+ *                                    "trickle" notes when frames were sent
  *   slot NAME N HEX                  a frame; N: slot, or -1 for all
  *   set NAME KEY=VALUE...            members of struct flow_state
  *   end NAME ns= dev= kind= KEY=...  an end at 'dev'; struct end_conf
@@ -18,6 +19,10 @@
  *   send NAME packets= rate=         ok sent ns; rate 0: as fast as it goes
  *   trickle NAME packets= rate=      the same by a packet socket, which leaves
  *                                    the processor to others between bursts
+ *       by=FLOW at=N                 the Nth frame and on leave where those of
+ *                                    FLOW do
+ *   sent NAME FROM TO                ok and when those frames were sent, in ns
+ *                                    of the clock that stamps are of
  *   compare NAME with= packets= rounds=
  *                                    ok and, for each round, the ns that
  *                                    'packets' frames took with the bare
@@ -77,6 +82,20 @@ fail(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     reply("error %s", text);
+}
+
+void
+reply_numbers(const struct args *args, const uint64_t *numbers)
+{
+    int from = args->n > 2 ? atoi(args->words[2]) : 0;
+    int to = args->n > 3 ? atoi(args->words[3]) : 0;
+
+    printf("ok");
+    for (int i = from; i < to && i < SAMPLES; i++) {
+        printf(" %lu", numbers[i]);
+    }
+    putchar('\n');
+    fflush(stdout);
 }
 
 const char *
@@ -145,7 +164,13 @@ find(const char *name)
 struct flow *
 find_flow(const struct args *args)
 {
-    struct named *o = find(args->n > 1 ? args->words[1] : NULL);
+    return named_flow(args->n > 1 ? args->words[1] : NULL);
+}
+
+struct flow *
+named_flow(const char *name)
+{
+    struct named *o = find(name);
 
     if (!o || !o->flow) {
         fail("no such flow");
@@ -271,7 +296,7 @@ static const struct command {
 } commands[] = {
     { "flow", flow_new }, { "slot", flow_slot }, { "set", flow_set },
     { "send", flow_send }, { "trickle", flow_trickle },
-    { "compare", flow_compare },
+    { "compare", flow_compare }, { "sent", flow_sent },
     { "end", end_new }, { "count", end_count }, { "samples", end_samples },
     { "reset", end_reset }, { "drop", drop },
     { "subject", subject_load },

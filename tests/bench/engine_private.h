@@ -27,6 +27,7 @@ struct flow {
     struct flow_state *state;   /* The map itself. */
     char ns[32], dev[32], ingress[32];
     int sock;                   /* For flow_trickle(), or -1. */
+    uint64_t *sent;             /* When, by sequence number; or NULL. */
     struct slot slots[SLOTS];
     unsigned char frame[FRAME_MAX]; /* The longest of them, all of it. */
     unsigned int len;
@@ -48,12 +49,17 @@ uint64_t arg_number(const struct args *, const char *key, uint64_t otherwise);
 void reply(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The answer "ok" and numbers of those SAMPLES, as the command's third and
+ * fourth word say: FROM, and TO, which is not among them. */
+void reply_numbers(const struct args *, const uint64_t *);
+
 /* The ifindex of 'dev' in 'ns', which is then the namespace that we are in;
  * or 0, and fail() has been called. */
 unsigned int device(const char *ns, const char *dev);
 
 /* The flow or end that the command is about; or NULL after fail(). */
 struct flow *find_flow(const struct args *);
+struct flow *named_flow(const char *name);
 struct end *find_end(const struct args *);
 
 /* Gives 'flow' or 'end' the name that the command says.  False, after
@@ -77,6 +83,7 @@ void flow_slot(const struct args *);
 void flow_set(const struct args *);
 void flow_send(const struct args *);
 void flow_trickle(const struct args *);
+void flow_sent(const struct args *);
 void flow_compare(const struct args *);
 void flow_free(struct flow *);
 

@@ -49,6 +49,8 @@ flow_new(const struct args *args)
     snprintf(f->dev, sizeof f->dev, "%s", dev);
     snprintf(f->ingress, sizeof f->ingress, "%s", ingress ? ingress : dev);
     f->sock = -1;
+    f->sent = arg_number(args, "log", 0)
+              ? calloc(SAMPLES, sizeof *f->sent) : NULL;
     f->state = map_memory(map_fd(f->object, "state"), sizeof *f->state);
     f->state->sessions = 1;
 
@@ -229,6 +231,7 @@ flow_free(struct flow *f)
     if (f->sock >= 0) {
         close(f->sock);
     }
+    free(f->sent);
     unmap_memory(f->state, sizeof *f->state);
     bpf_object__close(f->object);
     free(f);
@@ -301,15 +304,18 @@ next_frame(struct flow *f, unsigned char *frame)
     if (c->stamp_at) {
         struct stamp stamp = { STAMP_MAGIC, s->seq++, now_ns() };
         memcpy(frame + c->stamp_at, &stamp, sizeof stamp);
+        if (f->sent) {
+            f->sent[stamp.seq & (SAMPLES - 1)] = stamp.sent;
+        }
     }
 }
 
 #define TICK 1000000            /* ns from burst to burst. */
 #define TRICKLE_BURST 64        /* Frames in a system call. */
 
-/* Sends 'n' frames.  Returns 0 or a positive errno value. */
+/* Sends 'n' frames by 'sock'.  Returns 0 or a positive errno value. */
 static int
-send_burst(struct flow *f, unsigned int n)
+send_burst(struct flow *f, int sock, unsigned int n)
 {
     static unsigned char frames[TRICKLE_BURST][FRAME_MAX];
     static struct iovec iov[TRICKLE_BURST];
@@ -323,7 +329,7 @@ send_burst(struct flow *f, unsigned int n)
                                                 .msg_iovlen = 1 };
     }
     for (unsigned int done = 0; done < n; ) {
-        int sent = sendmmsg(f->sock, messages + done, n - done, 0);
+        int sent = sendmmsg(sock, messages + done, n - done, 0);
         if (sent < 0 && errno != ENOBUFS && errno != EAGAIN) {
             return errno;
         }
@@ -332,9 +338,17 @@ send_burst(struct flow *f, unsigned int n)
     return 0;
 }
 
-/* Every TICK what is due by then, one system call after the other. */
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Every TICK what is due by then, one system call after the other; by 'by' all
+ * but the first 'at' frames. */
 static int
-trickle(struct flow *f, uint64_t packets, double rate)
+trickle(struct flow *f, const struct flow *by, uint64_t at, uint64_t packets,
+        double rate)
 {
     uint64_t start = now_ns(), sent = 0;
     int error = 0;
@@ -342,37 +356,66 @@ trickle(struct flow *f, uint64_t packets, double rate)
     for (uint64_t tick = start; sent < packets && !error; tick += TICK) {
         sleep_until(tick);
         uint64_t due = rate * (now_ns() - start + TICK) / 1e9;
-        due = due < packets ? due : packets;
+        due = least(due, packets);
         while (sent < due && !error) {
-            uint64_t n = due - sent < TRICKLE_BURST ? due - sent
-                         : TRICKLE_BURST;
-            error = send_burst(f, n);
+            uint64_t n = least(due - sent, TRICKLE_BURST);
+            n = sent < at ? least(n, at - sent) : n;
+            error = send_burst(f, sent < at ? f->sock : by->sock, n);
             sent += n;
         }
     }
     return error;
 }
 
+/* The flow's packet socket.  False after fail(). */
+static bool
+ready_to_trickle(struct flow *f)
+{
+    unsigned int index = f->sock < 0 ? device(f->ns, f->dev) : 0;
+
+    if (index) {
+        f->sock = open_socket(index);
+        if (f->sock < 0) {
+            fail("trickle: %s", strerror(errno));
+        }
+    }
+    return f->sock >= 0;
+}
+
 void
 flow_trickle(const struct args *args)
 {
-    struct flow *f = find_flow(args);
-    unsigned int index = f ? device(f->ns, f->dev) : 0;
+    struct flow *f = find_flow(args), *by = f;
     uint64_t packets = arg_number(args, "packets", 1);
     const char *rate = arg(args, "rate");
 
-    if (!index) {
+    if (f && arg(args, "by")) {
+        by = named_flow(arg(args, "by"));
+    }
+    if (!f || !by || !ready_to_trickle(f) || !ready_to_trickle(by)) {
         return;
     }
-    if (f->sock < 0) {
-        f->sock = open_socket(index);
-    }
     uint64_t start = now_ns();
-    int error = f->sock < 0 ? errno
-                : trickle(f, packets, rate ? atof(rate) : 1e6);
+    int error = trickle(f, by, arg_number(args, "at", packets), packets,
+                        rate ? atof(rate) : 1e6);
     if (error) {
         fail("trickle: %s", strerror(error));
     } else {
         reply("ok %lu %lu", packets, now_ns() - start);
     }
+}
+
+void
+flow_sent(const struct args *args)
+{
+    struct flow *f = find_flow(args);
+
+    if (!f) {
+        return;
+    }
+    if (!f->sent) {
+        fail("the flow keeps no log");
+        return;
+    }
+    reply_numbers(args, f->sent);
 }

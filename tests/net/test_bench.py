@@ -13,7 +13,7 @@ from tofnet.lab import TOP
 
 sys.path.insert(0, os.path.join(TOP, "tests/bench"))
 
-from tofbench import report, search                     # noqa: E402
+from tofbench import migrate, report, search                     # noqa: E402
 
 KEYS = ["bench", "metric", "value", "unit", "baseline", "ratio", "datapath"]
 
@@ -74,10 +74,20 @@ def test_unknown_name_is_an_error_that_lists_names():
     assert "learn-rate" in p.stderr and "migrate" in p.stderr
 
 
-def test_bench_that_cannot_be_run_is_named_as_not_available():
-    p = bench("migrate")
-    assert rows_of(p) == []
-    assert "migrate: not available" in p.stderr
+def test_what_is_not_available_is_named_and_is_no_row(capsys):
+    found = report.Report()
+    found.not_available("migrate", "no such data path", "xdp")
+    out, err = capsys.readouterr()
+    assert out == "" and found.rows == []
+    assert "migrate (xdp): not available: no such data path" in err
+
+
+def test_migrate_loses_nothing_and_learns_nothing():
+    rows = rows_of(bench("--quick", "--datapath", "xdp", "migrate"))
+    values = {r["metric"]: r["value"] for r in rows}
+    assert values["diverted[try=1]"] > 0
+    for metric in "lost", "lost-back", "learned", "held":
+        assert values[f"{metric}[try=1]"] == 0, metric
 
 
 def test_bench_leaves_nothing_behind():
@@ -107,6 +117,34 @@ def test_search_ends_where_the_sender_does():
 
 def test_search_gives_nothing_if_every_rate_loses():
     assert search.highest(lambda rate: (rate, 1), 1000, 5) == 0
+
+
+MS = 1000000
+
+
+def switch_over(latency):
+    """Packets every ms of which the 101st is the first one to go the other
+    way, and how many ms they took; 0: lost."""
+    return migrate.Arrivals([i * MS for i in range(len(latency))],
+                            [int(ms * MS) for ms in latency], 100)
+
+
+def test_outage_is_what_a_switch_over_adds_to_the_pause():
+    assert switch_over([5] * 200).outage() == 0
+    assert switch_over([5] * 100 + [0] * 20 + [5] * 80).outage() == 20
+    assert switch_over([5] * 100 + [25] * 100).outage() == 20
+    # What had come late before it is none of its.
+    assert switch_over([5] * 50 + [0] * 20 + [5] * 130).outage() == 0
+
+
+def test_outage_lasts_to_the_end_if_nothing_comes_any_more():
+    assert switch_over([5] * 100 + [0] * 100).outage() == 94
+
+
+def test_jitter_is_what_packets_take_longer_than_before():
+    jitter = switch_over([5] * 100 + [5] * 98 + [9, 0]).jitter()
+    assert len(jitter) == 99 and jitter[0] == 0 and jitter[-1] == 4
+    assert switch_over([5] * 199 + [0]).lost() == 1
 
 
 def test_percentile_is_a_value_that_was_measured():

@@ -61,6 +61,13 @@ FIGURES = [
     Figure("memory", "all", "xdp", "value", False, 600, "MB"),
     Figure("restart", "lost", "xdp", "value", False, 0, "packets"),
     Figure("restart", "adopted", "xdp", "value", False, 1, "s"),
+    *(Figure("migrate", *row) for dp in ("xdp", "ovs") for row in (
+        ("outage", dp, "value", False, 16, "ms"),
+        ("outage-back", dp, "value", False, 16, "ms"),
+        ("jitter", dp, "value", False, 50, "ms"),
+        ("lost", dp, "value", False, 0, "packets"),
+        ("learned", dp, "value", False, 0, ""),
+        ("held", dp, "value", False, 0, ""))),
 ]
 
 

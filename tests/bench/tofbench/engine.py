@@ -75,9 +75,11 @@ class Engine:
         sent, ns = self.ask("send", name, packets=int(packets), rate=rate)
         return int(sent), int(ns) / 1e9
 
-    def trickle(self, name, packets, rate):
-        """The same by a packet socket, in a burst each millisecond."""
-        sent, ns = self.ask("trickle", name, packets=int(packets), rate=rate)
+    def trickle(self, name, packets, rate, by=None, at=None):
+        """The same by a packet socket, in a burst each millisecond.  Frame
+        'at' and on leave where those of flow 'by' do."""
+        sent, ns = self.ask("trickle", name, packets=int(packets), rate=rate,
+                            by=by, at=at)
         return int(sent), int(ns) / 1e9
 
     def compare(self, name, subject, packets, rounds):
@@ -106,9 +108,17 @@ class Engine:
 
     def samples(self, name, first, last):
         """Latencies in ns by sequence number; 0: did not come."""
+        return self._numbers("samples", name, first, last)
+
+    def sent(self, name, first, last):
+        """When, in ns of the same clock, by sequence number; of a flow with
+        log=1."""
+        return self._numbers("sent", name, first, last)
+
+    def _numbers(self, what, name, first, last):
         out = []
         for start in range(first, last, 10000):
-            out += map(int, self.ask("samples", name, start,
+            out += map(int, self.ask(what, name, start,
                                      min(start + 10000, last)))
         return out
 

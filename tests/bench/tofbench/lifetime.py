@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""memory, restart, migrate: many sessions, and what becomes of them."""
+"""memory, restart: many sessions, and what becomes of them."""
 
 import contextlib
 import os
@@ -175,17 +175,9 @@ def memory(run):
 
 # --- restart -----------------------------------------------------------------
 
-RATE = 20000                    # Service packets a second, meanwhile.
-
-
-def known(t):
-    m = t.api.metrics()
-    return sum(v for k, v in m.items() if k.startswith("tof_bearers{"))
-
-
 def adopted(t, sessions):
     try:
-        return known(t) >= sessions
+        return t.known() >= sessions
     except OSError:
         return False
 
@@ -205,7 +197,8 @@ def restart(run):
     def kill_once(t, i, sessions):
         seconds = run.pick(6, 3)
         before = t.engine.count("app").packets
-        t.engine.start("trickle", "load", packets=RATE * seconds, rate=RATE)
+        t.engine.start("trickle", "load", packets=tof.RATE * seconds,
+                       rate=tof.RATE)
         time.sleep(1)
         pid = t.pid()
         os.kill(pid, signal.SIGKILL)
@@ -228,10 +221,3 @@ def restart(run):
         lab_sh("tofd", "start")
 
     each_datapath(run, "restart", measure)
-
-
-# --- migrate -----------------------------------------------------------------
-
-def migrate(run):
-    run.report.not_available(
-        "migrate", "tofd has no export and import of sessions yet")

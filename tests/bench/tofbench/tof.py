@@ -6,13 +6,15 @@
         tof.engine.trickle("up", 1000, rate=500)
 
 At S1-U's SGW side is an SGW that answers the Pinger (end "sgw"), at the App
-an echo (end "app"); what comes down to the eNodeB ends in "enb", counted."""
+an echo (end "app"); what comes down to the eNodeB ends in "enb", counted.  At
+another site (tofnet.site) these are called "b-sgw" and so on."""
 
 import contextlib
 import time
 
 from tofnet import netns
-from tofnet.lab import APP, SERVICE_IP, STATE, Lab
+from tofnet.lab import APP, SERVICE_IP, Lab
+from tofnet.site import HERE
 from tofnet.wait import wait_until
 
 from . import rig
@@ -24,6 +26,9 @@ DOWN = 0x80000000               # Downlink TEID: the uplink one with this bit.
 GPDU_AT, GPDU_MASK, GPDU = 42, 0xf8ff0000, 0x30ff0000
 
 
+RATE = 20000                    # Of a load that all shall be able to carry.
+
+
 class NoDatapath(RuntimeError):
     """The lab does not come up with this data path."""
 
@@ -33,14 +38,18 @@ def swapped(value):
 
 
 class Tof:
-    def __init__(self, run, datapath, config=None):
+    """'config': a file, at its site.  'engine': another one's, or None for one
+    of its own."""
+
+    def __init__(self, run, datapath, config=None, site=HERE, engine=None):
         self.run, self.datapath = run, datapath
         options = ["--peers", "none"]
         options += ["--config", config] if config else \
             ["--datapath", datapath]
-        self.lab = Lab(*options)
+        self.lab = Lab(*options, site=site)
+        self.name = site.ns     # Of namespaces and of ends.
         self.api = self.lab.api
-        self.engine = None
+        self.engine = engine
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -50,10 +59,11 @@ class Tof:
             raise NoDatapath(f"the lab is not up: {reason(e)}") from e
         self._stack.callback(self.lab.down)
         try:
-            self.engine = self._stack.enter_context(Engine())
+            if not self.engine:
+                self.engine = self._stack.enter_context(Engine())
             for ns, dev in (("lab-tof", "enb0"), ("lab-tof", "sgw0"),
                             ("tof-app", "app0")):
-                rig.open_for_xdp(ns, dev)
+                rig.open_for_xdp(self.name(ns), dev)
             self.ends()
         except BaseException:
             self._stack.close()
@@ -64,17 +74,24 @@ class Tof:
         self._stack.close()
 
     def ends(self):
-        e = self.engine
-        e.end("sgw", ns="lab-sgw", dev="s1u0", kind="sgw", teid_xor=DOWN,
-              target=swapped(TARGET))
-        e.end("enb", ns="lab-enb", dev="s1u0", kind="sink", match_at=GPDU_AT,
-              match_mask=GPDU_MASK, match_value=GPDU, stamp_at=rig.GTP_STAMP)
-        e.end("app", ns="lab-app", dev="app0", kind="echo", port=7,
-              stamp_at=rig.PLAIN_STAMP)
+        self.end("sgw", "lab-sgw", "s1u0", "sgw", teid_xor=DOWN,
+                 target=swapped(TARGET))
+        self.end("enb", "lab-enb", "s1u0", "sink", match_at=GPDU_AT,
+                 match_mask=GPDU_MASK, match_value=GPDU,
+                 stamp_at=rig.GTP_STAMP)
+        self.end("app", "lab-app", "app0", "echo", port=7,
+                 stamp_at=rig.PLAIN_STAMP)
+
+    def end(self, name, ns, dev, kind, **conf):
+        self.engine.end(self.name(name), ns=self.name(ns), dev=dev, kind=kind,
+                        **conf)
+
+    def count(self, end):
+        return self.engine.count(self.name(end))
 
     def uplink(self, name, frames, sessions=1, first=0, **conf):
         """A flow from UEs 'first' and on, each with a tunnel of its own."""
-        self.engine.flow(name, frames, ns="lab-enb", dev="s1u0",
+        self.engine.flow(name, frames, ns=self.name("lab-enb"), dev="s1u0",
                          **{**rig.GTP, **conf})
         self.engine.set(name, sessions=sessions, first=first, id_base=1,
                         addr_base=rig.UE_FIRST)
@@ -85,11 +102,12 @@ class Tof:
         packets."""
         pids = [self.pid()]
         with contextlib.suppress(OSError):
-            with open(f"{STATE}/run/ovs/ovs-vswitchd.pid",
+            with open(f"{self.lab.state}/run/ovs/ovs-vswitchd.pid",
                       encoding="ascii") as f:
                 pids.append(int(f.read()))
         for pid in pids:
-            netns.run_in(None, "taskset", "-a", "-c", "-p", 1, pid)
+            netns.run_in(None, *self.lab.site.command(
+                "taskset", "-a", "-c", "-p", 1, pid))
 
     def register(self):
         self.api.register("bench", SERVICE_IP, APP)
@@ -101,6 +119,10 @@ class Tof:
         return self.metric(
             f'tof_filter_packets_total{{side="{side}",fate="{fate}"}}')
 
+    def known(self):
+        return int(sum(v for k, v in self.api.metrics().items()
+                       if k.startswith("tof_bearers{")))
+
     def proved(self):
         return int(self.metric("tof_bearers_proved_total"))
 
@@ -109,13 +131,14 @@ class Tof:
 
     def establish(self, flow, sessions, rate=500, timeout=60):
         """Until all sessions of 'flow' are diverted: what is sent of them
-        comes back, every packet."""
+        comes back, every packet.  'rate': so many packets a second, or a
+        second for all sessions: nobody shall fall silent meanwhile."""
         end = time.monotonic() + timeout
-        rate = max(rate, sessions)      # Nobody falls silent meanwhile.
+        rate = max(rate, min(sessions, RATE))
         while True:
-            before = self.engine.count("enb")
+            before = self.count("enb")
             sent, _ = self.engine.trickle(flow, max(sessions, 20), rate)
-            arrived = rig.settled(self.engine, "enb", before, sent, 0.3)
+            arrived = self.came_back(before, sent)
             if arrived >= sent and self.all_short(flow, sessions, rate):
                 return
             if time.monotonic() > end:
@@ -125,16 +148,14 @@ class Tof:
     def all_short(self, flow, sessions, rate):
         """A packet of each session, and none of them was held."""
         held = self.filtered("held")
-        before = self.engine.count("enb")
+        before = self.count("enb")
         sent, _ = self.engine.trickle(flow, max(sessions, 20), rate)
-        rig.settled(self.engine, "enb", before, sent, 0.3)
+        self.came_back(before, sent)
         time.sleep(0.1)
         return self.filtered("held") == held
 
-    def log(self):
-        with open(f"{STATE}/tofd.log", encoding="utf-8",
-                  errors="replace") as f:
-            return f.read()
+    def came_back(self, before, sent):
+        return rig.settled(self.engine, self.name("enb"), before, sent, 0.3)
 
     def pid(self):
         return self.lab.pid()

@@ -3,6 +3,8 @@
 
 lab      the lab with --peers none and tofd, for the session; with
          --datapath ovs,xdp every test that uses it runs once with each
+pair     that one and another one beside it (tofnet.pair), for a file
+both     their networks (tofnet.standby); the second TOF follows the first
 api      its REST API, with no service and no session at the start of a test
 net      an eNodeB and an SGW on its S1-U (tofnet.emulator), nothing seen yet"""
 
@@ -11,7 +13,10 @@ import os
 import pytest
 
 from tofnet.emulator import Emulator
-from tofnet.lab import STATE, Lab, lab_sh
+from tofnet.lab import Lab, lab_sh
+from tofnet.pair import Pair, follows, listens
+from tofnet.site import Site
+from tofnet.standby import Both, section
 
 
 def pytest_addoption(parser):
@@ -82,6 +87,14 @@ def lab(datapath):
         the_lab.down()
 
 
+@pytest.fixture(scope="module")
+def pair(lab, datapath):
+    with Site() as site:
+        other = Lab("--peers", "none", "--datapath", datapath, site=site)
+        with Pair(lab, other.up()) as both:
+            yield both
+
+
 @pytest.fixture
 def api(lab):
     # A test may have left tofd or OVS dead.
@@ -105,12 +118,41 @@ def net(s1u, api):
     s1u.clear()
 
 
+@pytest.fixture(scope="module")
+def following(pair):
+    with pair.a.configured(section(listens(pair.a))), \
+            pair.b.configured(section(follows(pair.a))):
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def there(pair):
+    with Emulator(*map(pair.b.site.ns, ("lab-enb", "lab-sgw"))) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def both(following, net, there):
+    them = Both(following, net, there)
+    them.wait_connected()
+    them.clean()
+    them.register()
+    yield them
+    them.clean()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     """What tofd said goes with the report of a test that failed."""
     report = (yield).get_result()
-    log = f"{STATE}/tofd.log"
-    if report.failed and "lab" in item.fixturenames and os.path.exists(log):
-        with open(log, encoding="utf-8", errors="replace") as f:
-            tail = f.readlines()[-40:]
-        report.sections.append(("end of tofd's log", "".join(tail)))
+    if not report.failed:
+        return
+    for name, value in item.funcargs.items():
+        labs = [value] if isinstance(value, Lab) else \
+            [value.b] if isinstance(value, Pair) else []
+        for lab in labs:
+            try:
+                tail = "".join(lab.log().splitlines(True)[-40:])
+            except OSError:
+                continue
+            report.sections.append((f"end of tofd's log: {name}", tail))

@@ -8,7 +8,8 @@ import pytest
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6, TARGET, TARGET6
 from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6
-from tofnet.service import app_socket, echo, is_syn_ack, is_text, switched, syn
+from tofnet.service import (
+    app_socket, echo, is_syn_ack, is_text, service_of, switched, syn)
 from tofnet.wait import wait_until
 
 UE4, UE6 = "10.45.6.1", "2001:db8:1:1::1"
@@ -20,10 +21,6 @@ OVER6 = {"enb": ENB6, "sgw": SGW6}
 def register(api):
     api.register()
     api.register("svc6", SERVICE_IP6, APP6)
-
-
-def service_of(ue):
-    return SERVICE_IP6 if ":" in ue else SERVICE_IP
 
 
 def says(b, text, source=None, **kw):

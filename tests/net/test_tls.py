@@ -12,6 +12,7 @@ import pytest
 from tofnet import netns, packet
 from tofnet.lab import SERVICE_IP
 from tofnet.netns import command_in
+from tofnet.tls import Authority
 from tofnet.wait import wait_until
 
 pytestmark = pytest.mark.datapath("xdp")        # No matter which one.
@@ -19,38 +20,6 @@ pytestmark = pytest.mark.datapath("xdp")        # No matter which one.
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = TOP / "src/ovs/tof.ovsschema"
 RECORD = 128                    # A statelet.
-
-
-def openssl(*args):
-    subprocess.run(["openssl", *map(str, args)], check=True,
-                   capture_output=True)
-
-
-class Authority:
-    """Makes certificates, as files NAME.pem and NAME.key."""
-
-    def __init__(self, path):
-        self.path = path
-        path.mkdir()
-        self.ca = path / "ca.pem"
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=authority",
-                "-keyout", path / "ca.key", "-out", self.ca)
-
-    def make(self, name):
-        key, cert = self.path / f"{name}.key", self.path / f"{name}.pem"
-        request = self.path / f"{name}.csr"
-        openssl("req", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-                "-keyout", key, "-out", request)
-        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey",
-                self.path / "ca.key", "-CAcreateserial", "-out", cert)
-        return cert, key
-
-    def section(self, name):
-        """Of tof.yaml."""
-        cert, key = self.make(name)
-        return f"tls: {{cert: {cert}, key: {key}, ca: {self.ca}}}\n"
 
 
 @pytest.fixture
@@ -84,17 +53,12 @@ def database(tmp_path, authority, lab):
     server.wait()
 
 
-def part(api, name):
-    return next(p for p in api.get("/status").json["parts"]
-                if p["name"] == name)
-
-
 def test_services_are_kept_by_a_database_over_tls(lab, api, authority,
                                                   database):
     with configured(lab, authority.section("tof"), f"['{database}']"):
         api.register("by-tls")
         lab.tofd("restart")
-        wait_until(lambda: part(api, "registry")["ready"], 5, "the registry")
+        wait_until(lambda: api.part("registry")["ready"], 5, "the registry")
         wait_until(api.services, 5, "services")
         assert [s["name"] for s in api.services()] == ["by-tls"]
 
@@ -155,4 +119,4 @@ def test_one_with_a_strange_certificate_is_not_followed(lab, api, authority,
             with context.wrap_socket(plain, server_side=True) as stream:
                 stream.recv(1)
                 raise ConnectionError("it has ended the stream")
-        assert not part(api, "standby")["ready"]
+        assert not api.part("standby")["ready"]

@@ -10,6 +10,7 @@
 The SGW answers the Pinger: an echo request to one of 'targets' that arrives in
 a bearer's uplink tunnel comes back as a reply in its downlink tunnel."""
 
+import dataclasses
 import fcntl
 import itertools
 import os
@@ -17,7 +18,6 @@ import socket
 import struct
 import threading
 import time
-from dataclasses import dataclass
 
 from . import netns
 from .netns import RawPort, run_in
@@ -31,7 +31,7 @@ ENB_MAC, SGW_MAC = "0e:0e:0b:00:00:01", "0e:05:09:00:00:02"
 TARGET, TARGET6 = "203.0.113.10", "2001:db8:9::10"
 
 
-@dataclass
+@dataclasses.dataclass
 class Bearer:
     """A bearer of a UE.  The fields may be changed at any time: a path switch
     is another 'enb' and 'down_teid'."""
@@ -182,6 +182,20 @@ class Emulator:
 
     def forget(self, bearer):
         self.bearers.remove(bearer)
+
+    def take_over(self, bearer):
+        """The network sends packets of another emulator's bearer by way of
+        here: gives it as it is then."""
+        here = dataclasses.replace(bearer, net=self)
+        self.bearers.append(here)
+        return here
+
+    def take_over_ue(self, ue):
+        """The same with a UE that has a stack; nothing arrives there by
+        another way any more."""
+        ue.bearer.net.ues.remove(ue)
+        self.ues.append(ue)
+        ue.bearer = self.take_over(ue.bearer)
 
     def ue(self, address, prefix="lab-ue", **kw):
         """A UE with a stack of its own, in a namespace: see Ue."""

@@ -5,13 +5,18 @@ import itertools
 import socket
 
 from . import packet as p
-from .lab import SERVICE_IP, app_sends
+from .lab import SERVICE_IP, SERVICE_IP6, app_sends
 from .netns import call_in
 from .wait import wait_until
 
 OTHER = "203.0.113.77"          # An address that no service has.
 
 _texts = itertools.count()
+
+
+def service_of(ue):
+    """The service's address of a UE's family."""
+    return SERVICE_IP6 if ":" in ue else SERVICE_IP
 
 
 def syn(ue, sport=40000, dst=SERVICE_IP):
@@ -22,9 +27,9 @@ def is_syn_ack(f):
     return f.inner.proto == p.TCP and f.inner.flags == "SA"
 
 
-def echo(ue, text, dst=SERVICE_IP, sport=5000):
+def echo(ue, text, dst=None, sport=5000):
     """For the App's echo server."""
-    return p.ip_udp(ue, dst, text, sport, 7)
+    return p.ip_udp(ue, dst or service_of(ue), text, sport, 7)
 
 
 def is_text(text):

@@ -218,8 +218,8 @@ agent_init(const struct conf *conf_, char **what)
 {
     const struct dataplane_events events = {
         .packet = detect_packet,
-        .endpoint = { answer_ready, answer_held, answer_unclaimed,
-                      answer_orphaned,
+        .endpoint = { answer_ready, answer_refused, answer_held,
+                      answer_unclaimed, answer_orphaned,
                       account_bearer, account_alive, signalling_reused,
                       service_count },
         .up = dataplane_came_up,
@@ -290,21 +290,9 @@ agent_reopen(void)
 static void
 report_status(void)
 {
-    bool ready = dataplane_is_up() && endpoint->ready();
-
     status_set(STATUS_REGISTRY, registry_is_connected(), "%s",
                registry_is_connected() ? "connected" : "not connected");
-    if (endpoint->report) {
-        endpoint->report(dataplane_is_up());
-        return;
-    }
-    status_set(STATUS_OPENFLOW, ready, "%s",
-               ready ? "flows are in force" : "waiting for Open vSwitch");
-    if (dataplane_is_up()) {
-        bool live = ready && filter_endpoint_is_live();
-        status_set(STATUS_ENDPOINT, live, "%s",
-                   live ? "heartbeats arrive" : "no heartbeats: switching");
-    }
+    endpoint->report(dataplane_is_up());
 }
 
 static void

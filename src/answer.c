@@ -33,6 +33,20 @@ answer_ready(uint32_t id)
     }
 }
 
+void
+answer_refused(uint32_t id)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (b) {
+        if (b->ready) {
+            b->ready = false;
+            bearer_use(b)->unready = time_msec();
+        }
+        hold_release(id, onward_give_up);
+    }
+}
+
 /* An answer whose lease has run out: the bearer is proved again before
  * anything is sent down. */
 void

@@ -14,6 +14,7 @@ struct conf;
 
 void answer_init(const struct conf *);
 void answer_ready(uint32_t id);
+void answer_refused(uint32_t id);
 void answer_held(uint32_t id, const uint8_t *frame, size_t len);
 void answer_unclaimed(const struct in6_addr *ue, const uint8_t *frame,
                       size_t len);

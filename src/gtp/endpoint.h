@@ -29,6 +29,9 @@ enum endpoint_direction { ENDPOINT_UP, ENDPOINT_DOWN };
 struct endpoint_events {
     /* The bearer is programmed: what has been held for it may go. */
     void (*bearer_ready)(uint32_t id);
+    /* It cannot be programmed: what has been held for it goes the normal way.
+     * It is not diverted; bearer_set() may be called again. */
+    void (*bearer_refused)(uint32_t id);
     /* An answer for a bearer whose evidence has run out.  'frame' starts at
      * the Ethernet header and is the caller's. */
     void (*held_down)(uint32_t id, const uint8_t *frame, size_t len);
@@ -77,8 +80,7 @@ struct endpoint_class {
     int (*plumb)(unsigned int mtu, char **what);
     /* Are all of them still there? */
     bool (*plumbed)(void);
-    /* Says how it is (status.h), if that is not seen by heartbeats; 'up': all
-     * of the data plane is.  May be NULL. */
+    /* Says how it is (status.h); 'up': all of the data plane is. */
     void (*report)(bool up);
     void (*close)(void);
     void (*run)(void);

@@ -284,6 +284,14 @@ compile_all(void)
 
 /* The loop. */
 
+/* Have both bridges what all packets need? */
+static bool
+is_whole(void)
+{
+    return (ofctl_is_synced(tof) && !ofctl_is_refused(tof, COOKIE_STATIC)
+            && !ofctl_is_refused(gtp, COOKIE_STATIC));
+}
+
 /* br-tof first; br-gtp, which lets packets in, when br-tof is whole. */
 static void
 run_bridges(void)
@@ -300,7 +308,7 @@ run_bridges(void)
     }
     ofctl_run(tof);
     ofctl_run(gtp);
-    if (gtp_started && heartbeat != ofctl_is_synced(tof)) {
+    if (gtp_started && heartbeat != is_whole()) {
         heartbeat = !heartbeat;
         compile_heartbeat();
     }
@@ -311,33 +319,6 @@ ovs_ready(void)
 {
     return (vswitch_is_synced() && gtp_started && ofctl_is_synced(tof)
             && ofctl_is_synced(gtp));
-}
-
-static void
-run_waiting(void)
-{
-    long long int evidence_ms = conf->sessions.evidence_seconds * 1000ll;
-    struct ovs_bearer *ob;
-
-    LIST_FOR_EACH_SAFE (ob, waiting_node, &waiting) {
-        if (!ports_known() || !ofctl_acked(tof, ob->tof_seqno)
-            || !ofctl_acked(gtp, ob->gtp_seqno)) {
-            break;
-        }
-        if (time_msec() < ob->settled
-            || !filter_committed(ob->filter_seqno)) {
-            continue;
-        }
-        ovs_list_remove(&ob->waiting_node);
-        ovs_list_init(&ob->waiting_node);
-        long long int left = ob->asked + evidence_ms - time_msec();
-        if (ob->adopted) {
-            events.bearer_ready(ob->b.id);
-        } else if (left > 0 && !ofctl_last_error(tof)) {
-            events.bearer_ready(ob->b.id);
-            filter_divert(&ob->b, left);
-        }
-    }
 }
 
 /* Answers are let out before the first can come. */
@@ -360,6 +341,56 @@ undivert(struct ovs_bearer *ob)
         if (other != ob
             && !memcmp(&other->b.down, &ob->b.down, sizeof ob->b.down)) {
             guard(other);
+        }
+    }
+}
+
+/* Does the switch refuse a flow that it needs?  (Not a lease: without one its
+ * answers come up to the agent.) */
+static bool
+is_refused(const struct ovs_bearer *ob)
+{
+    return (ofctl_is_refused(tof, ob->b.id) || path_is_refused(ob->up)
+            || path_is_refused(ob->down));
+}
+
+static void
+refuse(struct ovs_bearer *ob)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+    VLOG_WARN_RL(&rl, "bearer %08"PRIx32" is not diverted: "
+                 "Open vSwitch refuses its flows", ob->b.id);
+    undivert(ob);
+    events.bearer_refused(ob->b.id);
+}
+
+static void
+run_waiting(void)
+{
+    long long int evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    struct ovs_bearer *ob;
+
+    LIST_FOR_EACH_SAFE (ob, waiting_node, &waiting) {
+        if (!ports_known() || !ofctl_acked(tof, ob->tof_seqno)
+            || !ofctl_acked(gtp, ob->gtp_seqno)) {
+            break;
+        }
+        bool refused = is_refused(ob);
+        if (!refused && (time_msec() < ob->settled
+                         || !filter_committed(ob->filter_seqno))) {
+            continue;
+        }
+        ovs_list_remove(&ob->waiting_node);
+        ovs_list_init(&ob->waiting_node);
+        long long int left = ob->asked + evidence_ms - time_msec();
+        if (refused) {
+            refuse(ob);
+        } else if (ob->adopted) {
+            events.bearer_ready(ob->b.id);
+        } else if (left > 0) {
+            events.bearer_ready(ob->b.id);
+            filter_divert(&ob->b, left);
         }
     }
 }
@@ -390,6 +421,23 @@ ovs_run(void)
     }
     run_bridges();
     run_waiting();
+}
+
+static void
+ovs_report(bool up)
+{
+    bool ready = up && ovs_ready();
+    bool refused = ofctl_last_error(tof) || ofctl_last_error(gtp);
+
+    status_set(STATUS_OPENFLOW, ready, "%s",
+               !ready ? "waiting for Open vSwitch"
+               : refused ? OVS_SERVICES_REFUSED : "flows are in force");
+    if (up) {
+        bool live = ready && filter_endpoint_is_live();
+
+        status_set(STATUS_ENDPOINT, live, "%s",
+                   live ? "heartbeats arrive" : "no heartbeats: switching");
+    }
 }
 
 static void
@@ -492,6 +540,7 @@ const struct endpoint_class endpoint_ovs = {
     .plumb = ovs_ports_plumb,
     .plumbed = ovs_ports_plumbed,
     .close = ovs_close,
+    .report = ovs_report,
     .run = ovs_run,
     .wait = ovs_wait,
     .start = ovs_start,

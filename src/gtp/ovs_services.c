@@ -216,10 +216,19 @@ ovs_services_clear(const struct service_spec *spec)
     }
 }
 
+static bool
+is_refused(const struct ovs_service *os)
+{
+    return (ofctl_is_refused(tof, COOKIE_SERVICE + os->number)
+            || ofctl_is_refused(tof, COOKIE_BROKEN + os->number));
+}
+
 bool
 ovs_services_possible(const struct service_spec *spec, const char **why)
 {
-    *why = NULL;
+    const struct ovs_service *os = find(&spec->service_ip);
+
+    *why = (os && is_refused(os) ? "Open vSwitch refuses its flows" : NULL);
     for (size_t i = 0; nat_port && !*why && i < spec->n_chain; i++) {
         const struct conf_function *f =
             ovs_ports_function(conf, spec->chain[i]);
@@ -233,7 +242,7 @@ ovs_services_has_way(const struct in6_addr *ip)
 {
     const struct ovs_service *os = find(ip);
 
-    return os && os->compiled;
+    return os && os->compiled && !is_refused(os);
 }
 
 bool
@@ -242,5 +251,5 @@ ovs_services_ready(const struct in6_addr *ip)
     const struct ovs_service *os = find(ip);
 
     return (os && os->compiled && ofctl_acked(tof, os->seqno)
-            && time_msec() >= os->settled);
+            && !is_refused(os) && time_msec() >= os->settled);
 }

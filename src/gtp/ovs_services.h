@@ -20,6 +20,10 @@ struct service_spec;
 #define COOKIE_SERVICE (UINT64_C(1) << 32)
 #define COOKIE_BROKEN (UINT64_C(5) << 32)       /* Its chain cannot be run. */
 
+/* Status, while there are flows that the switch refuses. */
+#define OVS_SERVICES_REFUSED \
+    "flows are in force, but for some that Open vSwitch refuses: see the log"
+
 void ovs_services_init(const struct conf *, struct ofctl *br_tof);
 void ovs_services_destroy(void);
 void ovs_services_wait(void);

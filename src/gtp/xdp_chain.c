@@ -182,8 +182,10 @@ xdp_chain_report(void)
 
         status_set(STATUS_OPENFLOW, synced && live, "%s",
                    !synced ? "waiting for Open vSwitch"
-                   : live ? "flows are in force"
-                   : "no heartbeats: services with a chain are switched");
+                   : !live
+                   ? "no heartbeats: services with a chain are switched"
+                   : ofctl_last_error(tof) ? OVS_SERVICES_REFUSED
+                   : "flows are in force");
     }
 }
 
@@ -211,6 +213,9 @@ xdp_chain_possible(const struct service_spec *spec, bool in_force,
 
     if (!lives) {
         *why = "no heartbeats from Open vSwitch, which has its chain";
+        return false;
+    } else if (ofctl_is_refused(tof, COOKIE_STATIC)) {
+        *why = "Open vSwitch refuses flows";
         return false;
     }
     return ovs_services_possible(spec, why);

@@ -31,6 +31,7 @@
 #include "openvswitch/vlog.h"
 #include "ovs/ofctl_private.h"
 #include "packets.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(ofctl);
@@ -42,6 +43,8 @@ enum {
     MAX_BACKOFF = 1,            /* Seconds between attempts to connect. */
     RECV_BUDGET = 500,          /* Messages and flows received in a run. */
     MAX_PACKET_OUTS = 1024,     /* Queued. */
+    RETRY_MS = 1000,            /* What is refused is tried again after this, */
+    MAX_RETRIES = 100,          /* so many flows at once. */
     HIDDEN_TABLE = 254,         /* The switch's own, with those above it. */
 };
 
@@ -362,6 +365,12 @@ ofctl_run(struct ofctl *ofctl)
         cost += recv_msg(ofctl, msg);
         ofpbuf_delete(msg);
     }
+    if (ofctl->tables.n_refused && ofctl_is_synced(ofctl)
+        && time_msec() >= ofctl->retry_at) {
+        ofctl->retry_at = time_msec() + RETRY_MS;
+        flow_tables_retry(&ofctl->tables, MAX_RETRIES);
+        ofctl->seqno++;
+    }
     batch_run(ofctl);
 }
 
@@ -374,6 +383,9 @@ ofctl_wait(struct ofctl *ofctl)
         || (ofctl->started && ofctl->state == S_IDLE
             && rconn_is_connected(ofctl->rconn))) {
         poll_immediate_wake();
+    }
+    if (ofctl->tables.n_refused) {
+        poll_timer_wait_until(ofctl->retry_at);
     }
 }
 
@@ -474,6 +486,12 @@ uint64_t
 ofctl_flow_mods(const struct ofctl *ofctl)
 {
     return ofctl->n_flow_mods;
+}
+
+bool
+ofctl_is_refused(const struct ofctl *ofctl, uint64_t cookie)
+{
+    return flow_tables_is_refused(&ofctl->tables, cookie);
 }
 
 const char *

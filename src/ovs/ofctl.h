@@ -88,9 +88,13 @@ bool ofctl_is_synced(const struct ofctl *);
 bool ofctl_is_connected(const struct ofctl *);
 /* Number of flow modifications sent over the life of the process. */
 uint64_t ofctl_flow_mods(const struct ofctl *);
-/* If the switch refused something: the text of the last error, else NULL.  A
- * refused change counts as acknowledged.  The error stays while a refused flow
- * is wanted; a refused lease's, until the next change is acknowledged. */
+/* Does the switch refuse a flow of the group 'cookie'?  A refused change counts
+ * as acknowledged, holds up no other, and is tried again about once a second
+ * while it is wanted. */
+bool ofctl_is_refused(const struct ofctl *, uint64_t cookie);
+/* If the switch refused something: the text of the last error, else NULL.  The
+ * error stays while a refused flow is wanted; a refused lease's, until the
+ * next change is acknowledged. */
 const char *ofctl_last_error(const struct ofctl *);
 
 /* Sends 'frame' into the switch with 'actions' (ovs-ofctl syntax), in_port

@@ -14,7 +14,8 @@
  *
  * A bundle of which the switch refuses one message has no effect at all: its
  * messages are then sent once more without a bundle ('single'), so that one
- * bad flow does not hold up the others. */
+ * bad flow does not hold up the others, and its owner can be told
+ * (ofctl_is_refused()). */
 
 #include "ovs/ofctl_private.h"
 

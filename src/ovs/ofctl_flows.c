@@ -80,14 +80,26 @@ slot_get(struct flow_tables *ft, struct minimatch *match, uint16_t priority,
 }
 
 static void
+slot_set_refused(struct flow_tables *ft, struct flow_slot *slot, bool refused)
+{
+    if (slot->refused) {
+        ovs_list_remove(&slot->refused_node);
+        ft->n_refused--;
+    }
+    slot->refused = refused;
+    if (refused) {
+        ovs_list_push_back(&ft->refused, &slot->refused_node);
+        ft->n_refused++;
+    }
+}
+
+static void
 slot_destroy(struct flow_tables *ft, struct flow_slot *slot)
 {
     if (slot->dirty) {
         ovs_list_remove(&slot->dirty_node);
     }
-    if (slot->refused) {
-        ft->n_refused--;
-    }
+    slot_set_refused(ft, slot, false);
     hmap_remove(&ft->slots, &slot->hmap_node);
     minimatch_destroy(&slot->match);
     version_unref(slot->installed);
@@ -114,16 +126,20 @@ slot_release(struct flow_tables *ft, struct flow_slot *slot)
 }
 
 static void
-slot_set_dirty(struct flow_tables *ft, struct flow_slot *slot)
+slot_put_dirty(struct flow_tables *ft, struct flow_slot *slot)
 {
-    if (slot->refused) {
-        slot->refused = false;
-        ft->n_refused--;
-    }
     if (!slot->dirty) {
         slot->dirty = true;
         ovs_list_push_back(&ft->dirty, &slot->dirty_node);
     }
+}
+
+/* Something else is wanted, or installed. */
+static void
+slot_set_dirty(struct flow_tables *ft, struct flow_slot *slot)
+{
+    slot_set_refused(ft, slot, false);
+    slot_put_dirty(ft, slot);
 }
 
 struct ofpbuf *
@@ -165,6 +181,7 @@ flow_slot_confirm(struct flow_tables *ft, struct flow_slot *slot)
 {
     version_unref(slot->installed);
     slot->installed = slot->sent;
+    slot_set_refused(ft, slot, false);
     slot_landed(ft, slot);
 }
 
@@ -172,9 +189,8 @@ void
 flow_slot_refuse(struct flow_tables *ft, struct flow_slot *slot)
 {
     /* If something else is wanted by now, that has its own chance. */
-    if (!slot->dirty && !slot->refused) {
-        slot->refused = true;
-        ft->n_refused++;
+    if (!slot->dirty) {
+        slot_set_refused(ft, slot, true);
     }
     flow_slot_abandon(ft, slot);
 }
@@ -394,6 +410,36 @@ flow_tables_set(struct flow_tables *ft, uint64_t cookie, const char *text,
     return 0;
 }
 
+bool
+flow_tables_is_refused(const struct flow_tables *ft, uint64_t cookie)
+{
+    const struct flow_group *group;
+    const struct flow_want *want;
+
+    group = ft->n_refused ? group_find(ft, cookie) : NULL;
+    if (group) {
+        LIST_FOR_EACH (want, group_node, &group->wants) {
+            if (want->slot->refused) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void
+flow_tables_retry(struct flow_tables *ft, size_t n)
+{
+    struct flow_slot *slot;
+
+    LIST_FOR_EACH (slot, refused_node, &ft->refused) {
+        if (!n--) {
+            break;
+        }
+        slot_put_dirty(ft, slot);
+    }
+}
+
 /* Tables. */
 
 void
@@ -402,6 +448,7 @@ flow_tables_init(struct flow_tables *ft)
     hmap_init(&ft->slots);
     hmap_init(&ft->groups);
     ovs_list_init(&ft->dirty);
+    ovs_list_init(&ft->refused);
     ft->n_refused = 0;
 }
 

@@ -17,8 +17,10 @@
  *   dirty                  may differ: on one of the two lists below
  *   in flight              'sent' is on its way; becomes 'installed' when
  *                          confirmed
- *   refused                the switch does not take what is wanted; left alone
- *                          until something else is wanted, or a reconnect. */
+ *   refused                the switch does not take what is wanted; tried again
+ *                          by flow_tables_retry(), and stays refused until it
+ *                          is taken, or something else is wanted, or a
+ *                          reconnect. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +36,7 @@
 struct flow_slot {
     struct hmap_node hmap_node;     /* In flow_tables->slots. */
     struct ovs_list dirty_node;     /* In flow_tables->dirty, if 'dirty'. */
+    struct ovs_list refused_node;   /* In flow_tables->refused, if 'refused'. */
     struct ovs_list wants;          /* Of struct flow_want, latest first. */
 
     struct minimatch match;
@@ -51,6 +54,7 @@ struct flow_tables {
     struct hmap slots;          /* Of struct flow_slot. */
     struct hmap groups;         /* Of struct flow_group, by cookie. */
     struct ovs_list dirty;      /* Of struct flow_slot. */
+    struct ovs_list refused;    /* The same, longest untried first. */
     size_t n_refused;
 };
 
@@ -62,6 +66,11 @@ void flow_tables_destroy(struct flow_tables *);
  * changed. */
 int flow_tables_set(struct flow_tables *, uint64_t cookie, const char *text,
                     bool *changed, char **error);
+
+/* Is a flow of the group 'cookie' refused? */
+bool flow_tables_is_refused(const struct flow_tables *, uint64_t cookie);
+/* Has up to 'n' refused slots tried again. */
+void flow_tables_retry(struct flow_tables *, size_t n);
 
 /* Nothing is known of what is installed, until flow_tables_end_dump(). */
 void flow_tables_forget_installed(struct flow_tables *);

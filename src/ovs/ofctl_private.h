@@ -68,6 +68,7 @@ struct ofctl {
     uint64_t seqno, acked_seqno;
     uint64_t n_flow_mods;
     char *last_error;
+    long long int retry_at;             /* What has been refused. */
 };
 
 /* ofctl.c. */

@@ -302,6 +302,11 @@ nothing(void)
 }
 
 static void
+nothing_said(bool up OVS_UNUSED)
+{
+}
+
+static void
 nothing_cleared(const struct service_spec *spec OVS_UNUSED)
 {
 }
@@ -316,6 +321,7 @@ nothing_changed(enum filter_side from OVS_UNUSED,
 
 const struct endpoint_class endpoint_ovs = {
     .name = "model",
+    .report = nothing_said,
     .run = nothing,
     .wait = nothing,
     .close = nothing,

@@ -216,6 +216,8 @@ test_refused(void)
     ofctl_set(ofctl, 2, "priority=5,in_port=3,actions=output:2");
     tap_ok(settle(), "a refused flow does not hold up the rest");
     tap_ok(n_flows("") == 2, "which is there");
+    tap_ok(ofctl_is_refused(ofctl, 1) && !ofctl_is_refused(ofctl, 2),
+           "its group is refused, the other one is not");
     tap_ok(ofctl_last_error(ofctl)
            && strstr(ofctl_last_error(ofctl), "OFPBAC_BAD_OUT_GROUP")
            && strstr(ofctl_last_error(ofctl), "in_port=2"),

@@ -192,6 +192,24 @@ test_refused(void)
     collect();
     land(flow_slot_refuse);
     tap_ok(ft.n_refused == 1 && apply() == 0, "refused: not tried again");
+    set(2, "in_port=2,actions=2");
+    tap_ok(flow_tables_is_refused(&ft, 1) && !flow_tables_is_refused(&ft, 2)
+           && apply() == 1, "that group is, another one is not");
+    flow_tables_retry(&ft, 10);
+    tap_ok(collect() == 1 && flow_tables_is_refused(&ft, 1),
+           "tried again, and refused until it is taken");
+    land(flow_slot_refuse);
+    tap_ok(flow_tables_is_refused(&ft, 1) && ft.n_refused == 1,
+           "or not taken");
+    flow_tables_retry(&ft, 10);
+    tap_ok(apply() == 1 && !flow_tables_is_refused(&ft, 1) && !ft.n_refused,
+           "taken");
+    set(2, "");
+    set(1, "in_port=1,actions=2");
+    apply();
+    set(1, "in_port=1,actions=group:9");
+    collect();
+    land(flow_slot_refuse);
     tap_ok(set(1, "in_port=1,actions=2") && apply() == 0 && !ft.n_refused,
            "back to what is there: nothing to send");
     set(1, "in_port=1,actions=group:9");

@@ -71,6 +71,13 @@ ofctl_acked(const struct ofctl *ofctl OVS_UNUSED, uint64_t seqno)
     return seqno <= 1;
 }
 
+bool
+ofctl_is_refused(const struct ofctl *ofctl OVS_UNUSED,
+                 uint64_t cookie OVS_UNUSED)
+{
+    return false;
+}
+
 static const struct in6_addr sgw = { .s6_addr = { [10] = 0xff, 0xff, 10, 1, 0,
                                                   2 } };
 

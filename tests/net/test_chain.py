@@ -14,7 +14,7 @@ import pytest
 from tofnet import netns
 from tofnet import packet as p
 from tofnet.lab import (
-    APP6, SERVICE_IP, SERVICE_IP6, STATE, app_sends, flows)
+    APP6, SERVICE_IP, SERVICE_IP6, STATE, app_sends, datapath, flows, ofctl)
 from tofnet.netns import RawPort, run_in
 from tofnet.service import is_text
 from tofnet.wait import wait_until
@@ -284,6 +284,9 @@ def test_chain_is_changed(net, fw, api):
         assert answer.status == 200, answer
         text = b"chain %d" % tos
         assert answered(b, text).inner.tos == tos
+        if datapath() == "xdp":
+            there = SERVICE_IP in ofctl("br-tof", "dump-flows")
+            assert there == bool(chain), "only chains need flows"
 
 
 def post(api, chain):

@@ -293,19 +293,6 @@ rtnl_link_set_mtu(struct rtnl *rtnl, const char *name, unsigned int mtu)
 }
 
 int
-rtnl_link_set_mac(struct rtnl *rtnl, const char *name, const uint8_t mac[6])
-{
-    struct request r;
-    int error = named_link_request(&r, RTM_NEWLINK, name);
-
-    if (!error) {
-        mnl_attr_put(&r.nlh, IFLA_ADDRESS, 6, mac);
-        error = talk(rtnl, &r);
-    }
-    return error;
-}
-
-int
 rtnl_link_move(struct rtnl *rtnl, const char *name, int netns_fd)
 {
     struct request r;

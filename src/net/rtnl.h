@@ -50,7 +50,6 @@ int rtnl_veth_ensure(struct rtnl *, const char *name, const char *peer,
 int rtnl_link_delete(struct rtnl *, const char *name);      /* 0 if gone. */
 int rtnl_link_set_up(struct rtnl *, const char *name, bool up);
 int rtnl_link_set_mtu(struct rtnl *, const char *name, unsigned int mtu);
-int rtnl_link_set_mac(struct rtnl *, const char *name, const uint8_t mac[6]);
 int rtnl_link_move(struct rtnl *, const char *name, int netns_fd);
 /* addrgenmode none: no IPv6 link-local address of its own. */
 int rtnl_link_no_addrgen(struct rtnl *, const char *name);

@@ -148,12 +148,6 @@ nft_abort(struct nft_batch *b)
     }
 }
 
-bool
-nft_batch_is_empty(const struct nft_batch *b)
-{
-    return !b || (!b->error && b->n_msgs <= 1);
-}
-
 struct nlmsghdr *
 nft_msg_start(struct nft_batch *b, int type, int family, uint16_t flags)
 {

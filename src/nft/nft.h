@@ -32,8 +32,6 @@ struct nft_batch *nft_begin(struct nft *);
  * thing refused, with '*what' (may be NULL) set to a malloc'd text that names
  * it ("rule 3 of chain gtp").  On error nothing of it is in force. */
 int nft_commit(struct nft_batch *, char **what);
-/* True if nothing has been put in. */
-bool nft_batch_is_empty(const struct nft_batch *);
 void nft_abort(struct nft_batch *);
 
 /* A table: what chains, sets and rules are put into. */

@@ -19,6 +19,15 @@ account_init(long long int evidence_ms_)
     evidence_ms = evidence_ms_;
 }
 
+/* The UE was heard at 'when' or later.  Other TOFs are told how long ago, so
+ * that must not be later than it was. */
+static void
+heard_since(struct bearer *b, long long int when, long long int now)
+{
+    session_heard(b, MAX(b->heard, when));
+    session_touch(b, now);
+}
+
 /* Notes what the endpoint has counted.  True if some of it has been carried
  * since it was last asked: what it had counted before the bearer was adopted
  * may be long ago. */
@@ -37,16 +46,25 @@ advance(struct bearer *b, enum endpoint_direction direction,
 
 void
 account_bearer(uint32_t id, enum endpoint_direction direction,
-               uint64_t packets, uint64_t bytes)
+               uint64_t packets, uint64_t bytes, long long int read)
 {
     struct bearer *b = session_bearer_by_id(id);
-    long long int now = time_msec();
+    long long int now = time_msec(), read_before;
+    bool carried;
 
-    if (!b || !advance(b, direction, packets, bytes)) {
+    if (!b) {
+        return;
+    }
+    carried = advance(b, direction, packets, bytes);
+    read_before = b->use->read_up;
+    if (direction == ENDPOINT_UP) {
+        b->use->read_up = read;
+    }
+    if (!carried) {
         return;
     }
     if (direction == ENDPOINT_UP) {
-        session_heard(b, now);
+        heard_since(b, read_before, now);
     } else {
         session_touch(b, now);
     }
@@ -57,14 +75,15 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
 }
 
 void
-account_alive(uint32_t id, bool onward)
+account_alive(uint32_t id, bool onward, long long int since)
 {
     struct bearer *b = session_bearer_by_id(id);
+    long long int now = time_msec();
 
     if (b) {
-        session_heard(b, time_msec());
+        heard_since(b, since, now);
         if (onward) {
-            b->onward = b->heard;
+            b->onward = now;
         }
     }
 }

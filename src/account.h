@@ -15,7 +15,7 @@
 
 void account_init(long long int evidence_ms);
 void account_bearer(uint32_t id, enum endpoint_direction, uint64_t packets,
-                    uint64_t bytes);
-void account_alive(uint32_t id, bool onward);
+                    uint64_t bytes, long long int read);
+void account_alive(uint32_t id, bool onward, long long int since);
 
 #endif /* account.h */

@@ -48,6 +48,7 @@ const char *bearer_state_name(enum bearer_state);
 struct bearer_use {
     long long int unready;      /* When 'ready' last ended, or LLONG_MIN/2. */
     long long int asked;        /* When the endpoint was last asked to. */
+    long long int read_up;      /* When it last read its uplink counts. */
     struct counters counters;
     struct counters last;        /* As the endpoint last said. */
 };
@@ -89,8 +90,9 @@ struct bearer {
                                  * was seen, ms, or LLONG_MIN / 2. */
     long long int onward;       /* Last uplink packet that was seen to go on to
                                  * the SGW, ms, or LLONG_MIN / 2. */
-    long long int proved;       /* When the downlink was last proved, or
-                                 * LLONG_MIN. */
+    long long int proved;       /* When the downlink was last proved; if stale,
+                                 * when that was found here.  LLONG_MIN: it
+                                 * never was, or others have said so. */
 
     /* Owned by session_table.c. */
     struct bearer_use *use;             /* See bearer_use(). */

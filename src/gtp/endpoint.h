@@ -42,12 +42,13 @@ struct endpoint_events {
      * gone. */
     void (*orphaned)(const struct in6_addr *ue, uint16_t space,
                      const uint8_t *frame, size_t len);
-    /* Diverted packets and bytes so far in one direction. */
+    /* Diverted packets and bytes in one direction: all until 'read', and
+     * maybe some that came since. */
     void (*counters)(uint32_t id, enum endpoint_direction,
-                     uint64_t packets, uint64_t bytes);
-    /* The UE has sent something, to whomever, that nobody copied; and part of
-     * it was switched, if 'onward'. */
-    void (*alive)(uint32_t id, bool onward);
+                     uint64_t packets, uint64_t bytes, long long int read);
+    /* The UE has sent something, to whomever, that nobody copied, the last of
+     * it not before 'since'; and part of it was switched, if 'onward'. */
+    void (*alive)(uint32_t id, bool onward, long long int since);
     /* Another UE's packet has been seen in the bearer's downlink tunnel. */
     void (*reused)(uint32_t id);
     /* The same as counters() for a service. */

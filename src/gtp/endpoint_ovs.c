@@ -87,6 +87,7 @@ static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
 static unsigned int guards_seen;        /* filter_epoch() of the guards. */
 static bool started, tof_started, gtp_started, heartbeat;
 static unsigned int next_poll;           /* Which statistics come next. */
+static long long int polled_at;         /* The last ones. */
 
 static uint32_t
 hash_down(const struct endpoint_bearer *b)
@@ -129,7 +130,8 @@ flow_stats(const struct ofctl_flow_stats *fs, void *aux OVS_UNUSED)
          ? ENDPOINT_DOWN : ENDPOINT_UP);
 
     if (!(fs->cookie & COOKIE_KIND_MASK)) {
-        events.counters(fs->cookie, direction, fs->packets, fs->bytes);
+        events.counters(fs->cookie, direction, fs->packets, fs->bytes,
+                        polled_at);
     } else if (fs->table_id != TABLE_INPUT) {
         const struct in6_addr *ip = ovs_services_by_cookie(fs->cookie);
 
@@ -529,6 +531,7 @@ ovs_poll_counters(void)
     if (!ofctl_poll_stats(tof, polls[next_poll].table, polls[next_poll].kind,
                           COOKIE_KIND_MASK)) {
         next_poll = (next_poll + 1) % ARRAY_SIZE(polls);
+        polled_at = time_msec();
     }
 }
 

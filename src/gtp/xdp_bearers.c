@@ -21,6 +21,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
+#include "timeval.h"
 #include "util.h"
 #include "xdp_routed.h"
 #include "xdp_table.h"
@@ -204,6 +205,7 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
     struct xdp_bearer *xb = find(b->id);
     const struct xdp_template *t = NULL;
     const struct xdp_entry *e = NULL;
+    const uint32_t heard = tick_heard(b);
 
     if (!xb) {
         xb = xzalloc(sizeof *xb);
@@ -222,11 +224,11 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
             release(xb);
         }
         xb->b = *b;
-        write_tables(xb, adopted ? 0 : tick_heard(b));
+        write_tables(xb, adopted ? 0 : heard);
         /* Neither a proof nor being adopted is a sign of the UE. */
         if (!adopted) {
             follow_counts(xb, e, t);
-            xb->seen = tick_heard(b);
+            xb->seen = heard;
         } else if (entry_of(xb)) {
             bool onward;
             xb->seen = xdp_table_seen(table, xb->up, &onward);
@@ -367,9 +369,19 @@ xdp_bearers_wait(void)
     }
 }
 
+/* The time of a stamp; rather too early than too late. */
+static long long int
+time_of(uint32_t tick)
+{
+    uint64_t ago = ((xdp_now() - tick) & XDP_TICK_MASK) + 1;
+
+    return time_msec() - (long long int) ((ago << XDP_TICK_SHIFT) / 1000000);
+}
+
 static void
 poll_bearer(struct xdp_bearer *xb)
 {
+    const long long int now = time_msec();
     const uint32_t id = xb->b.id;
 
     if (entry_of(xb)) {
@@ -377,12 +389,13 @@ poll_bearer(struct xdp_bearer *xb)
         uint32_t seen = xdp_table_seen(table, xb->up, &onward);
         if (seen != xb->seen || onward) {
             xb->seen = seen;
-            events->alive(id, onward);
+            events->alive(id, onward, time_of(seen));
         }
     }
     read_counts(xb);
-    events->counters(id, ENDPOINT_UP, xb->packets_up, xb->bytes_up);
-    events->counters(id, ENDPOINT_DOWN, xb->packets_down, xb->bytes_down);
+    events->counters(id, ENDPOINT_UP, xb->packets_up, xb->bytes_up, now);
+    events->counters(id, ENDPOINT_DOWN, xb->packets_down, xb->bytes_down,
+                     now);
     xdp_bearers_check(id);
 }
 

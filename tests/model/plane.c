@@ -266,8 +266,10 @@ plane_poll_counters(void)
     for (size_t i = 0; i < n_records; i++) {
         const struct record r = records[i];
 
-        events.endpoint.counters(r.b.id, ENDPOINT_UP, r.up, 0);
-        events.endpoint.counters(r.b.id, ENDPOINT_DOWN, r.down, 0);
+        events.endpoint.counters(r.b.id, ENDPOINT_UP, r.up, 0,
+                                 plane_now / 1000);
+        events.endpoint.counters(r.b.id, ENDPOINT_DOWN, r.down, 0,
+                                 plane_now / 1000);
     }
 }
 

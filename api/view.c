@@ -86,7 +86,7 @@ put_bearer(struct ds *s, const struct bearer *b)
 }
 
 /* Returns when the UE was last seen to be there, or the SGW to think so;
- * LLONG_MIN if never. */
+ * LLONG_MIN / 2 or less if never. */
 static long long int
 put_bearers(struct ds *s, const struct session *session,
             struct counters *sum)
@@ -98,7 +98,10 @@ put_bearers(struct ds *s, const struct session *session,
     SESSION_FOR_EACH_BEARER (b, session) {
         put_bearer(s, b);
         ds_put_char(s, ',');
-        seen = MAX(seen, MAX(b->heard, MAX(b->natural, b->proved)));
+        seen = MAX(seen, MAX(b->heard, b->natural));
+        if (b->state == BEARER_ESTABLISHED) {
+            seen = MAX(seen, b->proved);
+        }
         counters_add(sum, &bearer_use_get(b)->counters);
     }
     ds_chomp(s, ',');
@@ -132,7 +135,7 @@ view_session(struct ds *s, const struct session *session, long long int now)
     ds_put_format(s, ",\"state\":\"%s\",\"bearers\":",
                   bearer_state_name(session_state(session)));
     seen = put_bearers(s, session, &sum);
-    if (seen == LLONG_MIN) {
+    if (seen <= LLONG_MIN / 2) {
         ds_put_cstr(s, ",\"evidenceAge\":null");
     } else {
         ds_put_format(s, ",\"evidenceAge\":%.3f",

@@ -15,6 +15,7 @@
 #include "metrics.h"
 #include "peers.h"
 #include "statelet.h"
+#include "timeval.h"
 #include "util.h"
 
 METRIC_COUNTER(learned, "tof_bearers_learned_total", "",
@@ -37,6 +38,7 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
 
 static unsigned int max_bearers;
 static bearer_event_cb *event_cb;
+static bool hearing;            /* What happens is by hearsay. */
 
 void
 session_init(unsigned int max_bearers_, bearer_event_cb *cb)
@@ -223,6 +225,7 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
         metric_inc(&learned);
     }
     b->hearsay = false;
+    b->heard = now;             /* Others are told of it if it has moved. */
     bearer_set_ue_addr(b, ue_addr);
     set_sender(b, enb);
     set_sender(session_sibling(b), enb);
@@ -317,7 +320,7 @@ void
 session_invalidate(struct bearer *b)
 {
     if (b->state == BEARER_ESTABLISHED) {
-        b->proved = LLONG_MIN;
+        b->proved = hearing ? LLONG_MIN : time_msec();
         table_set_state(b, BEARER_STALE);
         tell(b, BEARER_INVALIDATED);
     }
@@ -388,28 +391,49 @@ hear_down(struct bearer *b, const struct statelet *st, long long int now)
     const struct fteid down = { st->down_enb, st->teid_down };
     const long long int when = (st->proved_age < STATELET_AGE_MAX
                                 ? now - st->proved_age : LLONG_MIN);
+    const struct fteid known = bearer_down(b);
     const enum bearer_state before = b->state;
 
     if (!st->proved || !st->teid_down) {
         session_invalidate(b);
-    } else if ((b->state != BEARER_ESTABLISHED || b->proved <= when)
-               && !is_retired(b, &down) && !is_taken_since(b, &down, when)) {
-        b->down_dscp = st->down_dscp;
-        return set_down(b, &st->down_sgw, &down, st->down_qfi, when);
+    } else if (b->proved <= when) {
+        if (!is_retired(b, &down) && !is_taken_since(b, &down, when)) {
+            b->down_dscp = st->down_dscp;
+            return set_down(b, &st->down_sgw, &down, st->down_qfi, when);
+        } else if (!b->down_known || !fteid_equal(&known, &down)) {
+            session_invalidate(b);      /* It has another one. */
+        }
     }
     return b->state != before;
+}
+
+/* Whether what is known of the bearer is newer than what 'st' says.  Times of
+ * the same packet differ a little each time that it is told; but where two
+ * contradict each other the later one counts. */
+static bool
+is_outdated(const struct statelet *st, const struct bearer *b,
+            long long int heard)
+{
+    const struct in6_addr ue = addr_ue_key(&st->ue);
+
+    if (b->hearsay && IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
+        && IN6_ARE_ADDR_EQUAL(b->enb, &st->enb)) {
+        return b->heard > heard + INEXACT_MS;
+    }
+    return b->heard >= heard;
 }
 
 static struct bearer *
 hear_bearer(const struct statelet *st, long long int now)
 {
     const struct fteid up = { st->sgw, st->teid_up };
-    const long long int heard = now - st->heard_age;
+    const long long int heard = (st->heard_age < STATELET_AGE_MAX
+                                 ? now - st->heard_age : LLONG_MIN / 2);
     struct bearer *b = session_bearer_by_uplink(&up, addr_family(&st->ue));
+    struct bearer *sibling;
     bool changed;
 
-    if (b && (b->hearsay ? b->heard > heard + INEXACT_MS
-              : b->heard >= heard)) {
+    if (b && is_outdated(st, b, heard)) {
         return NULL;
     }
     b = find_own(&up, &st->ue);
@@ -423,6 +447,10 @@ hear_bearer(const struct statelet *st, long long int now)
     b->hearsay = true;
     bearer_set_ue_addr(b, &st->ue);
     set_sender(b, &st->enb);
+    sibling = session_sibling(b);
+    if (sibling && sibling->heard < heard) {
+        set_sender(sibling, &st->enb);
+    }
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
     changed = changed || b->beside != st->beside;
@@ -436,8 +464,8 @@ hear_bearer(const struct statelet *st, long long int now)
     return b;
 }
 
-struct bearer *
-session_hearsay(const struct statelet *st, long long int now)
+static struct bearer *
+hear_statelet(const struct statelet *st, long long int now)
 {
     const struct fteid up = { st->sgw, st->teid_up };
     const struct fteid down = { st->down_enb, st->teid_down };
@@ -460,6 +488,17 @@ session_hearsay(const struct statelet *st, long long int now)
         }
     }
     return NULL;
+}
+
+struct bearer *
+session_hearsay(const struct statelet *st, long long int now)
+{
+    struct bearer *b;
+
+    hearing = true;
+    b = hear_statelet(st, now);
+    hearing = false;
+    return b;
 }
 
 static bool

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "statelet.h"
 #include "tap.h"
+#include "timeval.h"
 
 #define NOW 1000000
 #define UE "10.45.0.2"
@@ -150,8 +151,10 @@ static void
 test_reuse(void)
 {
     start();
+    struct statelet later = record(OTHER_UE, 1, 102);
+    later.heard_age = 500;
     hear(record(UE, 1, 101));
-    struct bearer *b = hear(record(OTHER_UE, 1, 102));
+    struct bearer *b = hear(later);
     const struct in6_addr ue = ip(UE);
     tap_ok(b && find(1) == b && !session_find_unambiguous(&ue),
            "an uplink tunnel is another UE's now");
@@ -181,6 +184,7 @@ test_moved(void)
     start();
     hear(st);
     st.enb = ip(NEXT_ENB);
+    st.heard_age = 500;
     st.proved = false;
     struct bearer *b = hear(st);
     tap_ok(b && b->state == BEARER_STALE, "the UE has moved");
@@ -191,6 +195,65 @@ test_moved(void)
     st.down_enb = ip(NEXT_ENB);
     b = hear(st);
     tap_ok(b && b->state == BEARER_ESTABLISHED, "the one to where it is, is");
+    session_destroy();
+}
+
+static void
+test_contradiction(void)
+{
+    struct statelet st = record(UE, 1, 101);
+
+    start();
+    struct bearer *b = hear(st);
+    st.heard_age = 1500;
+    tap_ok(hear(st) == b, "the same time told twice differs");
+    st.enb = ip(NEXT_ENB);
+    tap_ok(!hear(st) && b->state == BEARER_ESTABLISHED,
+           "where the UE was heard before is where it is not");
+    st = record(OTHER_UE, 1, 102);
+    st.heard_age = 1500;
+    tap_ok(!hear(st) && find(1) == b,
+           "whose tunnel it was before is who has it not");
+    session_destroy();
+
+    start();
+    b = own(UE, 1, 201, NOW - STATELET_AGE_MAX - 5000);
+    st = record(UE, 1, 101);
+    st.heard_age = STATELET_AGE_MAX;
+    tap_ok(!hear(st) && b->down_teid == 201,
+           "heard there at an unknown time, that was before");
+    session_destroy();
+
+    start();
+    b = hear(st);
+    tap_ok(b && b->heard <= NOW - 2 * STATELET_AGE_MAX,
+           "an unknown time is no evidence");
+    session_destroy();
+}
+
+/* Our own times are those of the clock. */
+static void
+test_ended(void)
+{
+    struct statelet st = record(UE, 1, 101);
+
+    start();
+    struct bearer *b = session_hearsay(&st, time_msec());
+    session_invalidate(b);
+    st.heard_age = 10;
+    session_hearsay(&st, time_msec());
+    tap_ok(b->state == BEARER_STALE,
+           "an older proof does not undo what has ended here");
+    st.proved_age = 0;
+    session_hearsay(&st, time_msec() + 10);
+    tap_ok(b->state == BEARER_ESTABLISHED, "a later one does");
+    session_destroy();
+
+    start();
+    b = hear(record(UE, 1, 101));
+    own(OTHER_UE, 2, 102, NOW - 500);
+    tap_ok(hear(record(UE, 1, 102)) == b && b->state == BEARER_STALE,
+           "who has another tunnel, that is another one's, has none");
     session_destroy();
 }
 
@@ -229,6 +292,8 @@ main(void)
     test_gone();
     test_reuse();
     test_moved();
+    test_contradiction();
+    test_ended();
     test_others();
     test_restored();
     return tap_done();

@@ -52,6 +52,9 @@ struct follower {
     uint8_t said[STATELET_LEN];         /* It says only that it is alive. */
     size_t n_said;
     long long int heard_at;
+    bool greeted;                       /* It has said so: */
+    uint64_t its_time;                  /* When, by its clock, */
+    long long int our_time;             /* and when that was read. */
 };
 
 static const struct conf *conf;
@@ -124,13 +127,14 @@ make_room(struct follower *f)
     }
 }
 
-/* What is beyond the limit is not kept: feed_run() cuts him off. */
+/* What is beyond the limit is not kept: feed_run() cuts it off. */
 static void
-tell(struct follower *f, const struct statelet *st)
+tell(struct follower *f, struct statelet st)
 {
-    if (buffered(f) <= BUFFERED_MAX) {
+    if (f->greeted && buffered(f) <= BUFFERED_MAX) {
+        st.time_ms = f->its_time + (time_msec() - f->our_time);
         make_room(f);
-        statelet_encode(st, f->buffer + f->end);
+        statelet_encode(&st, f->buffer + f->end);
         f->end += STATELET_LEN;
         metric_inc(&n_told);
     }
@@ -143,7 +147,7 @@ tell_bearer(struct follower *f, const struct bearer *b, enum statelet_op op)
 
     session_to_statelet(b, &st);
     st.op = op;
-    tell(f, &st);
+    tell(f, st);
 }
 
 static struct statelet
@@ -152,9 +156,17 @@ describe_path(enum filter_side side, const struct in6_addr *src,
 {
     return (struct statelet) {
         .op = STATELET_PATH,
-        .time_ms = time_wall_msec(),
         .path = { *src, *dst, side == SIDE_SGW, *l2 },
     };
+}
+
+/* That the tunnel of a bearer has ended may be known here first-hand though
+ * the bearer is not. */
+static bool
+is_first_hand(const struct bearer *b, enum statelet_op op)
+{
+    return (!b->hearsay
+            || (op == STATELET_INVALID && b->proved != LLONG_MIN));
 }
 
 void
@@ -162,7 +174,7 @@ feed_bearer(const struct bearer *b, enum statelet_op op)
 {
     struct follower *f;
 
-    if (!b->hearsay && b->state != BEARER_EMBRYONIC) {
+    if (is_first_hand(b, op) && b->state != BEARER_EMBRYONIC) {
         LIST_FOR_EACH (f, node, &followers) {
             tell_bearer(f, b, op);
         }
@@ -179,7 +191,7 @@ feed_path(enum filter_side side, const struct in6_addr *src,
     /* Where packets are routed here, headers lead to this host. */
     if (!conf->s1u.interface) {
         LIST_FOR_EACH (f, node, &followers) {
-            tell(f, &st);
+            tell(f, st);
         }
     }
 }
@@ -194,7 +206,7 @@ tell_newcomer(enum filter_side side, const struct in6_addr *src,
 {
     const struct statelet st = describe_path(side, src, dst, l2);
 
-    tell(newcomer, &st);
+    tell(newcomer, st);
 }
 
 static void
@@ -204,6 +216,18 @@ start_round(struct follower *f, long long int since)
     f->cursor = 0;
     f->since = since;
     f->began = time_msec();
+}
+
+/* The first thing that it has said: it is a TOF. */
+static void
+greet(struct follower *f)
+{
+    f->greeted = true;
+    if (!conf->s1u.interface) {
+        newcomer = f;
+        l2_dump(tell_newcomer);
+    }
+    start_round(f, LLONG_MIN);
 }
 
 static void
@@ -216,11 +240,6 @@ add(struct stream *stream)
     f->heard_at = time_msec();
     ovs_list_push_back(&followers, &f->node);
     n_followers++;
-    if (!conf->s1u.interface) {
-        newcomer = f;
-        l2_dump(tell_newcomer);
-    }
-    start_round(f, LLONG_MIN);
     report();
 }
 
@@ -305,10 +324,17 @@ listen_to(struct follower *f)
     }
     f->heard_at = time_msec();
     f->n_said += n;
-    if (f->n_said == sizeof f->said) {
-        f->n_said = 0;
-        return (statelet_decode(f->said, &st) && st.op == STATELET_ALIVE
-                ? NULL : "cut off, it is no TOF");
+    if (f->n_said < sizeof f->said) {
+        return NULL;
+    }
+    f->n_said = 0;
+    if (!statelet_decode(f->said, &st) || st.op != STATELET_ALIVE) {
+        return "cut off, it is no TOF";
+    }
+    f->its_time = st.time_ms;
+    f->our_time = f->heard_at;
+    if (!f->greeted) {
+        greet(f);
     }
     return NULL;
 }
@@ -339,15 +365,14 @@ run_follower(struct follower *f)
     }
     if (f->walking) {
         walk(f);
-    } else if (time_msec() >= next_round(f)) {
+    } else if (f->greeted && time_msec() >= next_round(f)) {
         start_round(f, f->began);
     }
     if (time_msec() >= f->alive_due) {
-        const struct statelet alive = { .op = STATELET_ALIVE,
-                                        .time_ms = time_wall_msec() };
+        const struct statelet alive = { .op = STATELET_ALIVE };
 
         f->alive_due = time_msec() + STATELET_ALIVE_MS;
-        tell(f, &alive);
+        tell(f, alive);
     }
     stream_run(f->stream);
     gone = listen_to(f);
@@ -386,9 +411,9 @@ feed_wait(void)
         if (buffered(f)) {
             stream_send_wait(f->stream);
         }
-        if (!f->walking) {
+        if (f->greeted && !f->walking) {
             poll_timer_wait_until(next_round(f));
-        } else if (buffered(f) < WALK_BUFFERED) {
+        } else if (f->walking && buffered(f) < WALK_BUFFERED) {
             poll_immediate_wake();
         }
         poll_timer_wait_until(MIN(f->alive_due,

@@ -10,7 +10,11 @@
  * quarter of the evidence time those bearers again whose UE was active
  * meanwhile, with its evidence.  Nobody waits for a follower: one that does not
  * read, or does not say every second that it is alive, is cut off, and gets
- * everything anew when it comes back. */
+ * everything anew when it comes back.
+ *
+ * Time is the follower's own: what it says has the time of its clock, any that
+ * does not jump, and what is said to it has what that clock showed at least.
+ * So it knows how long a record has been under way at most. */
 
 #include "gtp/l2.h"
 #include "statelet.h"

@@ -3,9 +3,8 @@
 /* TOFs that this one follows: see follow.h.
  *
  * Nothing becomes fresher by being told.  Records have ages rather than times,
- * as clocks of hosts differ; the time that a record has been under way is added
- * to them.  That is how much later it came, by both clocks, than the quickest
- * one of the connection. */
+ * as clocks of hosts differ; the time that a record has been under way at most
+ * (see feed.h) is added to them. */
 
 #include <config.h>
 
@@ -51,7 +50,6 @@ struct source {
     struct stream *stream;              /* NULL: not before 'retry_at'. */
     bool connected;
     long long int retry_at, opened_at, heard_at, alive_due;
-    int64_t quickest;                   /* Its clock to ours, ms. */
     char *problem;                      /* Why it was lost last, or NULL. */
     size_t len;
     uint8_t buffer[RECORDS * STATELET_LEN];
@@ -118,12 +116,12 @@ add_age(uint32_t *age, uint32_t more)
 
 /* Adds the time that 'st' has been under way. */
 static void
-make_older(struct source *s, struct statelet *st)
+make_older(struct statelet *st)
 {
-    int64_t way = time_wall_msec() - (int64_t) st->time_ms;
+    const uint64_t now = time_msec();
+    uint32_t way = (st->time_ms > now ? 0
+                    : MIN(now - st->time_ms, STATELET_AGE_MAX));
 
-    s->quickest = MIN(s->quickest, way);
-    way = MIN(way - s->quickest, STATELET_AGE_MAX);
     add_age(&st->heard_age, way);
     add_age(&st->seen_age, way);
     add_age(&st->proved_age, way);
@@ -183,10 +181,10 @@ hear_path(const struct statelet *st)
 }
 
 static void
-hear(struct source *s, struct statelet *st)
+hear(struct statelet *st)
 {
     metric_inc(&n_heard);
-    make_older(s, st);
+    make_older(st);
     switch (st->op) {
     case STATELET_BEARER:
     case STATELET_INVALID:
@@ -223,7 +221,6 @@ open_stream(struct source *s)
 
     free(name);
     s->opened_at = time_msec();
-    s->quickest = INT64_MAX;
     s->len = 0;
     if (error) {
         s->stream = NULL;
@@ -253,7 +250,7 @@ static void
 say_alive(struct source *s)
 {
     const struct statelet alive = { .op = STATELET_ALIVE,
-                                    .time_ms = time_wall_msec() };
+                                    .time_ms = time_msec() };
     uint8_t record[STATELET_LEN];
     int n;
 
@@ -277,7 +274,7 @@ parse(struct source *s)
         if (!statelet_decode(s->buffer + done, &st)) {
             return false;
         }
-        hear(s, &st);
+        hear(&st);
     }
     s->len -= done;
     memmove(s->buffer, s->buffer + done, s->len);

@@ -138,8 +138,9 @@ get_addr(const uint8_t **p, struct in6_addr *addr)
 static void
 put_age(uint8_t **p, uint32_t age)
 {
-    put_uint(p, (age < STATELET_AGE_MAX ? age : STATELET_AGE_MAX) / AGE_UNIT,
-             2);
+    /* Rather older than younger. */
+    put_uint(p, (age < STATELET_AGE_MAX ? age + AGE_UNIT - 1
+                 : STATELET_AGE_MAX) / AGE_UNIT, 2);
 }
 
 static uint32_t

@@ -33,7 +33,7 @@ enum statelet_op {
 #define STATELET_ALIVE_MS 1000
 #define STATELET_SILENCE_MS 5000
 
-/* Ages are as of 'time_ms', in milliseconds, and exact to 10. */
+/* Ages are as of 'time_ms', in milliseconds, rounded up to tens. */
 #define STATELET_AGE_MAX (UINT16_MAX * 10)      /* That old, or older. */
 
 struct statelet {
@@ -52,7 +52,8 @@ struct statelet {
     struct in6_addr sgw;        /* Receiver of the uplink tunnel. */
     struct in6_addr down_enb;   /* Receiver of the downlink tunnel. */
     struct in6_addr down_sgw;   /* Its sender. */
-    uint64_t time_ms;           /* Wall clock (Unix epoch) of the record. */
+    uint64_t time_ms;           /* Wall clock (Unix epoch) of the record;
+                                 * between TOFs see feed.h. */
     uint32_t seen_age, heard_age, proved_age;   /* struct bearer has them. */
     struct {
         struct in6_addr src, dst;

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tofnet import netns, packet
+from tofnet import netns, packet, statelet, stream
 from tofnet.lab import SERVICE_IP
 from tofnet.netns import command_in
 from tofnet.tls import Authority
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.datapath("xdp")        # No matter which one.
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = TOP / "src/ovs/tof.ovsschema"
-RECORD = 128                    # A statelet.
+RECORD = statelet.LEN
 
 
 @pytest.fixture
@@ -74,10 +74,11 @@ def follow(authority, cert_key):
         context.load_cert_chain(*cert_key)
     with netns.call_in("lab-tof", socket.create_connection,
                        ("127.0.0.1", 7677), 5) as plain, \
-            context.wrap_socket(plain) as stream:
+            context.wrap_socket(plain) as tls:
+        tls.sendall(stream.alive(1))
         said = b""
         while len(said) < RECORD:
-            more = stream.recv(RECORD - len(said))
+            more = tls.recv(RECORD - len(said))
             if not more:
                 break
             said += more

@@ -29,6 +29,8 @@
 
 VLOG_DEFINE_THIS_MODULE(feed);
 
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
+
 #define FOLLOWERS_MAX 16
 #define RETRY_MS 1000
 #define VISITS 2000                     /* Bearers a round of the loop. */
@@ -83,7 +85,7 @@ report(void)
 static void
 drop(struct follower *f, const char *why)
 {
-    VLOG_INFO("follower %s: %s", stream_get_name(f->stream), why);
+    VLOG_INFO_RL(&rl, "follower %s: %s", stream_get_name(f->stream), why);
     ovs_list_remove(&f->node);
     n_followers--;
     stream_close(f->stream);
@@ -235,7 +237,7 @@ add(struct stream *stream)
 {
     struct follower *f = xzalloc(sizeof *f);
 
-    VLOG_INFO("follower %s: connected", stream_get_name(stream));
+    VLOG_INFO_RL(&rl, "follower %s: connected", stream_get_name(stream));
     f->stream = stream;
     f->heard_at = time_msec();
     ovs_list_push_back(&followers, &f->node);
@@ -270,8 +272,8 @@ run_listener(void)
         if (n_followers < FOLLOWERS_MAX) {
             add(stream);
         } else {
-            VLOG_WARN("follower %s: refused, there are %d already",
-                      stream_get_name(stream), FOLLOWERS_MAX);
+            VLOG_WARN_RL(&rl, "follower %s: refused, there are %d already",
+                         stream_get_name(stream), FOLLOWERS_MAX);
             stream_close(stream);
         }
     }

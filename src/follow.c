@@ -141,6 +141,15 @@ divert(struct bearer *b, long long int now)
     metric_inc(&n_diverted);
 }
 
+/* Whether there can be such a tunnel, with such a DSCP and QFI. */
+static bool
+is_tunnel(const struct in6_addr *enb, const struct in6_addr *sgw,
+          uint8_t dscp, uint8_t qfi)
+{
+    return (addr_family(enb) == addr_family(sgw) && dscp < 64
+            && qfi < 2 * QFI_PRESENT && conf_are_peers(conf, enb, sgw));
+}
+
 static void
 hear_bearer(struct statelet *st)
 {
@@ -148,9 +157,9 @@ hear_bearer(struct statelet *st)
     struct bearer *b;
 
     if (!st->teid_up || addr_problem(&st->ue)
-        || !conf_are_peers(conf, &st->enb, &st->sgw)
-        || (st->teid_down
-            && !conf_are_peers(conf, &st->down_enb, &st->down_sgw))) {
+        || !is_tunnel(&st->enb, &st->sgw, st->up_dscp, st->up_qfi)
+        || (st->teid_down && !is_tunnel(&st->down_enb, &st->down_sgw,
+                                        st->down_dscp, st->down_qfi))) {
         return;
     }
     /* Without a way to send answers a proof is worth nothing. */

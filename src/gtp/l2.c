@@ -168,10 +168,13 @@ l2_seen(enum filter_side side, const struct in6_addr *src,
     if (!e || (now - e->read < REFRESH_MS && sent_by(&e->l2, src_mac, tag))) {
         return;
     }
-    e->read = now;
     if (filter_l2_get(side, src, dst, &l2)) {
+        if (e->read != HEARSAY) {
+            e->read = now;
+        }
         return;
     }
+    e->read = now;
     if (!sent_by(&l2, src_mac, tag)) {
         /* The map is behind: let the next packet fill it anew. */
         filter_l2_forget(side, src, dst);

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tofnet import stream
-from tofnet.emulator import ENB, SGW
+from tofnet.emulator import ENB, SGW, SGW6
 from tofnet.service import answered, establish
 from tofnet.stream import Follower, Leader, Statelet
 from tofnet.wait import wait_until
@@ -78,3 +78,19 @@ def test_a_record_is_older_by_its_time_under_way(lab, api):
             (ue, ENB, SGW, ENB, SGW), (1000, 1000, 1000)))
         session = wait_until(lambda: api.session_of(ue), 5, ue)
         assert session["evidenceAge"] >= 61
+
+
+def test_what_no_tunnel_can_be_is_not_taken(lab, api):
+    good, bad = "10.45.77.2", ("10.45.77.3", "10.45.77.4")
+
+    def record(ue, teid, down_sgw=SGW, **kw):
+        return Statelet(stream.BEARER, now, stream.PROVED, teid, teid,
+                        (ue, ENB, SGW, ENB, down_sgw), **kw)
+
+    with Leader(ADDRESS) as server, lab.configured(FOLLOWS), \
+            server.accept() as tofd:
+        now = tofd.hear(lambda s: s.op == stream.ALIVE).time_ms
+        tofd.say(record(bad[0], 0x7703, SGW6), record(bad[1], 0x7704, qfi=128),
+                 record(good, 0x7702))
+        wait_until(lambda: api.session_of(good), 5, good)
+        assert not any(map(api.session_of, bad))

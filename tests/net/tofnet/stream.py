@@ -36,10 +36,12 @@ class Statelet:
     teid_down: int = 0
     addresses: tuple = ("::",) * 5      # UE, eNodeB, SGW, downlink ones.
     ages: tuple = (0, 0, 0)             # Heard, seen, proved, ms.
+    qfi: int = 0                        # Of the downlink tunnel.
 
     def encode(self):
-        data = HEAD.pack(b"TOFS", 1, self.op, 0, self.flags, 0, 0, 0, 0x100,
-                         0x100, self.teid_up, self.teid_down, self.time_ms)
+        data = HEAD.pack(b"TOFS", 1, self.op, 0, self.flags, self.qfi, 0, 0,
+                         0x100, 0x100, self.teid_up, self.teid_down,
+                         self.time_ms)
         data += b"".join(map(_put, self.addresses)) + b"\0"
         data += struct.pack("!3Hx", *(a // AGE_UNIT for a in self.ages))
         return sign(data + bytes(4))

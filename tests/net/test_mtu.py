@@ -20,7 +20,7 @@ from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, datapath
 from tofnet.netns import RawPort, call_in, run_in
-from tofnet.service import establish
+from tofnet.service import establish, syn
 from tofnet.wait import wait_until
 
 S1U_MTU = 1500
@@ -109,13 +109,13 @@ def is_tcp(flags):
 def handshake(case, b, mss):
     """The MSS that the application is told, and the UE."""
     with RawPort("lab-app", "app0") as app:
-        b.uplink(p.ip_tcp(case.ue, case.service, 40001, 80, "S", seq=1000,
-                          options=b"\2\4" + mss.to_bytes(2, "big")))
+        b.uplink(syn(case.ue, case.service,
+                     options=b"\2\4" + mss.to_bytes(2, "big")))
         f = b.wait_downlink(lambda f: is_tcp("SA")(f.inner))
-        syn = app.wait(lambda raw: is_tcp("S")(p.Inner.parse(raw[14:])))
-        syn = p.Inner.parse(syn[14:])
-        assert f.inner.l4_ok and syn.l4_ok
-        return mss_of(syn), mss_of(f.inner)
+        raw = app.wait(lambda raw: is_tcp("S")(p.Inner.parse(raw[14:])))
+        first = p.Inner.parse(raw[14:])
+        assert f.inner.l4_ok and first.l4_ok
+        return mss_of(first), mss_of(f.inner)
 
 
 def check_frames(net, b, since=0):

@@ -12,6 +12,7 @@ from .wait import wait_until
 OTHER = "203.0.113.77"          # An address that no service has.
 
 _texts = itertools.count()
+_ports = itertools.count(20000)
 
 
 def service_of(ue):
@@ -19,8 +20,10 @@ def service_of(ue):
     return SERVICE_IP6 if ":" in ue else SERVICE_IP
 
 
-def syn(ue, sport=40000, dst=SERVICE_IP):
-    return p.ip_tcp(ue, dst, sport, 80, "S", seq=1000)
+def syn(ue, dst=SERVICE_IP, **kw):
+    """From a port of its own: to another SYN of the same connection the App's
+    kernel may say nothing."""
+    return p.ip_tcp(ue, dst, next(_ports), 80, "S", seq=1000, **kw)
 
 
 def is_syn_ack(f):

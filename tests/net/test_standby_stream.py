@@ -8,15 +8,17 @@ import subprocess
 import pytest
 
 from tofnet import packet as p
+from tofnet.feed import (
+    BEARER, GONE, Follower, Leader, Statelet, alive, op_of, teids_of)
 from tofnet.lab import TOP
 from tofnet.pair import ADDRESSES, PORT, follows, listens
 from tofnet.service import OTHER, answered
 from tofnet.standby import section, shows
-from tofnet.statelet import (
-    BEARER, GONE, LEN, Follower, Leader, Statelet, alive, op_of,
-    teids_of)
+from tofnet.statelet import LEN
 from tofnet.tls import Authority
 from tofnet.wait import wait_until
+
+pytestmark = pytest.mark.datapath("xdp")        # No matter which one.
 
 UE, TEID = "10.45.10.1", 0x5afec0de
 FOLLOWERS_MAX = 16

@@ -8,11 +8,10 @@ there is one lab at a place: HERE, this machine as it is, or a Site.
         lab.run("lab-tof", "nft", "list", "ruleset")
         netns.veth("lab-tof", "x0", there.ns("lab-tof"), "x0")
 
-A Site is a mount and a PID namespace with a /run and a BPF file system of its
-own.  Its network namespaces are seen from here by another name, that of a
-symbolic link into its /run; its files by path().  When it is closed, or
-whoever has made it is dead, all of its processes are killed, and what they had
-ends with them."""
+A Site is what tests/net/private makes, with a /run of its own.  Its network
+namespaces are seen from here by another name, that of a symbolic link into its
+/run; its files by path().  When it is closed, or whoever has made it is dead,
+all of its processes are killed, and what they had ends with them."""
 
 import contextlib
 import os
@@ -22,13 +21,8 @@ import subprocess
 NAMESPACES = ("lab-enb", "lab-sgw", "lab-pdn", "lab-app", "lab-tof", "lab-sw",
               "tof-app", "tof-learn")
 
-# Nothing of the first place's is held on to.  The shell takes up dead
-# processes that nobody else does, until its input ends.
-ENTRY = """
-umount --recursive --lazy /run/netns 2>/dev/null
-mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock &&
-    mount -t bpf bpf /sys/fs/bpf && echo ready && read -r _
-"""
+PRIVATE = os.path.normpath(os.path.join(os.path.dirname(__file__),
+                                        "../private"))
 
 
 class Here:
@@ -53,9 +47,9 @@ HERE = Here()
 class Site(Here):
     def __init__(self, name="b"):
         self.name = name
+        # It lasts until its input ends.
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child",
-             "--mount-proc", "--propagation", "private", "bash", "-c", ENTRY],
+            [PRIVATE, "bash", "-c", "echo ready; read -r _ || :"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             assert self._holder.stdout.readline() == b"ready\n", "no site"
@@ -82,8 +76,8 @@ class Site(Here):
 
     def command(self, *argv):
         at = f"/proc/{self._holder.pid}/ns"
-        return ["nsenter", f"--mount={at}/mnt", f"--pid={at}/pid_for_children",
-                "--", *map(str, argv)]
+        return ["nsenter", f"--mount={at}/mnt", f"--net={at}/net",
+                f"--pid={at}/pid_for_children", "--", *map(str, argv)]
 
     def close(self):
         self._holder.stdin.close()

@@ -279,11 +279,12 @@ run_listener(void)
     }
 }
 
+/* That its proof has been kept up is none. */
 static bool
 is_news(const struct follower *f, const struct bearer *b)
 {
     return (!b->hearsay && b->state != BEARER_EMBRYONIC
-            && MAX(b->seen, b->proved) >= f->since);
+            && b->seen >= f->since);
 }
 
 static void

@@ -7,8 +7,8 @@
  *
  * Place in the flow: detect.c puts in what it hears (an uplink G-PDU, a proof
  * from the Pinger, an End Marker) and takes out what the data plane should
- * hold; the REST API reads.  No I/O here, and no clock: times are passed in,
- * in milliseconds of time_msec().
+ * hold; the REST API reads.  No I/O here: times are passed in, in milliseconds
+ * of time_msec(), but for when a proof has ended.
  *
  * Rules (3GPP TS 29.281, 23.401, 23.007): a tunnel is identified by its
  * receiving address and TEID (F-TEID).  Its sender may change at any time and

@@ -43,7 +43,7 @@ struct statelet {
     uint16_t space;             /* Address space of 'ue'. */
     bool proved;
     bool beside;                /* struct bearer has it. */
-    bool diverted;              /* Its service packets are, just now. */
+    bool diverted;              /* It has touched a service. */
     uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI, or 0. */
     uint8_t up_dscp, down_dscp; /* Of outer headers. */
     uint32_t teid_up, teid_down;

@@ -117,11 +117,12 @@ class Leader:
 
 class Follower:
     """What follows a TOF, and is none.  It is cut off after a few seconds, as
-    it does not say that it is alive."""
+    it says only once that it is alive."""
 
     def __init__(self, ns, address, port):
         self.stream = call_in(ns, socket.create_connection, (address, port),
                               10)
+        self.stream.sendall(alive())
 
     def record(self):
         """The next one; b"" at the end."""

@@ -8,8 +8,7 @@ import subprocess
 import pytest
 
 from tofnet import packet as p
-from tofnet.feed import (
-    BEARER, GONE, Follower, Leader, Statelet, alive, op_of, teids_of)
+from tofnet.feed import BEARER, GONE, Follower, Leader, Statelet, alive
 from tofnet.lab import TOP
 from tofnet.pair import ADDRESSES, PORT, follows, listens
 from tofnet.service import OTHER, answered
@@ -28,7 +27,7 @@ FOLLOWERS_MAX = 16
 def led(following):
     """What the second TOF follows beside the first one."""
     ns = following.a.site.ns("lab-tof")
-    with Leader(ns, ADDRESSES[0], PORT + 1) as leader, \
+    with Leader((ADDRESSES[0], PORT + 1), ns) as leader, \
             following.b.configured(section(
                 f"follow: [{ADDRESSES[0]}:{PORT}, {leader.address}]")):
         yield leader
@@ -39,30 +38,38 @@ def wait_logged(lab, text):
 
 
 def follower(both):
-    """Of the first TOF."""
-    return Follower(both.pair.b.site.ns("lab-tof"), ADDRESSES[0], PORT)
+    """Of the first TOF.  It is cut off after a few seconds, as it says only
+    once that it is alive."""
+    f = Follower((ADDRESSES[0], PORT), both.pair.b.site.ns("lab-tof"))
+    f.say(alive())
+    return f
+
+
+def is_bearer(b):
+    return lambda s: (s.op, s.up_teid) == (BEARER, b.up_teid)
 
 
 # --- Nonsense ----------------------------------------------------------------
 
 def statelet(**kw):
-    return Statelet(UE, TEID, TEID + 1, **kw).encode()
+    return Statelet(**{"ue": UE, "up_teid": TEID, "down_teid": TEID + 1, **kw})
 
 
 def torn(data, at, by=1):
     return data[:at] + bytes([data[at] ^ by]) + data[at + 1:]
 
 
+GOOD = statelet().encode()
 GARBAGE = {
-    "magic": torn(statelet(), 0),
-    "version": statelet(version=2),
-    "operation": statelet(op=99),
-    "checksum": torn(statelet(), LEN - 1),
-    "content": torn(statelet(), 21),
+    "magic": torn(GOOD, 0),
+    "version": statelet(version=2).encode(),
+    "operation": statelet(op=99).encode(),
+    "checksum": torn(GOOD, LEN - 1),
+    "content": torn(GOOD, 21),
     "http": b"HTTP/1.1 400 Bad Request\r\n".ljust(2 * LEN),
     "zeros": bytes(LEN),
     "noise": os.urandom(100 * LEN),
-    "shifted": b"\0" + 3 * statelet(),
+    "shifted": b"\0" + 3 * GOOD,
 }
 
 
@@ -70,31 +77,30 @@ GARBAGE = {
 def test_garbage_is_refused(led, both, garbage):
     """The connection ends, the log says why, and nothing is taken over from
     it; what others say still counts."""
-    led.accept()
-    led.say(garbage)
-    assert led.is_left()
-    wait_logged(both.pair.b, f"{led.address}: what it says is no statelet")
-    assert not both.b.session_of(UE)
-    both.learned("10.45.9.1")
+    with led.accept() as tofd:
+        tofd.send(garbage)
+        assert tofd.is_ended()
+        wait_logged(both.pair.b, f"{led.address}: what it says is no statelet")
+        assert not both.b.session_of(UE)
+        both.learned("10.45.9.1")
 
 
 def test_half_a_record_is_forgotten_with_its_connection(led, both):
-    led.accept()
-    led.say(statelet()[:100])
-    led.drop()
-    led.accept()
-    led.say(statelet()[100:] + bytes(100))
-    assert led.is_left()
-    led.accept()
-    led.say(statelet())
-    wait_until(lambda: both.b.session_of(UE), what="a whole record")
+    with led.accept() as tofd:
+        tofd.send(GOOD[:100])
+    with led.accept() as tofd:
+        tofd.send(GOOD[100:] + bytes(100))
+        assert tofd.is_ended()
+    with led.accept() as tofd:
+        tofd.send(GOOD)
+        wait_until(lambda: both.b.session_of(UE), what="a whole record")
 
 
 def test_record_in_pieces(led, both):
-    led.accept()
-    for byte in alive() + statelet():
-        led.say(bytes([byte]))
-    wait_until(lambda: both.b.session_of(UE), what="the record")
+    with led.accept() as tofd:
+        for byte in alive().encode() + GOOD:
+            tofd.send(bytes([byte]))
+        wait_until(lambda: both.b.session_of(UE), what="the record")
 
 
 STRANGE = {
@@ -108,46 +114,45 @@ STRANGE = {
 @pytest.mark.parametrize("what", STRANGE.values(), ids=STRANGE.keys())
 def test_nothing_is_learned_of(led, both, what):
     """Well-formed, but no bearer that a TOF would learn of by itself."""
-    led.accept()
-    led.say(Statelet(**{"ue": UE, "up_teid": TEID, "down_teid": TEID + 1,
-                        **what}).encode())
-    led.say(Statelet("10.45.10.2", TEID + 2, TEID + 3).encode())
-    wait_until(lambda: both.b.session_of("10.45.10.2"), what="the next one")
-    assert [s["ue"] for s in both.b.sessions()] == ["10.45.10.2"]
+    with led.accept() as tofd:
+        tofd.say(statelet(**what),
+                 Statelet("10.45.10.2", TEID + 2, TEID + 3))
+        wait_until(lambda: both.b.session_of("10.45.10.2"),
+                   what="the next one")
+        assert [s["ue"] for s in both.b.sessions()] == ["10.45.10.2"]
 
 
 def test_proof_without_a_way_to_the_enodeb_is_worth_nothing(led, both):
     """Nobody has said which Ethernet header leads from that SGW to that
     eNodeB."""
-    led.accept()
-    led.say(statelet(enb="10.1.0.77", sgw="10.1.0.78"))
-    s = wait_until(lambda: both.b.session_of(UE), what="the record")
-    assert not s["bearers"][0]["proved"]
+    with led.accept() as tofd:
+        tofd.say(statelet(enb="10.1.0.77", sgw="10.1.0.78"))
+        s = wait_until(lambda: both.b.session_of(UE), what="the record")
+        assert not s["bearers"][0]["proved"]
 
 
 def test_old_proof_does_not_become_fresh(led, both):
     both.learned("10.45.9.1")           # The way to the eNodeB is known.
     b = both.there.bearer(UE, TEID, TEID + 1)
-    led.accept()
-    led.say(statelet(proved_age=1100))
-    wait_until(lambda: both.b.session_of(UE), what="the record")
-    answered(b)
-    assert [ping for ping in both.there.pings if ping[1] is b]
+    with led.accept() as tofd:
+        tofd.say(statelet(proved_age=11_000))
+        wait_until(lambda: both.b.session_of(UE), what="the record")
+        answered(b)
+        assert [ping for ping in both.there.pings if ping[1] is b]
 
 
 def test_purge_of_somebody_elses_bearer_is_no_purge(led, both):
     """The TEID is the same, the UE is another one."""
     b = both.learned("10.45.9.1")
-    led.accept()
-    led.say(Statelet("10.45.9.2", b.up_teid, 7, op=GONE).encode())
-    led.say(statelet())
-    wait_until(lambda: both.b.session_of(UE), what="the next record")
-    assert shows(both.b, b)
+    with led.accept() as tofd:
+        tofd.say(Statelet("10.45.9.2", b.up_teid, 7, op=GONE), statelet())
+        wait_until(lambda: both.b.session_of(UE), what="the next record")
+        assert shows(both.b, b)
 
 
 def test_silence_is_no_connection(led, both):
-    led.accept()
-    assert led.is_left()
+    with led.accept() as tofd:
+        assert tofd.is_ended()
     wait_logged(both.pair.b, f"{led.address}: it has fallen silent")
 
 
@@ -155,15 +160,16 @@ def test_silence_is_no_connection(led, both):
 
 def test_follower_that_says_something_else_is_no_tof(both):
     with follower(both) as f:
-        f.stream.sendall(b"GET / HTTP/1.1\r\n\r\n".ljust(LEN))
-        assert f.is_cut_off()
+        f.send(b"GET / HTTP/1.1\r\n\r\n".ljust(LEN))
+        assert f.is_ended()
     both.learned("10.45.9.1")
     wait_logged(both.pair.a, "it is no TOF")
 
 
 def test_follower_that_says_nothing_is_cut_off(both):
+    """Nothing more."""
     with follower(both) as f:
-        assert f.is_cut_off()
+        assert f.is_ended()
     both.learned("10.45.9.1")
 
 
@@ -172,18 +178,19 @@ def test_number_of_followers_is_bounded(both):
     gone."""
     others = [follower(both) for _ in range(FOLLOWERS_MAX - 1)]
     try:
-        assert all(f.record() for f in others)
-        with follower(both) as f:
-            assert not f.record()
+        for f in others:
+            f.hear()
+        with follower(both) as f, pytest.raises(ConnectionError):
+            f.hear()
         both.learned("10.45.9.1")
-        others.pop().stream.close()
+        others.pop().sock.close()
         wait_until(lambda: both.a.part("followers")["detail"].startswith(
             f"{FOLLOWERS_MAX - 1} "), what="the one to have gone")
         with follower(both) as f:
-            assert f.record()
+            f.hear()
     finally:
         for f in others:
-            f.stream.close()
+            f.sock.close()
 
 
 def test_stopped_follower_stops_nobody_and_is_cut_off(both):
@@ -192,7 +199,7 @@ def test_stopped_follower_stops_nobody_and_is_cut_off(both):
         b = both.net.bearer("10.45.9.1")
         answered(b)
         with follower(both) as f:
-            f.until(BEARER, b.up_teid)
+            f.hear(is_bearer(b))
         wait_until(lambda: both.a.part("followers")["detail"].startswith(
             "0 "), 10, what="it to be cut off")
     both.told(b)
@@ -202,9 +209,9 @@ def test_follower_leaves_at_any_byte(both):
     b = both.learned("10.45.9.1")
     for i in (1, LEN - 1, LEN, LEN + 1):
         with follower(both) as f:
-            f.stream.recv(i)
+            f.sock.recv(i)
     with follower(both) as f:
-        f.until(BEARER, b.up_teid)
+        f.hear(is_bearer(b))
 
 
 # --- Both ways ---------------------------------------------------------------
@@ -252,16 +259,15 @@ class TestBothWays:
     def test_hearsay_is_not_passed_on(self, both):
         """But what the TOF has seen itself."""
         b = both.learned("10.45.9.1")
-        with Follower("lab-tof", ADDRESSES[1], PORT) as f:
+        with Follower((ADDRESSES[1], PORT)) as f:
+            f.say(alive())
             own = both.there.bearer("10.45.9.2")
             own.uplink(p.ip_udp(own.ue, OTHER, b"x"))
-            records = f.until(BEARER, own.up_teid)
-            assert b.up_teid not in {teids_of(r)[0] for r in records
-                                     if op_of(r) == BEARER}
+            assert not any(map(is_bearer(b), f.until(is_bearer(own))))
             here = both.there.take_over(b)
             here.uplink(p.ip_udp(here.ue, OTHER, b"x"))
             answered(here)
-            f.until(BEARER, b.up_teid)
+            f.hear(is_bearer(b))
 
 
 # --- TLS ---------------------------------------------------------------------

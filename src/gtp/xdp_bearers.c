@@ -30,7 +30,8 @@ METRIC_COUNTER(n_no_room, "tof_xdp_no_room_total", "",
                "Bearers for which the tables had no room: their packets take "
                "the slow path.");
 
-#define POLL_BUDGET 16384       /* Bearers at a time. */
+#define POLL_BUDGET 1024        /* Bearers a round of the loop. */
+#define POLL_SHARE 2            /* A pause takes that much longer. */
 
 struct xdp_bearer {
     struct hmap_node node;              /* In bearers, by id. */
@@ -47,6 +48,8 @@ struct xdp_bearer {
 static struct hmap bearers;
 static struct ovs_list ready;           /* To be reported. */
 static struct hmap_position polled;
+static bool polling;                    /* Some have not been polled yet. */
+static long long int poll_began, poll_at;
 static const struct endpoint_events *events;
 static struct xdp_table *table;
 
@@ -346,8 +349,8 @@ xdp_bearers_check(uint32_t id)
     }
 }
 
-void
-xdp_bearers_run(void)
+static void
+run_ready(void)
 {
     struct xdp_bearer *xb;
 
@@ -358,14 +361,6 @@ xdp_bearers_run(void)
                           ready_node);
         ovs_list_init(&xb->ready_node);
         events->bearer_ready(xb->b.id);
-    }
-}
-
-void
-xdp_bearers_wait(void)
-{
-    if (!ovs_list_is_empty(&ready)) {
-        poll_immediate_wake();
     }
 }
 
@@ -399,17 +394,46 @@ poll_bearer(struct xdp_bearer *xb)
     xdp_bearers_check(id);
 }
 
-void
-xdp_bearers_poll(void)
+static void
+run_poll(void)
 {
-    for (int i = 0; table && i < POLL_BUDGET; i++) {
-        struct hmap_node *node = hmap_at_position(&bearers, &polled);
+    for (int i = 0; i < POLL_BUDGET; i++) {
+        struct hmap_node *node = (table ? hmap_at_position(&bearers, &polled)
+                                  : NULL);
 
         if (!node) {
-            polled = (struct hmap_position) { 0, 0 };
+            polling = false;
+            poll_at = time_msec() + POLL_SHARE * (time_msec() - poll_began);
             break;
         }
         /* The position is beyond it: it may go. */
         poll_bearer(CONTAINER_OF(node, struct xdp_bearer, node));
+    }
+}
+
+void
+xdp_bearers_poll(void)
+{
+    if (!polling && time_msec() >= poll_at) {
+        polling = true;
+        poll_began = time_msec();
+        polled = (struct hmap_position) { 0, 0 };
+    }
+}
+
+void
+xdp_bearers_run(void)
+{
+    run_ready();
+    if (polling) {
+        run_poll();
+    }
+}
+
+void
+xdp_bearers_wait(void)
+{
+    if (polling || !ovs_list_is_empty(&ready)) {
+        poll_immediate_wake();
     }
 }

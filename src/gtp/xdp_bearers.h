@@ -35,10 +35,11 @@ bool xdp_bearers_may_send(uint32_t id);
 /* If bearer 'id' has been taken out of use by a program, says so. */
 void xdp_bearers_check(uint32_t id);
 
-/* Says which bearers have become ready. */
+/* Says which bearers have become ready, and what the polled ones say. */
 void xdp_bearers_run(void);
 void xdp_bearers_wait(void);
-/* Reports counters of some bearers, others the next time. */
+/* Reports counters of all bearers, as xdp_bearers_run() gets to them.  Many
+ * take longer than the caller's interval: then it is left out. */
 void xdp_bearers_poll(void);
 
 #endif /* gtp/xdp_bearers.h */

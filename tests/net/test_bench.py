@@ -85,9 +85,11 @@ def test_what_is_not_available_is_named_and_is_no_row(capsys):
 def test_migrate_loses_nothing_and_learns_nothing():
     rows = rows_of(bench("--quick", "--datapath", "xdp", "migrate"))
     values = {r["metric"]: r["value"] for r in rows}
-    assert values["diverted[try=1]"] > 0
-    for metric in "lost", "lost-back", "learned", "held":
-        assert values[f"{metric}[try=1]"] == 0, metric
+    for active in 20, 2000:
+        where = f"[active={active},try=1]"
+        assert values[f"diverted{where}"] == active
+        for metric in "lost", "lost-back", "learned", "held":
+            assert values[metric + where] == 0, metric
 
 
 def test_bench_leaves_nothing_behind():

@@ -152,15 +152,20 @@ def both(run, datapath, sessions, active):
 def migrate(run):
     sessions = run.pick(100000, 2000)
     for datapath in run.datapaths:
-        active = sessions if datapath == "xdp" else sessions // 100
+        few = [sessions // 100]
         try:
-            with both(run, datapath, sessions, active) as b:
-                lifetime.learn(b.first, "idle", sessions, 10000)
-                for i in range(run.pick(3, 1)):
-                    b.establish()
-                    tell(run, b, {"try": i + 1})
+            for active in few + [sessions] if datapath == "xdp" else few:
+                migrate_with(run, datapath, sessions, active)
         except tof.NoDatapath as e:
             run.report.not_available("migrate", str(e), datapath)
+
+
+def migrate_with(run, datapath, sessions, active):
+    with both(run, datapath, sessions, active) as b:
+        lifetime.learn(b.first, "idle", sessions, 10000)
+        for i in range(run.pick(3, 1)):
+            b.establish()
+            tell(run, b, {"active": active, "try": i + 1})
 
 
 def tell(run, b, where):

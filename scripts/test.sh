@@ -16,7 +16,7 @@
 #   test.sh [STAGE...]     only these stages after the build
 #   TOF_TEST_DATAPATH      data paths for "net": ovs, xdp or a list (default
 #                          ovs,xdp)
-#   TOF_TEST_LANES         lanes of "net" (default 3)
+#   TOF_TEST_LANES         lanes of "net" (default 2)
 #
 # The host's own network, and a lab that is up, are left alone.
 # The last line is "N passed, N failed", and ", N skipped" if there were any.
@@ -197,7 +197,7 @@ stage_net() {
     local lane="popen//python=$top/tests/net/private /usr/bin/python3"
     TOF_NO_BUILD=1 PYTHONDONTWRITEBYTECODE=1 run 2400 \
         /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
-        --tx "${TOF_TEST_LANES:-3}*$lane" --dist loadgroup \
+        --tx "${TOF_TEST_LANES:-2}*$lane" --dist loadgroup \
         --max-worker-restart 2 -o faulthandler_timeout=400 \
         --junitxml="$xml" --datapath="${TOF_TEST_DATAPATH:-ovs,xdp}" \
         tests/net || rc=$?

@@ -17,7 +17,8 @@
  *
  *   forward    TCP MSS
  *   as_service (a connection of the application's own: application -> service)
- *   count      what goes to a UE takes the flow's mark, and is counted
+ *   to_ue      what goes to a UE takes the flow's mark; only services pass,
+ *              and are counted
  *   egress     its mark goes into destination MAC 02:00:<bearer id>
  *
  * Marks hold the bearer id in host byte order, so that `conntrack -L` shows it
@@ -29,6 +30,9 @@
  *     that an application opened has none: its packets leave with id 0, to be
  *     looked up by UE address, for the reply direction has no zone that would
  *     tell two UEs with one address apart.
+ *   - What belongs to no flow leaves for nobody: an application that answers
+ *     when its service has gone would show its own address, to whoever has the
+ *     UE's address by then.
  *   - ICMP errors do not set it: what an error quotes is up to its sender.
  *   - ICMP errors that are made here carry the mark of the very packet that
  *     they answer (sysctl fwmark_reflect): the flow that conntrack takes an
@@ -94,10 +98,10 @@ static const struct family {
     uint8_t nfproto;
     uint16_t ethertype;
     uint32_t src_offset, dst_offset, len;
-    const char *to_service;     /* Chain of what a UE sends to a service. */
+    const char *up, *down;      /* Chains of what UE and service exchange. */
 } families[2] = {
-    { NFPROTO_IPV4, ETH_P_IP, 12, 16, 4, "from_ue4" },
-    { NFPROTO_IPV6, ETH_P_IPV6, 8, 24, 16, "from_ue6" },
+    { NFPROTO_IPV4, ETH_P_IP, 12, 16, 4, "from_ue4", "to_ue4" },
+    { NFPROTO_IPV6, ETH_P_IPV6, 8, 24, 16, "from_ue6", "to_ue6" },
 };
 
 static const struct nft_chain inet_chains[] = {
@@ -111,7 +115,9 @@ static const struct nft_chain inet_chains[] = {
     { "mss", NULL, 0, 0, NULL },
     { "output", "filter", NF_INET_LOCAL_OUT, -150, NULL },
     { "as_service", "nat", NF_INET_POST_ROUTING, 100, NULL },
-    { "count", "filter", NF_INET_POST_ROUTING, 150, NULL },
+    { "to_ue", "filter", NF_INET_POST_ROUTING, 150, NULL },
+    { "to_ue4", NULL, 0, 0, NULL },
+    { "to_ue6", NULL, 0, 0, NULL },
 };
 static const struct nft_chain netdev_chains[] = {
     { "ingress", "filter", NF_NETDEV_INGRESS, 0, NAT_UE },
@@ -233,30 +239,31 @@ match_service(struct nftnl_rule *r, int family, bool dst, uint32_t reg)
     nft_x_lookup(r, nat_services[family].name, reg, false);
 }
 
-/* Counts at the mark and the service's address, which is in REG + 1.  'r' has
- * no verdict: what is not counted since the set is full passes all the
- * same. */
+/* What a UE and a service send to each other, in whichever direction of the
+ * flow: 'chain' is left for one that counts it at the mark and the service's
+ * address, and lets it pass. */
 static void
-count_in(struct nft_batch *b, struct nftnl_rule *r, int index)
+service_rules(struct nft_batch *b, const char *chain, int family, bool down)
 {
+    const struct family *f = &families[family];
+    const char *counts = down ? f->down : f->up;
+    int index = (family ? NAT_COUNT_IPV6 : 0) | (down ? NAT_COUNT_DOWN : 0);
+    struct nftnl_rule *r = nft_rule(&nat_inet, chain);
+
+    match_service(r, family, !down, REG);
+    nft_x_verdict(r, NFT_GOTO, counts);
+    nft_rule_add(b, r);
+
+    /* Without a verdict: what is not counted since the set is full passes all
+     * the same. */
+    r = nft_rule(&nat_inet, counts);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
+                  down ? f->src_offset : f->dst_offset, f->len, REG + 1);
     nft_x_meta(r, NFT_META_MARK, REG);
     match_u32(r, NFT_CMP_NEQ, 0);
     nft_x_count_in(r, nat_counts[index].name, REG);
     nft_rule_add(b, r);
-}
-
-/* From a UE to a service, in either direction of the flow: counted, and
- * passes. */
-static void
-to_service_rules(struct nft_batch *b, int family)
-{
-    const struct family *f = &families[family];
-    struct nftnl_rule *r = nft_rule(&nat_inet, f->to_service);
-
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, f->dst_offset, f->len,
-                  REG + 1);
-    count_in(b, r, family ? NAT_COUNT_IPV6 : 0);
-    let_pass(b, nft_rule(&nat_inet, f->to_service));
+    let_pass(b, nft_rule(&nat_inet, counts));
 }
 
 static void
@@ -287,13 +294,8 @@ from_ue_rules(struct nft_batch *b)
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
     drop(b, r, "invalid from a UE");
 
-    for (int i = 0; i < 2; i++) {
-        to_service_rules(b, i);
-        r = nft_rule(&nat_inet, "from_ue");
-        match_service(r, i, true, REG);
-        nft_x_verdict(r, NFT_GOTO, families[i].to_service);
-        nft_rule_add(b, r);
-    }
+    service_rules(b, "from_ue", 0, false);
+    service_rules(b, "from_ue", 1, false);
 
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_direction(r, IP_CT_DIR_REPLY);
@@ -372,26 +374,33 @@ output_rules(struct nft_batch *b)
     drop(b, r, "of the host itself, without bearer");
 }
 
+/* Errors come from whoever found them. */
 static void
-count_rules(struct nft_batch *b)
+to_ue_rules(struct nft_batch *b)
 {
-    struct nftnl_rule *r = nft_rule(&nat_inet, "count");
+    struct nftnl_rule *r = nft_rule(&nat_inet, "to_ue");
 
     compare_ue(r, NFT_META_OIFNAME, NFT_CMP_NEQ);
     let_pass(b, r);
 
-    r = nft_rule(&nat_inet, "count");
+    r = nft_rule(&nat_inet, "to_ue");
+    match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
+    drop(b, r, "invalid to a UE");
+
+    r = nft_rule(&nat_inet, "to_ue");
     nft_x_meta(r, NFT_META_MARK, REG);
     match_u32(r, NFT_CMP_EQ, 0);
     nft_x_ct(r, NFT_CT_MARK, REG);
     nft_x_meta_set(r, NFT_META_MARK, REG);
     nft_rule_add(b, r);
 
-    for (int i = 0; i < 2; i++) {
-        r = nft_rule(&nat_inet, "count");
-        match_service(r, i, false, REG + 1);
-        count_in(b, r, NAT_COUNT_DOWN | (i ? NAT_COUNT_IPV6 : 0));
-    }
+    service_rules(b, "to_ue", 0, true);
+    service_rules(b, "to_ue", 1, true);
+
+    r = nft_rule(&nat_inet, "to_ue");
+    match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_BIT(IP_CT_RELATED));
+    let_pass(b, r);
+    drop(b, nft_rule(&nat_inet, "to_ue"), "not of a service");
 }
 
 static void
@@ -464,6 +473,6 @@ nat_rules(struct nft_batch *b, bool may_connect)
                             &families[i]);
         }
     }
-    count_rules(b);
+    to_ue_rules(b);
     netdev_rules(b, may_connect);
 }

@@ -21,6 +21,14 @@ from tofnet.packet import (
 from tofnet.wait import wait_until
 
 
+def listen(address):
+    s = socket.create_server(
+        (address, 80),
+        family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+    s.settimeout(2)
+    return s
+
+
 @pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
 def test_udp_there_and_back(nat, port, ue, svc, app):
     nat.do("set", svc, app)
@@ -69,13 +77,8 @@ def test_same_ue_address_in_two_spaces(nat, port, ue, svc, app):
 
 def test_tcp_mss_is_clamped_both_ways(nat, port):
     nat.do("set", SVC4, APP4)
-
-    def listen():
-        s = socket.create_server((APP4, 80))
-        s.settimeout(2)
-        return s
     mss = struct.pack("!BBH", 2, 4, 1460)
-    with call_in(APP, listen) as server, RawPort(APP, "app0") as app:
+    with call_in(APP, listen, APP4) as server, RawPort(APP, "app0") as app:
         port.send(frame_up(0x77, ip_tcp(UE4, SVC4, 5000, 80, "S", 1000,
                                         options=mss)))
         syn = app.wait(lambda f: f[23] == TCP and f[47] & 2)
@@ -111,12 +114,7 @@ def test_tcp_mss_is_clamped_both_ways(nat, port):
 
 def test_tcp_mss_is_clamped_ipv6(nat, port):
     nat.do("set", SVC6, APP6)
-
-    def listen():
-        s = socket.create_server((APP6, 80), family=socket.AF_INET6)
-        s.settimeout(2)
-        return s
-    with call_in(APP, listen), RawPort(APP, "app0") as app:
+    with call_in(APP, listen, APP6), RawPort(APP, "app0") as app:
         port.send(frame_up(0x77, ip_tcp(
             UE6, SVC6, 5000, 80, "S", 1000,
             options=struct.pack("!BBH", 2, 4, 1440))))
@@ -250,14 +248,46 @@ def test_application_with_several_services(nat, port):
     nat.do("set", SVC4_B, APP4)
     with Udp(APP4, 5555) as client:
         seen = set()
-        for i, after in enumerate((None, ("clear", SVC4),
-                                   ("clear", SVC4_B))):
-            if after:
-                nat.do(*after)
-            data = b"push %d" % i
-            client.sock.sendto(data, (UE4, 6000 + i))
-            seen.add(packet_to(port, 0, payload=data).src)
-        assert seen == {SVC4, SVC4_B, APP4}
+        for i in range(2):
+            client.sock.sendto(b"push %d" % i, (UE4, 6000 + i))
+            seen.add(packet_to(port, 0, payload=b"push %d" % i).src)
+            nat.do("clear", SVC4)
+        assert seen == {SVC4, SVC4_B}
+
+
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_application_without_service_reaches_nobody(nat, port, ue, svc, app):
+    """Nor when it answers somebody whose flow went with its service."""
+    nat.do("set", svc, app)
+    with Udp(app) as server, Udp(app, 5555) as client:
+        port.send(frame_up(1, ip_udp(ue, svc, b"x", 4000, 7)))
+        _, peer = server.receive()
+        nat.do("clear", svc)
+        server.sock.sendto(b"late", peer)
+        client.sock.sendto(b"push", (ue, 6000))
+        nat.do("set", svc, app)
+        client.sock.sendto(b"now", (ue, 6001))
+        packet_to(port, 0, src=svc, payload=b"now")
+    assert len(port.frames) == 1
+
+
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_segments_of_no_flow_reach_nobody(nat, port, ue, svc, app):
+    """As of a server that repeats its SYN ACK when the entry has gone."""
+    nat.do("set", svc, app)
+    with call_in(APP, listen, app), RawPort(NAT, "app0") as wire:
+        def is_syn_ack(frame):
+            p = Inner.parse(frame[14:])
+            return (p.src, p.flags) == (app, "SA")
+        port.send(frame_up(1, ip_tcp(ue, svc, 5000, 80, "S", 1000)))
+        packet_to(port, 1, src=svc, flags="SA")
+        run_in(NAT, "conntrack", "-F")
+        mark = wire.mark()
+        wire.wait(is_syn_ack, 10, mark, "the SYN ACK's repetition")
+        with Udp(app, 5555) as client:
+            client.sock.sendto(b"now", (ue, 6001))
+            packet_to(port, 0, src=svc, payload=b"now")
+    assert len(port.frames) == 2
 
 
 def test_application_may_not_connect(topology, driver_path, nat, port):

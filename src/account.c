@@ -19,15 +19,6 @@ account_init(long long int evidence_ms_)
     evidence_ms = evidence_ms_;
 }
 
-/* The UE was heard at 'when' or later.  Other TOFs are told how long ago, so
- * that must not be later than it was. */
-static void
-heard_since(struct bearer *b, long long int when, long long int now)
-{
-    session_heard(b, MAX(b->heard, when));
-    session_touch(b, now);
-}
-
 /* Notes what the endpoint has counted.  True if some of it has been carried
  * since it was last asked: what it had counted before the bearer was adopted
  * may be long ago. */
@@ -64,7 +55,7 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
         return;
     }
     if (direction == ENDPOINT_UP) {
-        heard_since(b, read_before, now);
+        session_heard(b, read_before, now);
     } else {
         session_touch(b, now);
     }
@@ -81,7 +72,7 @@ account_alive(uint32_t id, bool onward, long long int since)
     long long int now = time_msec();
 
     if (b) {
-        heard_since(b, since, now);
+        session_heard(b, since, now);
         if (onward) {
             b->onward = now;
         }

@@ -122,9 +122,9 @@ retire_down(struct bearer *b, const struct in6_addr *enb)
 }
 
 void
-session_heard(struct bearer *b, long long int now)
+session_heard(struct bearer *b, long long int when, long long int now)
 {
-    b->heard = now;
+    b->heard = MAX(b->heard, when);
     session_touch(b, now);
     if (!b->beside && session_sibling(b)) {
         b->beside = true;
@@ -195,13 +195,12 @@ add(const struct in6_addr *enb, const struct fteid *up,
     return b;
 }
 
-/* The bearer of that uplink tunnel, if it is this UE's; another one's is
+/* 'b', which may be NULL, if it is the bearer of that UE; another one's is
  * forgotten. */
 static struct bearer *
-find_own(const struct fteid *up, const struct in6_addr *ue_addr)
+keep_own(struct bearer *b, const struct in6_addr *ue_addr)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
-    struct bearer *b = session_bearer_by_uplink(up, addr_family(&ue));
 
     if (b && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
         forget_tunnel(b);
@@ -214,7 +213,8 @@ struct bearer *
 session_uplink(const struct in6_addr *enb, const struct fteid *up,
                const struct in6_addr *ue_addr, long long int now)
 {
-    struct bearer *b = find_own(up, ue_addr);
+    struct bearer *b = keep_own(
+        session_bearer_by_uplink(up, addr_family(ue_addr)), ue_addr);
     const bool new = !b;
 
     if (new) {
@@ -232,7 +232,7 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
     if (new) {
         tell(b, BEARER_CHANGED);
     }
-    session_heard(b, now);
+    session_heard(b, now, now);
     return b;
 }
 
@@ -436,7 +436,7 @@ hear_bearer(const struct statelet *st, long long int now)
     if (b && is_outdated(st, b, heard)) {
         return NULL;
     }
-    b = find_own(&up, &st->ue);
+    b = keep_own(b, &st->ue);
     changed = !b;
     if (!b) {
         b = add(&st->enb, &up, &st->ue, true, now);

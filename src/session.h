@@ -165,9 +165,10 @@ bool session_proved(struct bearer *b, const struct in6_addr *sgw,
                     const struct fteid *down, uint8_t qfi,
                     long long int now);
 
-/* There has been traffic of the UE's; or from the UE itself. */
+/* There has been traffic of the UE's; or from the UE itself, as is known now:
+ * at 'when' or later. */
 void session_touch(struct bearer *b, long long int now);
-void session_heard(struct bearer *b, long long int now);
+void session_heard(struct bearer *b, long long int when, long long int now);
 
 /* The downlink tunnel of 'b' must not be used any more until proved. */
 void session_invalidate(struct bearer *b);

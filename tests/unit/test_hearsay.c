@@ -121,7 +121,7 @@ test_own(void)
     b = own(UE, 1, 201, NOW - 5000);
     tap_ok(hear(record(UE, 1, 101)) == b && b->down_teid == 101 && b->hearsay,
            "what was heard there later is believed");
-    session_heard(b, NOW);
+    session_heard(b, NOW, NOW);
     tap_ok(!b->hearsay, "heard here, it is no hearsay any more");
     st = record(UE, 1, 201);
     st.op = STATELET_INVALID;
@@ -284,6 +284,37 @@ test_restored(void)
     session_destroy();
 }
 
+/* It tells of both bearers of a dual-stack UE, one after the other. */
+static void
+test_both_families(void)
+{
+    const struct in6_addr enb = ip(ENB), other = ip(OTHER_UE);
+    const struct in6_addr ue6 = ip("2001:db8::2");
+    const struct fteid up = { ip(SGW), 1 };
+    struct statelet v4 = record(UE, 1, 101);
+    struct statelet v6 = record("2001:db8::2", 1, 101);
+
+    v4.beside = v6.beside = true;
+    start();
+    struct bearer *b4 = hear(v4), *b6 = hear(v6);
+    tap_ok(b4->state == BEARER_ESTABLISHED && b6->state == BEARER_ESTABLISHED,
+           "siblings' proofs are both believed");
+    tap_ok(session_twin(b4) == b6 && session_twin(b6) == b4,
+           "and that they are one UE's");
+    session_destroy();
+
+    start();
+    v4.heard_age = 0;
+    b4 = session_uplink(&enb, &up, &other, NOW);
+    b6 = session_uplink(&enb, &up, &ue6, NOW);
+    session_uplink(&enb, &up, &other, NOW);
+    tap_ok(session_twin(b6) == b4, "one that was heard here has a twin");
+    session_forget(b4);
+    hear(v4);
+    tap_ok(!session_twin(b6), "which is not the one that is only told of");
+    session_destroy();
+}
+
 int
 main(void)
 {
@@ -296,5 +327,6 @@ main(void)
     test_ended();
     test_others();
     test_restored();
+    test_both_families();
     return tap_done();
 }

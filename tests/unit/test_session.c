@@ -552,39 +552,6 @@ test_dual_stack_restore(void)
     session_destroy();
 }
 
-/* Another TOF tells of both bearers of a dual-stack UE, one after the other. */
-static void
-test_hearsay_of_both_families(void)
-{
-    struct statelet v4 = {
-        .op = STATELET_BEARER, .proved = true, .beside = true,
-        .teid_up = 1, .teid_down = 101, .ue = ip("10.45.0.2"),
-        .enb = ip("10.1.0.1"), .sgw = ip("10.1.0.2"),
-        .down_enb = ip("10.1.0.1"), .down_sgw = ip("10.1.0.2"),
-    };
-    struct statelet v6 = v4;
-
-    v6.ue = ip("2001:db8::2");
-    start(100);
-    struct bearer *b4 = session_hearsay(&v4, 1000);
-    struct bearer *b6 = session_hearsay(&v6, 1000);
-    tap_ok(b4->state == BEARER_ESTABLISHED && b6->state == BEARER_ESTABLISHED,
-           "siblings' proofs are both believed");
-    tap_ok(session_twin(b4) == b6 && session_twin(b6) == b4,
-           "and that they are one UE's");
-    session_destroy();
-
-    start(100);
-    b4 = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.3", 1000);
-    b6 = uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8::2", 1000);
-    uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.3", 1000);
-    tap_ok(session_twin(b6) == b4, "one that was heard here has a twin");
-    session_forget(b4);
-    session_hearsay(&v4, 1000);
-    tap_ok(!session_twin(b6), "which is not the one that is only told of");
-    session_destroy();
-}
-
 int
 main(void)
 {
@@ -606,6 +573,5 @@ main(void)
     test_twins();
     test_dual_stack_ends();
     test_dual_stack_restore();
-    test_hearsay_of_both_families();
     return tap_done();
 }

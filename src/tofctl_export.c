@@ -99,9 +99,7 @@ import_failed(const struct import *import, int status, const char *format, ...)
     char *text;
 
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0) {
-        abort();
-    }
+    text = format_text_valist(format, args);
     va_end(args);
     if (import->n_sent) {
         die(status, "%s (of %zu bearers before that %" JSON_INTEGER_FORMAT

@@ -31,15 +31,24 @@ print_raw(const json_t *json)
 }
 
 char *
+format_text_valist(const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) < 0) {
+        abort();
+    }
+    return text;
+}
+
+char *
 format_text(const char *format, ...)
 {
     va_list args;
     char *text;
 
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0) {
-        abort();
-    }
+    text = format_text_valist(format, args);
     va_end(args);
     return text;
 }

@@ -7,6 +7,7 @@
  * Place in the flow: a command of tofctl.c adds a row for each thing that the
  * API answered, then prints the table. */
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 struct json_t;
@@ -30,5 +31,7 @@ const char *text_of(const struct json_t *object, const char *member);
 /* Returns a text that the caller frees. */
 char *format_text(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+char *format_text_valist(const char *format, va_list)
+    __attribute__((format(printf, 1, 0)));
 
 #endif /* tofctl_table.h */

@@ -55,6 +55,17 @@ def established(net, ue, **kw):
     return b
 
 
+@pytest.fixture
+def exported(lab, net, api, snapshot, forget):
+    """A UE that only the snapshot knows, and that the network has let go."""
+    register(api)
+    old = established(net, UE4)
+    export(lab, snapshot)
+    net.forget(old)
+    forget()
+    return old
+
+
 def tunnels(session):
     return [(b["uplink"], b["downlink"]) for b in session["bearers"]]
 
@@ -136,15 +147,10 @@ def test_import_leaves_alone_what_has_been_heard_since(lab, net, api,
 
 
 def test_import_takes_no_tunnel_from_its_new_owner(lab, net, api, snapshot,
-                                                   forget):
+                                                   exported):
     """Both TEIDs of the snapshot's UE are others' now."""
-    register(api)
-    old = established(net, UE4)
-    export(lab, snapshot)
-    net.forget(old)
-    forget()
-    up = established(net, "10.45.6.2", up_teid=old.up_teid)
-    down = established(net, "10.45.6.3", down_teid=old.down_teid)
+    up = established(net, "10.45.6.2", up_teid=exported.up_teid)
+    down = established(net, "10.45.6.3", down_teid=exported.down_teid)
     pings = len(net.pings)
     assert take(lab, snapshot) == (0, 1)
     assert api.session_of(UE4) is None
@@ -155,19 +161,14 @@ def test_import_takes_no_tunnel_from_its_new_owner(lab, net, api, snapshot,
 
 
 def test_uplink_teid_of_an_import_may_be_reused(lab, net, api, snapshot,
-                                                forget):
+                                                exported):
     """Who is heard in the tunnel has it, and only he is answered."""
-    register(api)
-    old = established(net, UE4)
-    export(lab, snapshot)
-    net.forget(old)
-    forget()
     take(lab, snapshot)
     mark = net.enb.mark()
-    new = established(net, "10.45.6.2", up_teid=old.up_teid)
+    new = established(net, "10.45.6.2", up_teid=exported.up_teid)
     converse(new, b"mine")
     assert api.session_of(UE4) is None
-    assert not [f for f in net.enb.since(mark) if old.is_downlink(f)]
+    assert not [f for f in net.enb.since(mark) if exported.is_downlink(f)]
 
 
 def test_snapshot_that_is_damaged(lab, net, api, snapshot, forget):

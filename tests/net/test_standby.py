@@ -98,11 +98,9 @@ def marked(f, tos):
 
 # --- Ended -------------------------------------------------------------------
 
-def test_end_marker_ends_the_tunnel_there(both):
-    b = both.diverted(UE4)
-    both.net.silent = True
-    b.end_marker()
-    both.unproved(b)
+def goes_on_there_by_another_tunnel(both, b):
+    """The next packet of 'b' waits at the second TOF for a proof; what is
+    proved is another tunnel, and the old one is not used."""
     old = b.enb, b.down_teid
     b.down_teid += 0x100
     here = both.there.take_over(b)
@@ -113,6 +111,14 @@ def test_end_marker_ends_the_tunnel_there(both):
     both.there.silent = False
     here.wait_downlink(is_text(text))
     assert not downlink(both.there.enb.frames, *old)
+
+
+def test_end_marker_ends_the_tunnel_there(both):
+    b = both.diverted(UE4)
+    both.net.silent = True
+    b.end_marker()
+    both.unproved(b)
+    goes_on_there_by_another_tunnel(both, b)
 
 
 def test_handover_is_told(both):
@@ -267,17 +273,8 @@ class TestSilence:
         """The next packet waits for a new one; what is proved then may be
         another tunnel."""
         b = both.diverted(UE4)
-        old = b.enb, b.down_teid
         time.sleep(EVIDENCE + 2)    # The one thing that is waited for is time.
-        b.down_teid += 0x100
-        here = both.there.take_over(b)
-        both.there.silent = True
-        text = asks(here)
-        wait_until(lambda: both.there.pings, what="a ping")
-        assert not downlink(both.there.enb.frames, *old)
-        both.there.silent = False
-        here.wait_downlink(is_text(text))
-        assert not downlink(both.there.enb.frames, *old)
+        goes_on_there_by_another_tunnel(both, b)
 
     def test_evidence_there_lasts_as_long_as_here(self, both):
         """A UE that goes on by way of the first TOF."""

@@ -96,15 +96,21 @@ def migrate(both, ue):
     both.pair.app_by(both.pair.b)
 
 
+def read_until_migrated(both, ue, stream):
+    """A quarter of TRANSFER, which comes by way of the first TOF."""
+    data = read(stream, len(TRANSFER) // 4)
+    both.told(ue.bearer)
+    migrate(both, ue)
+    return data
+
+
 @ues
 def test_download_goes_on(shared, address):
     """The App sends, the UE only acknowledges."""
     with App(address, slowly):
         ue = shared.net.ue(address)
         with connect(ue, address) as stream:
-            data = read(stream, len(TRANSFER) // 4)
-            shared.told(ue.bearer)
-            migrate(shared, ue)
+            data = read_until_migrated(shared, ue, stream)
             data += read(stream, len(TRANSFER) - len(data))
         assert data == TRANSFER
         assert shared.there.enb.frames, "not by way of the second TOF"
@@ -150,9 +156,7 @@ def test_there_and_back(shared, address):
     with App(address, slowly):
         ue = shared.net.ue(address)
         with connect(ue, address) as stream:
-            data = read(stream, len(TRANSFER) // 4)
-            shared.told(ue.bearer)
-            migrate(shared, ue)
+            data = read_until_migrated(shared, ue, stream)
             data += read(stream, len(TRANSFER) // 4)
             shared.net.take_over_ue(ue)
             shared.pair.app_by(shared.pair.a)

@@ -80,19 +80,6 @@ stock_ovs() {
     [ ! -d "$dir" ] || export TOF_STOCK_OVS=$dir
 }
 
-# A shell whose namespaces die with it, and with them all that the benches
-# have made.  With --kill-child a bench that is killed takes its programs along.
-isolated() {
-    exec unshare --net --mount --pid --fork --kill-child \
-        --propagation private --mount-proc bash -c '
-            mount -t tmpfs tmpfs /run
-            mkdir -p /run/netns /run/lock
-            mount -t sysfs sysfs /sys
-            mount -t bpf bpf /sys/fs/bpf
-            ip link set lo up
-            exec "$@"' bench "$@"
-}
-
 has() {                         # OPTION ARGUMENT...
     local wanted=$1 arg
     shift
@@ -116,7 +103,7 @@ main() {
     ! has --list "$@" && ! has --redraw "$@" || exit 0
     [ "$(id -u)" -eq 0 ] || die "run as root (it makes network namespaces)"
     build "$@" >&2
-    isolated "$0" --inside "$@"
+    exec "$top/tests/net/private" "$0" --inside "$@"
 }
 
 main "$@"

@@ -179,7 +179,8 @@ def test_snapshot_that_is_damaged(lab, net, api, snapshot, forget):
     data = snapshot.read_bytes()
     assert len(data) == 2 * statelet.LEN
     forget()
-    for bad, status in ((data[:-1], 2), (data[:-1] + b"\0", 1),
+    changed = data[:-1] + bytes([data[-1] ^ 1])
+    for bad, status in ((data[:-1], 2), (changed, 1),
                         (b"#!/bin/sh\n", 2)):
         snapshot.write_bytes(bad)
         done = lab.run("lab-tof", TOFCTL, "import", snapshot, check=False)

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from tofnet import packet as p
-from tofnet.lab import STATE, flows, lab_sh
+from tofnet.lab import APP6, SERVICE_IP6, STATE, flows, lab_sh
 from tofnet.service import OTHER, echo, establish, is_text
 from tofnet.wait import wait_until
 
@@ -275,10 +275,12 @@ def test_rules_flushed_by_somebody_else(lab, net, api, what):
     "ip link set app0 down"])
 def test_nat_changed_by_somebody_else(lab, net, api, what):
     api.register()
-    b = establish(net)
+    api.register("six", SERVICE_IP6, APP6)
+    both = [establish(net, ue) for ue in ("10.45.4.1", "2001:db8:4:1::1")]
     lab.run("tof-app", *what.split())
 
-    wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
+    new = [net.bearer(ue) for ue in ("10.45.4.9", "2001:db8:4:9::1")]
+    wait_until(lambda: all(answers(b) for b in both + new),
                timeout=20, what="the mended NAT")
 
 

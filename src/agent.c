@@ -157,8 +157,11 @@ static void
 path_changed(enum filter_side from, const struct in6_addr *src,
              const struct in6_addr *dst, const struct l2_header *l2)
 {
-    endpoint->path_changed(from, src, dst, l2);
-    feed_path(from, src, dst, l2);
+    if (!remember_is_replaying()) {
+        endpoint->path_changed(from, src, dst, l2);
+        remember_path(from, src, dst, l2);
+        feed_path(from, src, dst, l2);
+    }
 }
 
 /* To the services' databases. */

@@ -152,16 +152,6 @@ tell_bearer(struct follower *f, const struct bearer *b, enum statelet_op op)
     tell(f, st);
 }
 
-static struct statelet
-describe_path(enum filter_side side, const struct in6_addr *src,
-              const struct in6_addr *dst, const struct l2_header *l2)
-{
-    return (struct statelet) {
-        .op = STATELET_PATH,
-        .path = { *src, *dst, side == SIDE_SGW, *l2 },
-    };
-}
-
 /* That the tunnel of a bearer has ended may be known here first-hand though
  * the bearer is not. */
 static bool
@@ -187,7 +177,8 @@ void
 feed_path(enum filter_side side, const struct in6_addr *src,
           const struct in6_addr *dst, const struct l2_header *l2)
 {
-    const struct statelet st = describe_path(side, src, dst, l2);
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
     struct follower *f;
 
     /* Where packets are routed here, headers lead to this host. */
@@ -206,7 +197,8 @@ static void
 tell_newcomer(enum filter_side side, const struct in6_addr *src,
               const struct in6_addr *dst, const struct l2_header *l2)
 {
-    const struct statelet st = describe_path(side, src, dst, l2);
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
 
     tell(newcomer, st);
 }
@@ -227,7 +219,7 @@ greet(struct follower *f)
     f->greeted = true;
     if (!conf->s1u.interface) {
         newcomer = f;
-        l2_dump(tell_newcomer);
+        l2_dump(false, tell_newcomer);
     }
     start_round(f, LLONG_MIN);
 }

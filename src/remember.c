@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "gtp/l2.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "session.h"
@@ -44,10 +45,25 @@ remember_bearer(const struct bearer *b, enum statelet_op op)
     journal_append(journal, &st);
 }
 
+void
+remember_path(enum filter_side side, const struct in6_addr *src,
+              const struct in6_addr *dst, const struct l2_header *l2)
+{
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
+
+    journal_append(journal, &st);
+}
+
 static void
 replay(const struct statelet *st, void *aux OVS_UNUSED)
 {
-    session_restore(st, time_msec());
+    if (st->op == STATELET_PATH) {
+        l2_remembered(st->path.from_sgw ? SIDE_SGW : SIDE_ENB, &st->path.src,
+                      &st->path.dst, &st->path.l2);
+    } else {
+        session_restore(st, time_msec());
+    }
 }
 
 int
@@ -72,6 +88,16 @@ remember_open(const char *dir, char **what)
 }
 
 static void
+copy_path(enum filter_side side, const struct in6_addr *src,
+          const struct in6_addr *dst, const struct l2_header *l2)
+{
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
+
+    journal_compact_add(journal, &st);
+}
+
+static void
 copy_some(void)
 {
     for (int i = 0; i < COPY_BUDGET; i++) {
@@ -79,6 +105,7 @@ copy_some(void)
         struct statelet st;
 
         if (!b) {
+            l2_dump(true, copy_path);
             journal_compact_end(journal);
             copying = false;
             return;
@@ -93,7 +120,7 @@ copy_some(void)
 static bool
 is_large(void)
 {
-    size_t alive = 0;
+    size_t alive = l2_count();
 
     for (int i = 0; i <= BEARER_STALE; i++) {
         alive += session_bearer_count(i);

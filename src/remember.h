@@ -2,13 +2,15 @@
 #ifndef TOF_REMEMBER_H
 #define TOF_REMEMBER_H 1
 
-/* Keeps the session table in the journal, and puts it back at start.
+/* Keeps the session table, and the Ethernet headers that answers need, in the
+ * journal, and puts them back at start.
  *
- * Place in the flow: agent.c tells of each bearer's events; journal.c writes
- * them down. */
+ * Place in the flow: agent.c tells of each bearer's events, and of each new
+ * header; journal.c writes them down. */
 
 #include <stdbool.h>
 
+#include "gtp/filter.h"
 #include "statelet.h"
 
 struct bearer;
@@ -22,6 +24,8 @@ void remember_close(void);
 bool remember_is_replaying(void);
 
 void remember_bearer(const struct bearer *, enum statelet_op);
+void remember_path(enum filter_side, const struct in6_addr *src,
+                   const struct in6_addr *dst, const struct l2_header *);
 
 /* Writes, and makes the journal smaller when much of it is history. */
 void remember_run(void);

@@ -175,6 +175,15 @@ put_path(uint8_t *p, const struct statelet *s)
     }
 }
 
+struct statelet
+statelet_of_path(bool from_sgw, const struct in6_addr *src,
+                 const struct in6_addr *dst, const struct l2_header *l2)
+{
+    return (struct statelet) {
+        .op = STATELET_PATH, .path = { *src, *dst, from_sgw, *l2 },
+    };
+}
+
 void
 statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
 {

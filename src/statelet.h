@@ -2,11 +2,12 @@
 #ifndef TOF_STATELET_H
 #define TOF_STATELET_H 1
 
-/* Statelets: what is worth remembering of a bearer, as records of one fixed
- * size in network byte order; and the journal, a file of them.
+/* Statelets: what is worth remembering of a bearer, or of the path between two
+ * peers, as records of one fixed size in network byte order; and the journal,
+ * a file of them.
  *
- * Place in the flow: remember.c appends a statelet for each of session.c's
- * changes; at start it replays the journal into session.c.  feed.c sends the
+ * Place in the flow: remember.c appends a statelet for each of session.c's and
+ * l2.c's changes; at start it replays the journal into them.  feed.c sends the
  * same records to TOFs that follow this one, follow.c reads them.
  * The codec half is pure; the journal half does file I/O. */
 
@@ -21,11 +22,10 @@ enum statelet_op {
     STATELET_BEARER = 1,        /* Bearer is new or has changed. */
     STATELET_INVALID = 2,       /* Its downlink tunnel is no longer proved. */
     STATELET_GONE = 3,          /* Bearer purged. */
-
-    /* Only between TOFs: */
     STATELET_PATH = 4,          /* Ethernet header of packets between two
                                  * peers: 'time_ms', 'path' count. */
-    STATELET_ALIVE = 5,         /* Nothing else to say: 'time_ms' counts. */
+    STATELET_ALIVE = 5,         /* Between TOFs, nothing else to say: 'time_ms'
+                                 * counts. */
 };
 
 /* Each side of a stream between TOFs says something that often, or else is
@@ -64,6 +64,11 @@ struct statelet {
 
 #define STATELET_LEN 128        /* Magic, version, fields, zero padding,
                                  * CRC-32C over all before it. */
+
+/* STATELET_PATH: a packet from 'src' to 'dst' has that header. */
+struct statelet statelet_of_path(bool from_sgw, const struct in6_addr *src,
+                                 const struct in6_addr *dst,
+                                 const struct l2_header *);
 
 /* Encodes '*s' to the STATELET_LEN bytes at 'buf'. */
 void statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN]);

@@ -120,6 +120,12 @@ test_import_SOURCES = tests/unit/test_import.c tests/unit/address.h \
 test_import_CPPFLAGS = $(TEST_CPPFLAGS)
 test_import_LDADD = $(TOF_LIBS)
 
+check_PROGRAMS += test_remember
+test_remember_SOURCES = tests/unit/test_remember.c tests/unit/address.h \
+	tests/unit/tap.h
+test_remember_CPPFLAGS = $(TEST_CPPFLAGS)
+test_remember_LDADD = $(TOF_LIBS)
+
 check_PROGRAMS += test_ofctl_flows
 test_ofctl_flows_SOURCES = tests/unit/test_ofctl_flows.c tests/unit/tap.h
 test_ofctl_flows_CPPFLAGS = $(TEST_CPPFLAGS)

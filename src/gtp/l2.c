@@ -14,6 +14,7 @@
 
 #include "l2.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,8 @@ struct entry {
     struct l2_header l2;
     long long int read;         /* From the kernel's map, ms; HEARSAY if it is
                                  * not from there. */
+    bool remembered;            /* Hearsay of before, and the kernel has not
+                                 * been asked. */
 };
 
 static struct hmap entries;
@@ -103,6 +106,20 @@ insert(enum filter_side side, const struct in6_addr *src,
     return e;
 }
 
+/* 'l2' is what packets have now.  (That hearsay was right is news, too: it was
+ * not told to anybody.) */
+static void
+read_anew(struct entry *e, const struct l2_header *l2)
+{
+    const bool new = e->read == HEARSAY;
+
+    e->read = time_msec();
+    if (new || !l2_header_equal(l2, &e->l2)) {
+        e->l2 = *l2;
+        changed_cb(e->side, &e->src, &e->dst, &e->l2);
+    }
+}
+
 /* The entry for the pair, made if the kernel knows a header for it; else
  * NULL. */
 static struct entry *
@@ -115,6 +132,14 @@ use(enum filter_side side, const struct in6_addr *src,
     if (!e) {
         return (filter_l2_get(side, src, dst, &l2) ? NULL
                 : insert(side, src, dst, &l2, time_msec()));
+    }
+    if (e->remembered) {
+        int error = filter_l2_get(side, src, dst, &l2);
+
+        e->remembered = error == ENOTCONN;
+        if (!error) {
+            read_anew(e, &l2);
+        }
     }
     ovs_list_remove(&e->use_node);
     ovs_list_push_back(&by_use, &e->use_node);
@@ -174,16 +199,12 @@ l2_seen(enum filter_side side, const struct in6_addr *src,
         }
         return;
     }
-    e->read = now;
     if (!sent_by(&l2, src_mac, tag)) {
         /* The map is behind: let the next packet fill it anew. */
         filter_l2_forget(side, src, dst);
         put_sender(&l2, src, src_mac, tag);
     }
-    if (!l2_header_equal(&l2, &e->l2)) {
-        e->l2 = l2;
-        changed_cb(side, src, dst, &e->l2);
-    }
+    read_anew(e, &l2);
 }
 
 void
@@ -201,15 +222,29 @@ l2_hearsay(enum filter_side side, const struct in6_addr *src,
 }
 
 void
-l2_dump(l2_changed_cb *cb)
+l2_remembered(enum filter_side side, const struct in6_addr *src,
+              const struct in6_addr *dst, const struct l2_header *l2)
+{
+    l2_hearsay(side, src, dst, l2);
+    find(side, src, dst)->remembered = true;
+}
+
+void
+l2_dump(bool all, l2_changed_cb *cb)
 {
     const struct entry *e;
 
     HMAP_FOR_EACH (e, node, &entries) {
-        if (e->read != HEARSAY) {
+        if (all || e->read != HEARSAY) {
             cb(e->side, &e->src, &e->dst, &e->l2);
         }
     }
+}
+
+size_t
+l2_count(void)
+{
+    return hmap_count(&entries);
 }
 
 bool

@@ -11,6 +11,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "filter.h"
@@ -31,13 +32,20 @@ typedef void l2_changed_cb(enum filter_side, const struct in6_addr *src,
 void l2_init(l2_changed_cb *);
 void l2_destroy(void);
 
-/* Calls 'cb' for every pair whose packets have been seen here. */
-void l2_dump(l2_changed_cb *cb);
+/* Calls 'cb' for every pair whose packets have been seen here, or for all of
+ * which something is known. */
+void l2_dump(bool all, l2_changed_cb *cb);
+size_t l2_count(void);
 
 /* Where another TOF intercepts the same packets, they have this header.  Good
  * until one is seen here. */
 void l2_hearsay(enum filter_side, const struct in6_addr *src,
                 const struct in6_addr *dst, const struct l2_header *);
+
+/* An earlier tofd has known this header.  Good until one is seen here, or the
+ * kernel is asked for the first time and knows one. */
+void l2_remembered(enum filter_side, const struct in6_addr *src,
+                   const struct in6_addr *dst, const struct l2_header *);
 
 /* A packet from 'src' to 'dst' has just come in on that side, sent by MAC
  * address 'src_mac' (6 bytes, or NULL if not known), with a VLAN tag or none

@@ -100,7 +100,7 @@ l2_seen(enum filter_side side OVS_UNUSED,
 }
 
 void
-l2_dump(l2_changed_cb *cb OVS_UNUSED)
+l2_dump(bool all OVS_UNUSED, l2_changed_cb *cb OVS_UNUSED)
 {
 }
 
@@ -283,6 +283,14 @@ remember_is_replaying(void)
 void
 remember_bearer(const struct bearer *b OVS_UNUSED,
                 enum statelet_op op OVS_UNUSED)
+{
+}
+
+void
+remember_path(enum filter_side side OVS_UNUSED,
+              const struct in6_addr *src OVS_UNUSED,
+              const struct in6_addr *dst OVS_UNUSED,
+              const struct l2_header *l2 OVS_UNUSED)
 {
 }
 

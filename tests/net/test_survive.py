@@ -11,7 +11,7 @@ import pytest
 
 from tofnet import packet as p
 from tofnet.lab import APP6, SERVICE_IP6, STATE, flows, lab_sh
-from tofnet.service import OTHER, echo, establish, is_text
+from tofnet.service import OTHER, answered, echo, establish, is_text
 from tofnet.wait import wait_until
 
 IN_VAIN = {"TOF_LAB_PATIENCE": "2"}     # tofd will not be healthy.
@@ -267,6 +267,17 @@ def test_rules_flushed_by_somebody_else(lab, net, api, what):
 
     wait_until(lambda: answers(b) and answers(net.bearer("10.45.4.9")),
                timeout=20, what="the mended filter")
+
+
+def test_restarted_tofd_remembers_ethernet_headers(lab, net, api):
+    """Those of answers, too, which the kernel knows for a minute only."""
+    api.register()
+    b = establish(net)
+    lab.tofd("stop")
+    lab.run("lab-tof", "nft", "flush", "map", "netdev", "tof", "l2")
+    lab.tofd("start")
+    wait_until(api.healthy, what="tofd")
+    answered(b)
 
 
 @pytest.mark.parametrize("what", [

@@ -18,7 +18,7 @@
 enum { SPARE = 16384 };         /* What path.c keeps for nobody. */
 
 static uint8_t mac;             /* Last byte of each header's addresses. */
-static bool no_map;             /* The kernel knows no header. */
+static int no_map;              /* Why the kernel knows no header, or 0. */
 static int n_flows;
 static uint64_t first_cookie;   /* Of the first flow since it was 0. */
 static char first_flow[512];
@@ -29,7 +29,7 @@ filter_l2_get(enum filter_side side OVS_UNUSED,
               const struct in6_addr *dst OVS_UNUSED, struct l2_header *l2)
 {
     if (no_map) {
-        return ENOENT;
+        return no_map;
     }
     *l2 = (struct l2_header) { .bytes = { 2, 0, 0, 0, 0, mac, 2, 0, 0, 0, 1,
                                           mac, 8 }, .len = ETH_HEADER_LEN };
@@ -95,7 +95,7 @@ start(void)
     path_init(NULL);
     path_ports(1, 2);
     mac = 1;
-    no_map = false;
+    no_map = 0;
     n_flows = 0;
     first_cookie = 0;
 }
@@ -135,7 +135,7 @@ test_headers(void)
     see(0, L2_MAX);
     see(0, 1);
     see(L2_MAX, L2_MAX + 1000);
-    no_map = true;
+    no_map = ENOENT;
     tap_ok(!knows(1) && !knows(1000), "headers are not kept without limit");
     tap_ok(knows(0) && knows(1001) && knows(L2_MAX + 999),
            "those that were not seen for longest are forgotten");
@@ -200,11 +200,40 @@ test_change(void)
     end();
 }
 
+/* Restored before the kernel can be asked; that one may know better. */
+static void
+test_remembered(void)
+{
+    const struct l2_header old = { .bytes = { 2, 0, 0, 0, 0, 7 },
+                                   .len = ETH_HEADER_LEN };
+    const struct in6_addr addrs[] = { enb(0), enb(1) };
+
+    start();
+    no_map = ENOTCONN;
+    for (int i = 0; i < 2; i++) {
+        l2_remembered(SIDE_ENB, &addrs[i], &sgw, &old);
+    }
+    no_map = ENOENT;
+    path_use(SIDE_ENB, &addrs[0], &sgw);
+    tap_ok(strstr(first_flow, "02:00:00:00:00:07->eth_dst"),
+           "a header is remembered");
+    no_map = 0;
+    see(0, 1);
+    tap_ok(strstr(first_flow, "02:00:00:00:00:01->eth_dst"),
+           "until one is seen");
+    first_cookie = 0;
+    path_use(SIDE_ENB, &addrs[1], &sgw);
+    tap_ok(strstr(first_flow, "02:00:00:00:00:01->eth_dst"),
+           "or the kernel's map has one");
+    end();
+}
+
 int
 main(void)
 {
     test_headers();
     test_paths();
     test_change();
+    test_remembered();
     return tap_done();
 }

@@ -167,17 +167,19 @@ def ovsdb_detail(api):
     return part["detail"]
 
 
-def switched_until_answered(net, b, text, timeout=5, dst=SERVICE_IP):
+def switched_until_answered(net, b, text, timeout=5, dst=SERVICE_IP,
+                            until=lambda: True):
     """Every packet is either switched untouched or answered, from some on
-    answered."""
+    answered; they are sent until then, and until 'until'."""
     frames = []
 
     def is_answered():
         frames.append(b.uplink(echo(b.ue, text, dst)))
         try:
-            return b.wait_downlink(is_text(text), timeout=0.1)
+            b.wait_downlink(is_text(text), timeout=0.1)
         except AssertionError:
-            return None
+            return False
+        return until()
     wait_until(is_answered, timeout, what="an answer through the chain")
     return frames
 

@@ -279,9 +279,9 @@ def test_link_to_the_switch_is_lost(lab, net, fw, app, api, what):
     api.register(chain=["fw"])
     b = net.bearer("10.45.8.11")
     answered(b, b"before")
+    mended = lab.mended()
     lab.run("lab-tof", "ip", "link", *what.split())
-    switched_until_answered(net, b, b"after", timeout=20)
-    wait_until(api.healthy, timeout=5, what="tofd to say so")
+    switched_until_answered(net, b, b"after", timeout=20, until=mended)
     assert arrived(fw.ins, b"after") and arrived(fw.outs, b"after")
     assert all(one.tos == FW_TOS for one in with_text(app, b"after"))
 

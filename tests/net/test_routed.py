@@ -214,7 +214,7 @@ def test_peers_that_are_configured_no_more_are_forwarded(lab, net, api):
 
 
 @pytest.mark.parametrize("link", ["tof-enb", "tof-sgw"])
-def test_link_deleted_behind_our_back(net, api, link):
+def test_link_deleted_behind_our_back(lab, net, api, link):
     def answered():
         fresh = net.bearer(f"10.45.3.{len(net.bearers)}")
         for one in (b, fresh):
@@ -224,9 +224,10 @@ def test_link_deleted_behind_our_back(net, api, link):
 
     api.register()
     b = establish(net)
+    mended = lab.mended()
     run_in("lab-tof", "ip", "link", "del", link)
-    wait_until(lambda: tries(answered), timeout=20, what="mended links")
-    wait_until(api.healthy, timeout=5, what="tofd to say so")
+    wait_until(lambda: mended() and tries(answered), timeout=20,
+               what="mended links")
 
 
 def tries(check):

@@ -232,6 +232,12 @@ class Lab:
                   errors="replace") as f:
             return f.read()
 
+    def mended(self):
+        """A function that says whether tofd has found something wrong since,
+        and all is well again."""
+        seen = len(self.log())
+        return lambda: "not ready" in self.log()[seen:] and self.api.healthy()
+
     def pid(self, name="tofd"):
         """At that site: this process may know it by another number."""
         with open(f"{self.state}/pid/{name}", encoding="ascii") as f:

@@ -54,7 +54,9 @@ make_links() {
     ! single || route_by_tof
     add_address lab-sgw pdn0 203.0.113.1/24
     add_address lab-pdn pdn0 203.0.113.10/24
-    add_address lab-app app0 192.168.100.10/24 fd00:100::10/64
+    # A kernel without link-local address does not look for neighbours that it
+    # has lost.
+    add_address lab-app app0 192.168.100.10/24 fd00:100::10/64 fe80::10/64
     ip -n lab-pdn route add default via 203.0.113.1
     ip -n lab-app route add default via 192.168.100.1
     ip -n lab-app route add default via fd00:100::1

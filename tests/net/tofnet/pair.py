@@ -56,8 +56,9 @@ class Pair:
         self.b.run("lab-app", "ip", "link", "set", "app0", "netns", shared,
                    "name", "app1")
         run_in(shared, "ip", "link", "set", "app1", "up")
-        run_in(shared, "ip", "addr", "add", f"{APP6}/128", "dev", "app1",
-               "nodad")
+        for address in f"{APP6}/128", "fe80::10/64":
+            run_in(shared, "ip", "addr", "add", address, "dev", "app1",
+                   "nodad")
 
     def app_by(self, lab):
         """The App's way to everybody is by that lab's TOF."""

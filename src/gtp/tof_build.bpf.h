@@ -95,6 +95,9 @@ put_ipv6(struct ipv6hdr *ip6, void *end, const struct xdp_path *path,
     struct udphdr *udp = (void *) (ip6 + 1);
     __s64 sum;
 
+    if ((void *) (udp + 1) > end) {     /* There is: Linux 6.1 has forgotten. */
+        return false;
+    }
     __builtin_memcpy(ip6, path->ip, sizeof *ip6);
     ip6->payload_len = bpf_htons(len);
     *(__be32 *) ip6 = bpf_htonl(6u << 28 | (__u32) tos << 20);

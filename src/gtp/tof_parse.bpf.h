@@ -140,11 +140,11 @@ parse_extensions(__u8 flags, __u8 *opt, void *end, __u32 room)
         if (!len || used > room) {
             return -1;
         }
-        p += len - 1;
-        if ((void *) (p + 1) > end) {
+        p += len;
+        if ((void *) p > end) {         /* In this form for Linux 6.1. */
             return -1;
         }
-        next = *p++;
+        next = p[-1];
     }
     return next ? -1 : (int) used;
 }

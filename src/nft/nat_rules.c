@@ -227,7 +227,8 @@ space_rules(struct nft_batch *b)
     nft_rule_add(b, r);
 }
 
-/* The packet's destination (else: source) is a service. */
+/* The packet's destination (else: source) is a service.  Linux 6.1 takes no
+ * map for a set, so it is asked what the map has, and that is not used. */
 static void
 match_service(struct nftnl_rule *r, int family, bool dst, uint32_t reg)
 {
@@ -236,7 +237,7 @@ match_service(struct nftnl_rule *r, int family, bool dst, uint32_t reg)
     match_family(r, f);
     nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
                   dst ? f->dst_offset : f->src_offset, f->len, reg);
-    nft_x_lookup(r, nat_services[family].name, reg, false);
+    nft_x_lookup_map(r, nat_services[family].name, reg, reg);
 }
 
 /* What a UE and a service send to each other, in whichever direction of the

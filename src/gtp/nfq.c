@@ -25,6 +25,7 @@
 #include "nft/nft.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "status.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -62,11 +63,13 @@ static struct queue queues[N_QUEUES] = {
 static nfq_cb *packet_cb;
 static bool take_tagged;
 
-/* Everything that comes in by q0 ... q3 goes to its queue.  A copy is for
- * another host's MAC address, so it is called ours first.  With no reader the
- * bypass flag lets the packet out of the first chain; the second drops it. */
+/* Everything that comes in by q0 ... q3 goes to its queue, by 'to_queue', one
+ * of the two ways that there are.  A copy is for another host's MAC address,
+ * so it is called ours first.  With no reader the packet passes the first
+ * chain; the second drops it. */
 static int
-install_rules(int netns, char **what)
+try_rules(int netns, void (*to_queue)(struct nftnl_rule *, uint16_t),
+          char **what)
 {
     const struct nft_table inet = { NFPROTO_INET, "tof_learn" };
     const struct nft_table dev = { NFPROTO_NETDEV, "tof_learn" };
@@ -104,7 +107,7 @@ install_rules(int netns, char **what)
         r = nft_rule(&inet, "queue");
         nft_x_meta(r, NFT_META_IIFNAME, NFT_REG_1);
         nft_x_cmp(r, NFT_REG_1, NFT_CMP_EQ, link, sizeof link);
-        nft_x_nfqueue(r, q);
+        to_queue(r, q);
         nft_rule_add(b, r);
     }
     /* That a rule asks for a connection makes the kernel put fragments
@@ -119,6 +122,25 @@ install_rules(int netns, char **what)
     nft_rule_add(b, r);
     error = nft_commit(b, what);
     nft_close(nft);
+    return error;
+}
+
+/* In the way that the kernel has. */
+static int
+install_rules(int netns, char **what)
+{
+    const char *way = "nftables' queue expression";
+    int error = try_rules(netns, nft_x_queue, what);
+
+    if (error == ENOENT || error == EOPNOTSUPP) {
+        free(*what);
+        *what = NULL;
+        way = "the NFQUEUE target of iptables";
+        error = try_rules(netns, nft_x_nfqueue, what);
+    }
+    if (!error) {
+        status_fact("queues", way);
+    }
     return error;
 }
 

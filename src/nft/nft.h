@@ -181,7 +181,11 @@ void nft_x_limit(struct nftnl_rule *, uint64_t per_second, uint32_t burst);
 void nft_x_fwd(struct nftnl_rule *, int ifindex);       /* netdev */
 void nft_x_dup(struct nftnl_rule *, int ifindex);       /* netdev */
 void nft_x_verdict(struct nftnl_rule *, int verdict, const char *chain);
-/* The compat NFQUEUE target, revision 3, with bypass. */
+/* To an NFQUEUE, past it if nobody reads that.  Two ways, of which a kernel
+ * may have either one: nftables' own expression, and the target of iptables,
+ * revision 3 (where it is a module, nobody loads that for an inet table).
+ * Without it the batch fails with ENOENT. */
+void nft_x_queue(struct nftnl_rule *, uint16_t queue);
 void nft_x_nfqueue(struct nftnl_rule *, uint16_t queue);
 void nft_x_ct(struct nftnl_rule *, enum nft_ct_keys, uint32_t reg);
 void nft_x_ct_set(struct nftnl_rule *, enum nft_ct_keys, uint32_t reg,

@@ -374,6 +374,21 @@ nft_x_verdict(struct nftnl_rule *rule, int verdict, const char *chain)
 }
 
 void
+nft_x_queue(struct nftnl_rule *rule, uint16_t queue)
+{
+    struct nftnl_expr *e = rule ? nftnl_expr_alloc("queue") : NULL;
+
+    if (!e) {
+        spoil(rule);
+        return;
+    }
+    nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_NUM, queue);
+    nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_TOTAL, 1);
+    nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_FLAGS, NFT_QUEUE_FLAG_BYPASS);
+    nftnl_rule_add_expr(rule, e);
+}
+
+void
 nft_x_nfqueue(struct nftnl_rule *rule, uint16_t queue)
 {
     struct nftnl_expr *e = rule ? nftnl_expr_alloc("target") : NULL;

@@ -178,11 +178,11 @@ NET_TESTS += tests/net/test_nft tests/net/test_rtnl
 tests_net_test_nft_SOURCES = tests/net/test_nft.c tests/net/nfttest.h \
 	tests/net/nettest.h $(nft_sources)
 tests_net_test_nft_CPPFLAGS = $(test_gtpu_CPPFLAGS) $(DEPS_CFLAGS)
-tests_net_test_nft_LDADD = $(DEPS_LIBS)
+tests_net_test_nft_LDADD = $(DEPS_LIBS) $(BPF_LIBS)
 tests_net_test_rtnl_SOURCES = tests/net/test_rtnl.c tests/net/nettest.h \
 	$(nft_sources)
 tests_net_test_rtnl_CPPFLAGS = $(test_gtpu_CPPFLAGS) $(DEPS_CFLAGS)
-tests_net_test_rtnl_LDADD = $(DEPS_LIBS)
+tests_net_test_rtnl_LDADD = $(DEPS_LIBS) $(BPF_LIBS)
 
 # --- eBPF programs ---
 

@@ -264,10 +264,13 @@ drivers_can_send(const struct place *places, size_t n)
         bool can;
         int error = netdev_can_xdp_xmit(ifindex, &can);
 
-        if (!error && !can) {
+        if (error == ENODEV || error == ENETDOWN) {
+            continue;           /* It is waited for, and asked then. */
+        } else if (error || !can) {
             free(unfit);
-            unfit = xasprintf("%s cannot send redirected packets",
-                              places[i].target);
+            unfit = xasprintf("%s cannot send redirected packets%s%s",
+                              places[i].target, error ? ": " : "",
+                              error ? ovs_strerror(error) : "");
             return false;
         }
     }

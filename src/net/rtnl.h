@@ -93,8 +93,12 @@ int ethtool_offload_off(int netns_fd, const char *link, unsigned int which);
 /* `ethtool -K LINK gro on`: a veth whose peer sends by XDP needs it. */
 int ethtool_gro_on(int netns_fd, const char *link);
 
-/* Whether packets can be redirected to the interface by its driver.
- * EOPNOTSUPP if the kernel does not tell (before 6.3). */
+/* Whether packets can be redirected to the interface by its driver, by what
+ * the kernel tells, or where it does not (before Linux 6.3) by trying it with
+ * one frame, every 10 seconds at most.  '*can' is false if an error is returned; ENETDOWN means that
+ * without carrier this cannot be found out. */
 int netdev_can_xdp_xmit(int ifindex, bool *can);
+/* Trying only. */
+int netdev_try_xdp_xmit(int ifindex, bool *can);
 
 #endif /* net/rtnl.h */

@@ -53,22 +53,57 @@ test_links(void)
     tap_ok(!rtnl_link_delete(rtnl, "nosuch"), "deleting it is no error");
 }
 
-/* A veth sends what is redirected to it only to a peer with GRO. */
+/* True if that is, or soon becomes, the answer. */
+static bool
+answers(int (*can_xmit)(int ifindex, bool *can), int ifindex, bool wanted)
+{
+    for (int i = 0; i < 1500; i++) {
+        bool can = !wanted;
+        if (!can_xmit(ifindex, &can) && can == wanted) {
+            return true;
+        }
+        usleep(10000);
+    }
+    return false;
+}
+
+/* A veth sends what is redirected to it only to a peer with GRO; a driver
+ * without that function sends nothing. */
 static void
-test_xdp_xmit(void)
+test_xdp_xmit(const char *how, int (*can_xmit)(int ifindex, bool *can))
+{
+    struct rtnl_link a, bridge;
+    bool can = true;
+
+    tap_ok(!system("ethtool -K b0 gro off") && !rtnl_link_get(rtnl, "a0", &a)
+           && answers(can_xmit, a.ifindex, false),
+           "%s: a veth whose peer has no GRO cannot send by XDP", how);
+    tap_ok(!ethtool_gro_on(-1, "b0") && answers(can_xmit, a.ifindex, true),
+           "%s: one whose peer has GRO can", how);
+    tap_ok(!system("ip link add xb type bridge && ip link add xp type veth "
+                   "peer xq && ip link set xq up && ip link set xp up master xb "
+                   "&& ip link set xb up")
+           && !rtnl_link_get(rtnl, "xb", &bridge)
+           && answers(can_xmit, bridge.ifindex, false),
+           "%s: a driver without that", how);
+    tap_ok(can_xmit(9999, &can) && !can && ethtool_gro_on(-1, "no"),
+           "%s: what is not there", how);
+    rtnl_link_delete(rtnl, "xb");
+    rtnl_link_delete(rtnl, "xp");
+}
+
+/* Whoever is without carrier cannot be tried. */
+static void
+test_xdp_xmit_down(void)
 {
     struct rtnl_link a;
     bool can = true;
 
+    rtnl_link_set_up(rtnl, "b0", false);
     tap_ok(!rtnl_link_get(rtnl, "a0", &a)
-           && !system("ethtool -K b0 gro off")
-           && !netdev_can_xdp_xmit(a.ifindex, &can) && !can,
-           "a veth whose peer has no GRO cannot send by XDP");
-    tap_ok(!ethtool_gro_on(-1, "b0")
-           && !netdev_can_xdp_xmit(a.ifindex, &can) && can,
-           "one whose peer has GRO can");
-    tap_ok(netdev_can_xdp_xmit(9999, &can) && !can && ethtool_gro_on(-1, "no"),
-           "what is not there");
+           && netdev_try_xdp_xmit(a.ifindex, &can) == ENETDOWN && !can,
+           "a link without carrier");
+    rtnl_link_set_up(rtnl, "b0", true);
 }
 
 static void
@@ -219,7 +254,9 @@ main(void)
     }
     rtnl_link_set_up(rtnl, "lo", true);
     test_links();
-    test_xdp_xmit();
+    test_xdp_xmit("as found", netdev_can_xdp_xmit);
+    test_xdp_xmit("tried", netdev_try_xdp_xmit);
+    test_xdp_xmit_down();
     test_addresses();
     test_netns();
     rtnl_close(rtnl);

@@ -68,9 +68,10 @@ in_ns() {                       # NS COMMAND...
     nsenter --net="/run/netns/$ns" "$@"
 }
 
-# wait_for SECONDS WHAT COMMAND...: until COMMAND succeeds.
+# wait_for SECONDS WHAT COMMAND...: until COMMAND succeeds; longer on a slow
+# machine (scripts/vm.sh).
 wait_for() {
-    local end=$((SECONDS + $1)) what=$2
+    local end=$((SECONDS + $1 * ${TOF_TEST_PATIENCE:-1})) what=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
         if [ "$SECONDS" -ge "$end" ]; then

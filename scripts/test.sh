@@ -12,11 +12,17 @@
 #   net     tests/net: pytest, in lanes: several at once, each of them with a
 #           lab of its own (tests/net/private)
 #   fuzz    FUZZ_TARGETS of the Makefile, some seconds each (clang)
+#   programs  only if asked for: builds what the others run (for vm.sh)
 #
-#   test.sh [STAGE...]     only these stages after the build
+#   test.sh [STAGE|NAME...]
+#                          only these stages after the build, or these files
+#                          of tests/net (test_divert) and programs of "tap"
+#                          (test_xdp)
 #   TOF_TEST_DATAPATH      data paths for "net": ovs, xdp or a list (default
 #                          ovs,xdp)
 #   TOF_TEST_LANES         lanes of "net" (default 2)
+#   TOF_TEST_PATIENCE      how many times slower than usual this machine is:
+#                          so much longer is waited for anything (default 1)
 #
 # The host's own network, and a lab that is up, are left alone.
 # The last line is "N passed, N failed", and ", N skipped" if there were any.
@@ -28,6 +34,8 @@ top=$(dirname "$here")
 readonly fuzz_seconds=10
 passed=0 failed=0 skipped=0
 logs='' job=''
+patience=${TOF_TEST_PATIENCE:-1}
+tap_only=() net_only=()         # Programs and files that were asked for.
 
 say() { echo "== $*"; }
 
@@ -49,7 +57,7 @@ show_log() {                    # LOG [LINES]
 # run SECONDS COMMAND...: with its output in the stage's log.  The status is the
 # command's, or 124 if its time was up, when it is interrupted.
 run() {
-    local limit=$1 rc=0
+    local limit=$(($1 * patience)) rc=0
     shift
     set -m                      # Else it would not heed SIGINT.
     timeout --signal=INT --kill-after=60 "$limit" "$@" \
@@ -154,7 +162,7 @@ tap_result() {                  # STATUS FILE: prints PASSED FAILED SKIPPED
 
 stage_tap() {
     local programs prog rc out result ok=0 bad=0 no=0 p f s
-    programs=$(make_var NET_TESTS)
+    programs=${tap_only[*]:-$(make_var NET_TESTS)}
     [ -n "$programs" ] || return 0
     # shellcheck disable=SC2086
     if ! run 300 make $programs; then
@@ -200,7 +208,7 @@ stage_net() {
         --tx "${TOF_TEST_LANES:-2}*$lane" --dist loadgroup \
         --max-worker-restart 2 -o faulthandler_timeout=400 \
         --junitxml="$xml" --datapath="${TOF_TEST_DATAPATH:-ovs,xdp}" \
-        tests/net || rc=$?
+        "${net_only[@]:-tests/net}" || rc=$?
     if [ -s "$xml" ]; then
         result=$(junit_counts "$xml")
         read -r ok bad no <<<"$result"
@@ -248,6 +256,19 @@ stage_fuzz() {
     [ "$bad" -eq 0 ] || show_log "$log"
 }
 
+stage_programs() {
+    local programs
+    programs="$(make_var NET_TESTS) $(make_var FUZZ_TARGETS)"
+    # shellcheck disable=SC2086
+    if run 600 make -j"$(nproc)" check TESTS= &&
+            run 600 make -j"$(nproc)" $programs; then
+        count 1 0 0
+    else
+        count 0 1 0
+        show_log "$log"
+    fi
+}
+
 # --- The whole ----------------------------------------------------------------
 
 clean_up() {
@@ -278,17 +299,33 @@ start_stage() {
     say "$stage"
 }
 
-main() {
-    local stages=(unit ovs tap net fuzz) s
-    [ $# -eq 0 ] || stages=("$@")
-    for s in "${stages[@]}"; do
-        declare -F "stage_$s" >/dev/null || { echo "no stage $s" >&2; exit 2; }
+# What the arguments ask for: into stages, tap_only, net_only.
+choose() {
+    local s
+    [ $# -gt 0 ] || { stages=(unit ovs tap net fuzz); return; }
+    for s in "$@"; do
+        if declare -F "stage_$s" >/dev/null && [ "$s" != build ]; then
+            stages+=("$s")
+        elif [ -e "tests/net/$s.py" ] || [ -e "tests/net/$s.c" ]; then
+            [ ! -e "tests/net/$s.py" ] || net_only+=("tests/net/$s.py")
+            [ ! -e "tests/net/$s.c" ] || tap_only+=("tests/net/$s")
+        else
+            echo "test.sh: no stage, file or program $s" >&2
+            exit 2
+        fi
     done
+    [ ${#tap_only[@]} -eq 0 ] || stages+=(tap)
+    [ ${#net_only[@]} -eq 0 ] || stages+=(net)
+}
+
+main() {
+    local stages=() s
+    cd "$top"
+    choose "$@"
     if [ "$(id -u)" -ne 0 ]; then
         echo "test.sh: run as root (the network tests make namespaces)" >&2
         exit 1
     fi
-    cd "$top"
     logs=$(mktemp -d "${TMPDIR:-/tmp}/tof-test.XXXXXX")
     touch "$logs/start"
     trap clean_up EXIT

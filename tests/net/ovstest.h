@@ -26,8 +26,19 @@
 static void pump_run(void);
 static void pump_wait(void);
 
+/* How much longer is waited for what has to come: see tofnet/wait.py. */
+static inline int
+patience(void)
+{
+    const char *times = getenv("TOF_TEST_PATIENCE");
+
+    return times ? atoi(times) : 1;
+}
+
 /* Pumps until 'CONDITION' holds or 'MS' milliseconds are over. */
 #define WAIT_FOR(MS, CONDITION)                                 \
+    PUMP_FOR((MS) * patience(), CONDITION)
+#define PUMP_FOR(MS, CONDITION)                                 \
     ({                                                          \
         long long int end__ = time_msec() + (MS);               \
         bool ok__;                                              \
@@ -45,7 +56,7 @@ static void pump_wait(void);
 static inline void
 pump_for(int ms)
 {
-    (void) WAIT_FOR(ms, false);
+    (void) PUMP_FOR(ms, false);
 }
 
 static inline const char *

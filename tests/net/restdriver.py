@@ -15,13 +15,13 @@ import pytest
 import requests
 from openapi import Contract
 
-from tofnet import statelet
+from tofnet import statelet, wait
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DRIVER = pathlib.Path(os.environ.get("TOF_REST_DRIVER",
                                      TOP / "tests/net/rest_driver"))
 WRAPPER = os.environ.get("TOF_REST_WRAPPER", "").split()
-PATIENCE = 60 if WRAPPER else 20
+PATIENCE = (60 if WRAPPER else 20) * wait.PATIENCE
 
 
 def free_port():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from . import netns, packet
 from .site import HERE
-from .wait import wait_until
+from .wait import PATIENCE, wait_until
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../.."))
 LAB = os.path.join(TOP, "scripts/lab.sh")
@@ -23,7 +23,8 @@ APP, APP6 = "192.168.100.10", "fd00:100::10"
 
 def lab_sh(*args, check=True, timeout=900, env=None, site=HERE):
     """Runs lab.sh; its output goes through pipes and comes back."""
-    p = subprocess.run(site.command(LAB, *args), text=True, timeout=timeout,
+    p = subprocess.run(site.command(LAB, *args), text=True,
+                       timeout=timeout * PATIENCE,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, check=False,
                        env={**os.environ, **(env or {})})
@@ -60,7 +61,8 @@ class Api:
     """The REST API, as a client in lab-tof sees it."""
 
     def __init__(self, ns="lab-tof", host="127.0.0.1", port=8080, timeout=10):
-        self.ns, self.host, self.port, self.timeout = ns, host, port, timeout
+        self.ns, self.host, self.port = ns, host, port
+        self.timeout = timeout * PATIENCE
 
     def request(self, method, path, body=None, headers=None):
         """'body': bytes or str as they are, anything else as JSON."""

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from .wait import wait_until
+from .wait import PATIENCE, wait_until
 
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
@@ -62,7 +62,8 @@ def command_in(ns, *argv):
 
 def run_in(ns, *argv, check=True, timeout=30, **kw):
     """subprocess.run() in 'ns'; output as text."""
-    p = subprocess.run(command_in(ns, *argv), text=True, timeout=timeout,
+    p = subprocess.run(command_in(ns, *argv), text=True,
+                       timeout=timeout * PATIENCE,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, check=False, **kw)
     if check and p.returncode:
@@ -190,6 +191,7 @@ class RawPort:
         """The first frame, from 'since' on, that is equal to 'match' (bytes)
         or for which match(frame) is true."""
         test = match if callable(match) else bytes(match).__eq__
+        timeout *= PATIENCE
         end = time.monotonic() + timeout
         pos = since
         with self._cond:

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Waiting for a condition, never for a time."""
 
+import os
 import time
+
+# How much slower than usual this machine is (scripts/vm.sh measures it): so
+# much longer is waited for what has to come.
+PATIENCE = float(os.environ.get("TOF_TEST_PATIENCE", "1"))
 
 
 class Timeout(AssertionError):
@@ -11,6 +16,7 @@ class Timeout(AssertionError):
 def wait_until(cond, timeout=5, what=None, interval=0.01):
     """Calls cond() until it gives something true, and returns that.  An
     exception of cond() counts as false; the last one is shown."""
+    timeout *= PATIENCE
     end = time.monotonic() + timeout
     while True:
         last = None

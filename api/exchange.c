@@ -9,7 +9,7 @@
 
 #include <config.h>
 
-#include "exchange.h"
+#include "api/exchange.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/view.h"
 #include "openvswitch/util.h"
 #include "util.h"
-#include "view.h"
 
 void
 exchange_init(struct exchange *x, const char *target)

@@ -12,15 +12,15 @@
  * cannot be linked beside it: both define json_string() and others.)  The
  * first problem sticks; after it, reads do nothing. */
 
-#include "json.h"
+#include "api/json.h"
 
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "addr.h"
-#include "service.h"
+#include "base/addr.h"
+#include "service/service.h"
 
 /* Longer than any good name or address: what is cut off at this length is
  * refused for what is left. */

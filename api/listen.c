@@ -8,7 +8,7 @@
 
 #include <config.h>
 
-#include "listen.h"
+#include "api/listen.h"
 
 #include <errno.h>
 #include <string.h>

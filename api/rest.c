@@ -22,7 +22,7 @@
 
 #include <config.h>
 
-#include "rest.h"
+#include "api/rest.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -33,17 +33,17 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "conf.h"
-#include "exchange.h"
+#include "api/exchange.h"
+#include "api/listen.h"
+#include "api/routes.h"
+#include "api/secret.h"
+#include "base/metrics.h"
+#include "conf/conf.h"
 #include "fatal-signal.h"
-#include "listen.h"
-#include "metrics.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/util.h"
 #include "openvswitch/vlog.h"
-#include "routes.h"
-#include "secret.h"
 #include "timeval.h"
 #include "util.h"
 

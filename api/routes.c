@@ -12,7 +12,7 @@
 
 #include <config.h>
 
-#include "routes.h"
+#include "api/routes.h"
 
 #include <inttypes.h>
 #include <microhttpd.h>
@@ -21,18 +21,18 @@
 #include <strings.h>
 
 #include "agent.h"
-#include "exchange.h"
-#include "json.h"
-#include "metrics.h"
-#include "addr.h"
-#include "service.h"
-#include "session.h"
-#include "snapshot.h"
-#include "status.h"
+#include "api/exchange.h"
+#include "api/json.h"
+#include "api/snapshot.h"
+#include "api/view.h"
+#include "api/walk.h"
+#include "base/addr.h"
+#include "base/metrics.h"
+#include "base/status.h"
+#include "service/service.h"
+#include "session/session.h"
 #include "timeval.h"
 #include "util.h"
-#include "view.h"
-#include "walk.h"
 
 #define SESSIONS_LIMIT 1000
 #define SESSIONS_LIMIT_MAX 10000

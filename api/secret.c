@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "secret.h"
+#include "api/secret.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,16 +10,16 @@
 
 #include <config.h>
 
-#include "snapshot.h"
+#include "api/snapshot.h"
 
 #include <microhttpd.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "exchange.h"
-#include "import.h"
-#include "session.h"
-#include "statelet.h"
+#include "api/exchange.h"
+#include "persist/import.h"
+#include "session/session.h"
+#include "session/statelet.h"
 #include "util.h"
 
 /* A slice: this many looked at, or this many written out. */

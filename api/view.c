@@ -12,21 +12,21 @@
 
 #include <config.h>
 
-#include "view.h"
+#include "api/view.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "addr.h"
+#include "base/addr.h"
+#include "base/status.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
-#include "service.h"
-#include "session.h"
-#include "status.h"
+#include "service/service.h"
+#include "session/session.h"
 #include "unicode.h"
-#include "usage.h"
+#include "usage/usage.h"
 #include "util.h"
 
 /* Bytes of 'text' that are not ASCII become '?' if it is not UTF-8. */

@@ -10,19 +10,19 @@
 
 #include <config.h>
 
-#include "walk.h"
+#include "api/walk.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "exchange.h"
+#include "api/exchange.h"
+#include "api/view.h"
 #include "hash.h"
 #include "openvswitch/hmap.h"
-#include "session.h"
+#include "session/session.h"
 #include "timeval.h"
 #include "util.h"
-#include "view.h"
 
 /* A slice: this many looked at, or this many written out. */
 #define SLICE_VISITS 4096

@@ -15,14 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "conf.h"
-#include "gtp/filter.h"
-#include "gtp/wire.h"
-#include "net/rtnl.h"
-#include "nft/nat.h"
+#include "base/status.h"
+#include "conf/conf.h"
+#include "filter/filter.h"
+#include "filter/wire.h"
+#include "kernel/rtnl.h"
+#include "nat/nat.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "status.h"
 #include "timeval.h"
 #include "util.h"
 

@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
+#include "filter/nfq.h"
 #include "gtp/endpoint.h"
-#include "gtp/nfq.h"
 
 struct conf;
 

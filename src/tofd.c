@@ -25,10 +25,10 @@
 
 #include "agent.h"
 #include "api/rest.h"
-#include "conf.h"
+#include "base/status.h"
+#include "conf/conf.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "status.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(tofd);

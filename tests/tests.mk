@@ -19,7 +19,7 @@ test_gtpu_SOURCES = tests/unit/test_gtpu.c tests/unit/tap.h src/gtp/gtpu.c
 test_gtpu_CPPFLAGS = -I$(srcdir)/src -I$(srcdir)/tests/unit
 
 test_addr_SOURCES = tests/unit/test_addr.c tests/unit/address.h \
-	tests/unit/tap.h src/addr.c
+	tests/unit/tap.h src/base/addr.c
 test_addr_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 test_session_SOURCES = tests/unit/test_session.c tests/unit/address.h \
@@ -70,37 +70,38 @@ check_PROGRAMS += test_captures test_conf test_fragment test_journal \
 	test_statelet
 
 test_fragment_SOURCES = tests/unit/test_fragment.c tests/unit/tap.h \
-	src/gtp/fragment.c
+	src/filter/fragment.c
 test_fragment_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 test_captures_SOURCES = tests/unit/test_captures.c tests/unit/capture.c \
 	tests/unit/capture.h tests/unit/tap.h src/gtp/gtpu.c
 test_captures_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
-conf_sources = src/addr.c src/conf.c src/conf_print.c src/conf_schema.c \
-	src/conf_tree.c src/conf_value.c
+conf_sources = src/base/addr.c src/conf/conf.c src/conf/conf_print.c \
+	src/conf/conf_schema.c src/conf/conf_tree.c src/conf/conf_value.c
 test_conf_SOURCES = tests/unit/test_conf.c tests/unit/tap.h $(conf_sources)
 test_conf_CPPFLAGS = $(test_gtpu_CPPFLAGS) $(DEPS_CFLAGS)
 test_conf_LDADD = $(DEPS_LIBS)
 
 # It brings its own clock.
 test_journal_SOURCES = tests/unit/test_journal.c tests/unit/tap.h \
-	src/fdsync.c src/journal.c src/statelet.c
+	src/persist/fdsync.c src/persist/journal.c src/session/statelet.c
 test_journal_CPPFLAGS = $(TEST_CPPFLAGS)
 
 test_statelet_SOURCES = tests/unit/test_statelet.c tests/unit/tap.h \
-	src/statelet.c
+	src/session/statelet.c
 test_statelet_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 FUZZ_TARGETS = fuzz_conf fuzz_gtpu fuzz_statelet
 FUZZ_CC = clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
-	-fno-sanitize-recover=undefined -I$(srcdir)/src $(DEPS_CFLAGS)
+	-fno-sanitize-recover=undefined -I$(srcdir) -I$(srcdir)/src \
+	$(DEPS_CFLAGS)
 
 fuzz_conf: tests/fuzz/fuzz_conf.c $(conf_sources)
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^ $(DEPS_LIBS)
 fuzz_gtpu: tests/fuzz/fuzz_gtpu.c src/gtp/gtpu.c
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
-fuzz_statelet: tests/fuzz/fuzz_statelet.c src/statelet.c
+fuzz_statelet: tests/fuzz/fuzz_statelet.c src/session/statelet.c
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
 CLEANFILES += $(FUZZ_TARGETS)
 
@@ -133,8 +134,8 @@ test_ofctl_flows_LDADD = $(TOF_LIBS)
 
 # It brings a map of the kernel's and a switch of its own.
 check_PROGRAMS += test_path
-test_path_SOURCES = tests/unit/test_path.c tests/unit/tap.h src/gtp/l2.c \
-	src/gtp/path.c src/ovs/flow_text.c
+test_path_SOURCES = tests/unit/test_path.c tests/unit/tap.h src/filter/l2.c \
+	src/ovs/path.c src/ovs/flow_text.c
 test_path_CPPFLAGS = $(TEST_CPPFLAGS)
 test_path_LDADD = $(OVS_LIBS) $(DEPS_LIBS)
 
@@ -156,8 +157,8 @@ tests_net_test_registry_LDADD = $(TOF_LIBS)
 
 check_PROGRAMS += test_json
 test_json_SOURCES = tests/unit/test_json.c tests/unit/tap.h \
-	api/json.c src/addr.c src/service_check.c
-test_json_CPPFLAGS = $(test_gtpu_CPPFLAGS) -I$(srcdir)/api
+	api/json.c src/base/addr.c src/service/service_check.c
+test_json_CPPFLAGS = $(test_gtpu_CPPFLAGS) -I$(srcdir)
 
 # The server with services in memory, for tests/net/test_rest*.py.
 noinst_PROGRAMS += tests/net/rest_driver
@@ -165,15 +166,15 @@ tests_net_rest_driver_SOURCES = tests/net/rest_driver.c
 tests_net_rest_driver_LDADD = $(TOF_LIBS)
 
 FUZZ_TARGETS += fuzz_json
-fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/addr.c \
-		src/service_check.c
-	$(AM_V_CC)$(FUZZ_CC) -I$(srcdir)/api -o $@ $^
+fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/base/addr.c \
+		src/service/service_check.c
+	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
 
 # --- nftables and links ---
 
-nft_sources = src/nft/nft.c src/nft/nft_expr.c src/nft/nft_object.c \
-	src/nft/nft_query.c src/net/ethtool.c src/net/netdev.c \
-	src/net/netlink.c src/net/netns.c src/net/rtnl.c
+nft_sources = src/kernel/nft.c src/kernel/nft_expr.c src/kernel/nft_object.c \
+	src/kernel/nft_query.c src/kernel/ethtool.c src/kernel/netdev.c \
+	src/kernel/netlink.c src/kernel/netns.c src/kernel/rtnl.c
 NET_TESTS += tests/net/test_nft tests/net/test_rtnl
 tests_net_test_nft_SOURCES = tests/net/test_nft.c tests/net/nfttest.h \
 	tests/net/nettest.h $(nft_sources)
@@ -186,16 +187,16 @@ tests_net_test_rtnl_LDADD = $(DEPS_LIBS) $(BPF_LIBS)
 
 # --- eBPF programs ---
 
-xdp_sources = src/gtp/gtpu_build.c src/gtp/xdp_load.c \
-	src/gtp/xdp_path.c src/gtp/xdp_services.c src/gtp/xdp_table.c
+xdp_sources = src/gtp/gtpu_build.c src/xdp/load.c \
+	src/xdp/table_path.c src/xdp/table_services.c src/xdp/table.c
 
 check_PROGRAMS += test_gtpu_build test_xdp_table
 test_gtpu_build_SOURCES = tests/unit/test_gtpu_build.c tests/unit/address.h \
 	tests/unit/tap.h src/gtp/gtpu.c src/gtp/gtpu_build.c
 test_gtpu_build_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 test_xdp_table_SOURCES = tests/unit/test_xdp_table.c tests/unit/address.h \
-	tests/unit/tap.h src/gtp/xdp_path.c src/gtp/xdp_services.c \
-	src/gtp/xdp_table.c
+	tests/unit/tap.h src/xdp/table_path.c src/xdp/table_services.c \
+	src/xdp/table.c
 test_xdp_table_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
 # The programs in the kernel, packet by packet, and what they cost the
@@ -205,7 +206,7 @@ NET_TESTS += tests/net/test_xdp tests/net/test_xdp_bearers \
 xdptest_sources = tests/net/nettest.h tests/net/xdptest.h \
 	tests/unit/address.h tests/unit/tap.h $(xdp_sources)
 tests_net_test_xdp_SOURCES = tests/net/test_xdp.c $(xdptest_sources)
-tests_net_test_xdp_CPPFLAGS = $(test_gtpu_CPPFLAGS) -Isrc/gtp
+tests_net_test_xdp_CPPFLAGS = $(test_gtpu_CPPFLAGS) -Isrc
 tests_net_test_xdp_LDADD = $(BPF_LIBS)
 tests_net_test_xdp_bearers_SOURCES = tests/net/test_xdp_bearers.c \
 	$(xdptest_sources)
@@ -224,7 +225,7 @@ EXTRA_PROGRAMS += tests/bench/engine
 tests_bench_engine_SOURCES = tests/bench/engine.c tests/bench/engine.h \
 	tests/bench/engine_private.h tests/bench/end.c tests/bench/flow.c \
 	tests/bench/subject.c $(xdp_sources)
-tests_bench_engine_CPPFLAGS = $(test_gtpu_CPPFLAGS) -Isrc/gtp
+tests_bench_engine_CPPFLAGS = $(test_gtpu_CPPFLAGS) -Isrc
 tests_bench_engine_LDADD = $(BPF_LIBS)
 
 BENCH_BPF_CC = $(CLANG) $(BPF_CFLAGS)

@@ -8,8 +8,8 @@
  * endpoint which ones are diverted; the endpoint brings filter, tunnels and
  * classifier there, and reports when it has.
  *
- *   endpoint_ovs.c   GTP-patched Open vSwitch
- *   endpoint_xdp.c   eBPF programs in the kernel */
+ *   ovs/endpoint.c   GTP-patched Open vSwitch
+ *   xdp/endpoint.c   eBPF programs in the kernel */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -17,8 +17,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "filter.h"
-#include "tunnel.h"
+#include "base/tunnel.h"
+#include "filter/filter.h"
 
 struct conf;
 struct l2_header;

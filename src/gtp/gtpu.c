@@ -13,7 +13,7 @@
  * zeros and makes the cursor bad for good, so that a run of reads needs one
  * check, at its end. */
 
-#include "gtpu.h"
+#include "gtp/gtpu.h"
 
 #include <string.h>
 

@@ -2,15 +2,15 @@
 
 /* G-PDUs, built: see gtpu_build.h. */
 
-#include "gtpu_build.h"
+#include "gtp/gtpu_build.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "gtpu.h"
+#include "base/bytes.h"
+#include "gtp/gtpu.h"
 
 #define IP4_LEN 20
 #define IP6_LEN 40

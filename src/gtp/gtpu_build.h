@@ -4,7 +4,7 @@
 
 /* Builds G-PDUs (3GPP TS 29.281; extension header of TS 38.415).
  *
- * Place in the flow: endpoint_xdp.c sends the agent's own packets with it;
+ * Place in the flow: xdp/endpoint.c sends the agent's own packets with it;
  * what goes by itself is built by tof.bpf.c, to the same bytes.  Pure: no I/O,
  * no allocation, nothing but libc. */
 
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tunnel.h"
+#include "base/tunnel.h"
 
 /* What may come in front of the inner packet, Ethernet left out: IPv6, UDP,
  * GTP-U, optional fields and a PDU Session Container. */

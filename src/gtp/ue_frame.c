@@ -4,12 +4,12 @@
 
 #include <config.h>
 
-#include "ue_frame.h"
+#include "gtp/ue_frame.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "gtp/endpoint.h"
 #include "packets.h"
 #include "unaligned.h"
 

@@ -4,16 +4,16 @@
 
 #include <config.h>
 
-#include "classifier.h"
+#include "ovs/classifier.h"
 
 #include <string.h>
 
-#include "flow_text.h"
+#include "base/tunnel.h"
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
+#include "ovs/flow_text.h"
 #include "packets.h"
-#include "service.h"
-#include "tunnel.h"
+#include "service/service.h"
 
 static void
 format_id_mac(struct ds *ds, uint32_t id)

@@ -5,7 +5,7 @@
 /* The UE-decapsulated data plane's Classifier, compiled into flows of br-tof.
  * Pure: descriptions in, text for ofctl_set() out.
  *
- * Place in the flow: endpoint_ovs.c calls, or xdp_chain.c where eBPF programs
+ * Place in the flow: endpoint.c calls, or xdp/chain.c where eBPF programs
  * do what is between a tunnel and a chain; sff.c compiles what comes between
  * a chain's first port and its last.
  *

@@ -4,11 +4,11 @@
 
 #include <config.h>
 
-#include "flow_text.h"
+#include "ovs/flow_text.h"
 
+#include "base/tunnel.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
-#include "tunnel.h"
 
 static const char *const ends[] = { "src", "dst" };
 

@@ -3,7 +3,7 @@
 #define TOF_FLOW_TEXT_H 1
 
 /* Pieces of flows as text, for addresses of either family.  Pure.  Used by
- * classifier.c, sff.c and gtp/path.c. */
+ * classifier.c, sff.c and path.c. */
 
 #include <netinet/in.h>
 #include <stdbool.h>

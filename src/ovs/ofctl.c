@@ -2,7 +2,7 @@
 
 /* One bridge's OpenFlow connection.
  *
- * Place in the flow: classifier.c, sff.c and endpoint_ovs.c say what they want
+ * Place in the flow: classifier.c, sff.c and endpoint.c say what they want
  * (ofctl_set()); ofctl_flows.c keeps that beside what the switch has, and
  * ofctl_batch.c sends the difference.  Here is the connection itself, and what
  * the switch says on it: its flows at first, then confirmations and errors,

@@ -4,7 +4,7 @@
 
 /* One bridge's OpenFlow: desired flows here, installed flows in the switch.
  *
- * Place in the flow: classifier.c, sff.c and endpoint_ovs.c compile what they
+ * Place in the flow: classifier.c, sff.c and endpoint.c compile what they
  * want into flows as text; ofctl.c brings the switch there and keeps it there.
  *
  * States of a connection (OpenFlow 1.4 or later, rconn):

@@ -2,7 +2,7 @@
 
 /* Bridges and ports of the private Open vSwitch.
  *
- * Place in the flow: endpoint_ovs.c, classifier.c and sff.c say which bridges
+ * Place in the flow: endpoint.c, classifier.c and sff.c say which bridges
  * and ports they want; whenever that or the database changes, vswitch_run()
  * has both compared (ovsdb_rows.c) and makes one transaction of what differs,
  * none if nothing does.  ovs-vswitchd answers by writing port numbers and

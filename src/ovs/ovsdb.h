@@ -5,7 +5,7 @@
 /* Bridges and ports of the private Open vSwitch, over OVSDB (database
  * Open_vSwitch): desired here, installed there.
  *
- * Place in the flow: endpoint_ovs.c says which bridges and ports it wants;
+ * Place in the flow: endpoint.c says which bridges and ports it wants;
  * port numbers come back from the IDL. */
 
 #include <stdbool.h>

@@ -4,14 +4,14 @@
 
 #include <config.h>
 
-#include "sff.h"
+#include "ovs/sff.h"
 
 #include <inttypes.h>
 
-#include "classifier.h"
-#include "flow_text.h"
 #include "openvswitch/dynamic-string.h"
-#include "service.h"
+#include "ovs/classifier.h"
+#include "ovs/flow_text.h"
+#include "service/service.h"
 
 static void
 start_flow(struct ds *ds, int table, enum flow_end end,

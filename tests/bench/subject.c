@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gtp/xdp_load.h"
-#include "gtp/xdp_table.h"
-#include "tunnel.h"
+#include "base/tunnel.h"
+#include "xdp/load.h"
+#include "xdp/table.h"
 
 #define MAX_SESSIONS 1000000
 #define DOWN_BIT 0x80000000u

@@ -3,7 +3,7 @@
 /* libFuzzer target: the configuration.  Whatever the text, there is either a
  * configuration or an error. */
 
-#include "conf.h"
+#include "conf/conf.h"
 
 #include <stdlib.h>
 

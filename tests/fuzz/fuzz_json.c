@@ -2,8 +2,8 @@
 
 /* Fuzz target: bodies of the REST API (api/json.c), seeds in seeds/json/.
  *
- *     clang -fsanitize=fuzzer,address,undefined -Iapi -Isrc \
- *         tests/fuzz/fuzz_json.c api/json.c src/service_check.c
+ *     clang -fsanitize=fuzzer,address,undefined -I. -Isrc \
+ *         tests/fuzz/fuzz_json.c api/json.c src/service/service_check.c
  *
  * What is read must be a valid service; what is refused must come with a
  * sentence in ASCII. */
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "service.h"
+#include "api/json.h"
+#include "service/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

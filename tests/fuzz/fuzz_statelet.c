@@ -4,7 +4,7 @@
  * because no fuzzer guesses it; what is decoded must encode to what decodes to
  * the same again. */
 
-#include "statelet.h"
+#include "session/statelet.h"
 
 #include <stdlib.h>
 #include <string.h>

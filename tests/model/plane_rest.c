@@ -6,14 +6,14 @@
 
 #include <config.h>
 
-#include "addr.h"
-#include "gtp/filter.h"
-#include "gtp/l2.h"
-#include "nft/nat.h"
-#include "ovs/registry.h"
-#include "remember.h"
-#include "service.h"
-#include "usage.h"
+#include "base/addr.h"
+#include "filter/filter.h"
+#include "filter/l2.h"
+#include "nat/nat.h"
+#include "persist/remember.h"
+#include "service/registry.h"
+#include "service/service.h"
+#include "usage/usage.h"
 #include "util.h"
 
 /* Filter. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* nft/nat.c without the rest of the TOF, for test_nat.py.
+/* nat/nat.c without the rest of the TOF, for test_nat.py.
  *
  *     nat_driver NAMESPACE INTERFACE UE_PORT MTU MAY_CONNECT ADDRESS/LEN...
  *
@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "gtp/ue_frame.h"
-#include "nft/nat.h"
+#include "nat/nat.h"
 
 #define N_FORGET 100            /* At a time. */
 

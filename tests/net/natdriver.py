@@ -3,7 +3,7 @@
 has them go in at ue0's peer, applications answer, and the answers come out
 there.
 
-The module under test is nft/nat.c, by way of nat_driver.c; NAT_DRIVER may name
+The module under test is nat/nat.c, by way of nat_driver.c; NAT_DRIVER may name
 one that has been built already."""
 
 import os
@@ -20,11 +20,11 @@ from tofnet.packet import Inner, eth
 from tofnet.wait import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SOURCES = ["nft/nat.c", "nft/nat_rules.c", "nft/nat_service.c",
-           "nft/nat_usage.c", "nft/conntrack.c", "nft/nft.c",
-           "nft/nft_count.c", "nft/nft_object.c", "nft/nft_expr.c",
-           "nft/nft_query.c", "net/netlink.c", "net/netns.c",
-           "net/rtnl.c", "net/ethtool.c"]
+SOURCES = ["nat/nat.c", "nat/rules.c", "nat/services.c",
+           "nat/usage.c", "nat/conntrack.c", "kernel/nft.c",
+           "kernel/nft_count.c", "kernel/nft_object.c", "kernel/nft_expr.c",
+           "kernel/nft_query.c", "kernel/netlink.c", "kernel/netns.c",
+           "kernel/rtnl.c", "kernel/ethtool.c"]
 
 RUN = f"nt{os.getpid() % 100000}"
 TOF, NAT, APP = f"{RUN}-tof", f"{RUN}-nat", f"{RUN}-app"

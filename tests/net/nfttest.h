@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "net/rtnl.h"
+#include "kernel/nft.h"
+#include "kernel/rtnl.h"
 #include "nettest.h"
-#include "nft/nft.h"
 #include "tap.h"
 
 #define R(N) (NFT_REG32_00 + (N))

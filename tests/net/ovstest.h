@@ -3,9 +3,9 @@
 #define TOF_OVSTEST_H 1
 
 /* What the tests against a real Open vSwitch share.  Each is a program that
- * tests/net/with-ovs runs: it drives a module of src/ovs/ with a loop of its
- * own and looks at the effect with OVS's tools.  Included by one file a
- * program, which defines pump(). */
+ * tests/net/with-ovs runs: it drives a module of src/ovs/ or src/service/ with
+ * a loop of its own and looks at the effect with OVS's tools.  Included by one
+ * file a program, which defines pump(). */
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* nft/nft.h against the kernel, in a network namespace of the program's own.
- * What expressions mean is read back with `nft list`; what they do to packets
- * is tried with frames through a veth. */
+/* kernel/nft.h against the kernel, in a network namespace of the program's
+ * own.  What expressions mean is read back with `nft list`; what they do to
+ * packets is tried with frames through a veth. */
 
 #define _GNU_SOURCE 1
 
@@ -17,10 +17,10 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
-#include "net/rtnl.h"
+#include "kernel/nft.h"
+#include "kernel/rtnl.h"
 #include "nettest.h"
 #include "nfttest.h"
-#include "nft/nft.h"
 #include "tap.h"
 
 /* The netdev table: sets, what takes packets off, and what looks at them. */

@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "ovs/registry.h"
 #include "ovstest.h"
 #include "packets.h"
-#include "service.h"
+#include "service/registry.h"
+#include "service/service.h"
 
 /* Another client's connection. */
 static int other;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* net/rtnl.h against the kernel, in a network namespace of the program's own
- * and in one with a name, which it makes and deletes.  What is made is read
- * back with `ip`. */
+/* kernel/rtnl.h against the kernel, in a network namespace of the program's
+ * own and in one with a name, which it makes and deletes.  What is made is
+ * read back with `ip`. */
 
 #define _GNU_SOURCE 1
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "net/rtnl.h"
+#include "kernel/rtnl.h"
 #include "nettest.h"
 #include "tap.h"
 

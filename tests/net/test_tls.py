@@ -18,7 +18,7 @@ from tofnet.wait import wait_until
 pytestmark = pytest.mark.datapath("xdp")        # No matter which one.
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-SCHEMA = TOP / "src/ovs/tof.ovsschema"
+SCHEMA = TOP / "src/service/tof.ovsschema"
 RECORD = statelet.LEN
 
 

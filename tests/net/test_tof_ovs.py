@@ -155,7 +155,7 @@ def test_services_survive_restart(ovs):
 
 def test_schema_upgrade(ovs, tmp_path):
     """The database of an older version is converted, and a copy kept."""
-    schema = json.loads((TOP / "src/ovs/tof.ovsschema").read_text())
+    schema = json.loads((TOP / "src/service/tof.ovsschema").read_text())
     old = json.loads(json.dumps(schema))
     old["version"] = "0.9.0"
     del old["tables"]["Service"]["columns"]["chain"]

@@ -20,8 +20,8 @@
 #include <bpf/libbpf.h>
 
 #include "gtp/gtpu_build.h"
-#include "gtp/xdp_load.h"
-#include "gtp/xdp_table.h"
+#include "xdp/load.h"
+#include "xdp/table.h"
 #include "address.h"
 #include "nettest.h"
 #include "tap.h"

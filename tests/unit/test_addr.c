@@ -2,7 +2,7 @@
 
 /* Addresses, and which part of them is a UE. */
 
-#include "addr.h"
+#include "base/addr.h"
 
 #include <stdlib.h>
 #include <string.h>

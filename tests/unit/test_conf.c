@@ -3,14 +3,14 @@
 /* Tests of the configuration: what is refused and with which words, what is
  * accepted, and what is printed of it. */
 
-#include "conf.h"
+#include "conf/conf.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "conf_tree.h"
+#include "conf/conf_tree.h"
 #include "tap.h"
 
 #define S1U "s1u: {enb: enb0, sgw: sgw0}\n"

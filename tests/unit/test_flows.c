@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
+#include "base/addr.h"
+#include "base/tunnel.h"
+#include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs/classifier.h"
 #include "ovs/sff.h"
-#include "addr.h"
-#include "address.h"
-#include "hash.h"
 #include "packets.h"
-#include "service.h"
+#include "service/service.h"
 #include "tap.h"
-#include "tunnel.h"
 #include "util.h"
 
 static void

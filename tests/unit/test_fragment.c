@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "gtp/fragment.h"
+#include "filter/fragment.h"
 
 #include <errno.h>
 #include <netinet/in.h>

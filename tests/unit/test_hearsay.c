@@ -4,12 +4,12 @@
 
 #include <config.h>
 
-#include "session.h"
+#include "session/session.h"
 
 #include <limits.h>
 
 #include "address.h"
-#include "statelet.h"
+#include "session/statelet.h"
 #include "tap.h"
 #include "timeval.h"
 

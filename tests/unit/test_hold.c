@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "hold.h"
+#include "divert/hold.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "idtable.h"
+#include "base/idtable.h"
 #include "tap.h"
 
 #define N (8 * IDTABLE_RESTING)

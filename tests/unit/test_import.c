@@ -4,15 +4,15 @@
 
 #include <config.h>
 
-#include "import.h"
+#include "persist/import.h"
 
 #include <limits.h>
 #include <string.h>
 
 #include "address.h"
-#include "conf.h"
-#include "session.h"
-#include "statelet.h"
+#include "conf/conf.h"
+#include "session/session.h"
+#include "session/statelet.h"
 #include "tap.h"
 #include "timeval.h"
 

@@ -4,7 +4,7 @@
  * errors.  The clock and the poll loop are stand-ins here, so that time
  * passes when a test says so; nothing of Open vSwitch is linked. */
 
-#include "statelet.h"
+#include "session/statelet.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* api/json.c and src/service_check.c, linked with nothing else: what bodies
- * are a service, and what is said of those that are not. */
+/* api/json.c and src/service/service_check.c, linked with nothing else: what
+ * bodies are a service, and what is said of those that are not. */
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "service.h"
+#include "api/json.h"
+#include "service/service.h"
 #include "tap.h"
 
 #define ADDRESSES "\"serviceIP\":\"198.51.100.10\"," \

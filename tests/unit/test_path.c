@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "gtp/l2.h"
-#include "gtp/path.h"
+#include "filter/l2.h"
 #include "ovs/ofctl.h"
+#include "ovs/path.h"
 #include "packets.h"
 #include "tap.h"
 #include "util.h"

@@ -4,16 +4,16 @@
 
 #include <config.h>
 
-#include "pinger.h"
+#include "learn/pinger.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/icmp6.h>
 
-#include "conf.h"
-#include "csum.h"
 #include "address.h"
+#include "conf/conf.h"
+#include "csum.h"
 #include "packets.h"
 #include "tap.h"
 #include "timeval.h"

@@ -5,17 +5,17 @@
 
 #include <config.h>
 
-#include "remember.h"
+#include "persist/remember.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "address.h"
-#include "gtp/l2.h"
+#include "filter/l2.h"
 #include "openvswitch/poll-loop.h"
 #include "packets.h"
-#include "session.h"
+#include "session/session.h"
 #include "tap.h"
 #include "timeval.h"
 

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "session.h"
+#include "session/session.h"
 
 #include <limits.h>
 #include <malloc.h>
@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addr.h"
 #include "address.h"
+#include "base/addr.h"
 #include "packets.h"
-#include "space.h"
-#include "statelet.h"
+#include "session/space.h"
+#include "session/statelet.h"
 #include "tap.h"
 
 static unsigned int n_changed, n_moved, n_invalidated, n_gone;

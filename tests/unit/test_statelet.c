@@ -2,7 +2,7 @@
 
 /* Tests of the statelet codec. */
 
-#include "statelet.h"
+#include "session/statelet.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "usage.h"
+#include "usage/usage.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,13 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "addr.h"
 #include "address.h"
-#include "conf.h"
+#include "base/addr.h"
+#include "conf/conf.h"
 #include "openvswitch/dynamic-string.h"
-#include "service_table.h"
+#include "service/service_table.h"
 #include "tap.h"
-#include "usage_private.h"
+#include "usage/private.h"
 #include "util.h"
 
 static char dir[] = "test_usage.XXXXXX";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* xdp_table.h in plain memory: where tunnels, templates, paths and services
+/* xdp/table.h in plain memory: where tunnels, templates, paths and services
  * are put, and what makes room. */
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gtp/xdp_table.h"
+#include "xdp/table.h"
 #include "address.h"
 #include "tap.h"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records of the session table (src/statelet.c)."""
+"""Records of the session table (src/session/statelet.c)."""
 
 LEN = 128
 OPERATION, UP_TEID, DOWN_TEID, UE = 5, 20, 24, 36      # Offsets.

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Packets that wait: see hold.h.
+ *
+ * Each packet is in two lists: its bearer's, in order, and that of all, which
+ * is in order of time as all wait equally long. */
+
+#include <config.h>
+
+#include "divert/hold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/metrics.h"
+#include "hash.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "util.h"
+
+METRIC_COUNTER(n_overflow, "tof_hold_overflow_total", "",
+               "Packets that had to make room for others.");
+METRIC_COUNTER(n_expired, "tof_hold_expired_total", "",
+               "Packets that waited in vain.");
+METRIC_COUNTER(n_released, "tof_hold_released_total", "",
+               "Packets that waited for their bearer and went on.");
+
+struct packet {
+    struct ovs_list line_node;  /* In line->packets. */
+    struct ovs_list all_node;
+    struct line *line;
+    enum hold_direction direction;
+    long long int due;
+    size_t len;
+    uint8_t data[];
+};
+
+struct line {                   /* Those who wait for one bearer. */
+    struct hmap_node node;
+    uint32_t bearer_id;
+    unsigned int n;
+    struct ovs_list packets;
+};
+
+static struct hmap lines;
+static struct ovs_list all;
+static unsigned int n_all;
+static size_t n_bytes;
+
+static uint64_t
+n_held_metric(void)
+{
+    return n_all;
+}
+
+METRIC_GAUGE(g_held, "tof_hold_packets", "", "Packets waiting.",
+             n_held_metric);
+
+void
+hold_init(void)
+{
+    hmap_init(&lines);
+    ovs_list_init(&all);
+    n_all = 0;
+    n_bytes = 0;
+}
+
+static struct line *
+find(uint32_t bearer_id)
+{
+    struct line *line;
+
+    HMAP_FOR_EACH_WITH_HASH (line, node, hash_int(bearer_id, 0), &lines) {
+        if (line->bearer_id == bearer_id) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+/* Takes 'p' out and gives it to 'cb', if any. */
+static void
+take_out(struct packet *p, hold_cb *cb)
+{
+    struct line *line = p->line;
+    uint32_t bearer_id = line->bearer_id;
+
+    ovs_list_remove(&p->line_node);
+    ovs_list_remove(&p->all_node);
+    n_all--;
+    n_bytes -= p->len;
+    if (!--line->n) {
+        hmap_remove(&lines, &line->node);
+        free(line);
+    }
+    if (cb) {
+        cb(bearer_id, p->direction, p->data, p->len);
+    }
+    free(p);
+}
+
+static struct packet *
+first_in(const struct line *line)
+{
+    return CONTAINER_OF(ovs_list_front(&line->packets), struct packet,
+                        line_node);
+}
+
+static struct packet *
+oldest(void)
+{
+    return ovs_list_is_empty(&all) ? NULL
+        : CONTAINER_OF(ovs_list_front(&all), struct packet, all_node);
+}
+
+static void
+make_room(uint32_t bearer_id, size_t len, hold_cb *cb)
+{
+    for (;;) {
+        struct line *line = find(bearer_id);
+        struct packet *p = (line && line->n >= HOLD_PER_BEARER ? first_in(line)
+                            : n_all >= HOLD_TOTAL
+                              || n_bytes + len > HOLD_BYTES ? oldest() : NULL);
+
+        if (!p) {
+            return;
+        }
+        metric_inc(&n_overflow);
+        take_out(p, cb);
+    }
+}
+
+void
+hold_add(uint32_t bearer_id, enum hold_direction direction, const void *data,
+         size_t len, long long int now, hold_cb *cb)
+{
+    make_room(bearer_id, len, cb);
+
+    struct line *line = find(bearer_id);
+    if (!line) {
+        line = xzalloc(sizeof *line);
+        line->bearer_id = bearer_id;
+        ovs_list_init(&line->packets);
+        hmap_insert(&lines, &line->node, hash_int(bearer_id, 0));
+    }
+    struct packet *p = xmalloc(sizeof *p + len);
+    p->line = line;
+    p->direction = direction;
+    p->due = now + HOLD_MS;
+    p->len = len;
+    memcpy(p->data, data, len);
+    ovs_list_push_back(&line->packets, &p->line_node);
+    ovs_list_push_back(&all, &p->all_node);
+    line->n++;
+    n_all++;
+    n_bytes += len;
+}
+
+void
+hold_release(uint32_t bearer_id, hold_cb *cb)
+{
+    struct line *line;
+
+    /* Looked up each time: 'cb' may come back here. */
+    while ((line = find(bearer_id))) {
+        metric_inc(&n_released);
+        take_out(first_in(line), cb);
+    }
+}
+
+void
+hold_expire(long long int now, hold_cb *cb)
+{
+    struct packet *p;
+
+    while ((p = oldest()) && p->due <= now) {
+        metric_inc(&n_expired);
+        take_out(p, cb);
+    }
+}
+
+void
+hold_wait(void)
+{
+    if (oldest()) {
+        poll_timer_wait_until(oldest()->due);
+    }
+}
+
+unsigned int
+hold_count(uint32_t bearer_id)
+{
+    const struct line *line = find(bearer_id);
+
+    return line ? line->n : 0;
+}
+
+void
+hold_destroy(void)
+{
+    while (oldest()) {
+        take_out(oldest(), NULL);
+    }
+    hmap_destroy(&lines);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_HOLD_H
+#define TOF_HOLD_H 1
+
+/* Packets that wait for their bearer: bounded for each bearer, in total, and
+ * in time.  Those that have waited longest make room for others, and go the
+ * normal way: so nobody overtakes, and a flood of packets that wait in vain
+ * does not keep out those that wait for a moment.
+ *
+ * Place in the flow: detect.c puts in what the filter holds, answer.c what
+ * the endpoint holds; answer.c takes it out when the bearer is ready. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOLD_PER_BEARER 64
+#define HOLD_TOTAL 4096
+#define HOLD_BYTES (16u << 20)
+#define HOLD_MS 2000
+
+enum hold_direction { HOLD_UP, HOLD_DOWN };
+
+/* What becomes of a packet; 'data' is freed afterwards. */
+typedef void hold_cb(uint32_t bearer_id, enum hold_direction,
+                     const void *data, size_t len);
+
+void hold_init(void);
+void hold_destroy(void);
+
+/* Keeps a copy of the packet.  If there is no room, the oldest one of that
+ * bearer, or the oldest of all, are given to the callback first. */
+void hold_add(uint32_t bearer_id, enum hold_direction, const void *data,
+              size_t len, long long int now, hold_cb *);
+
+/* Takes out all packets of a bearer, in the order in which they came. */
+void hold_release(uint32_t bearer_id, hold_cb *);
+
+/* Takes out all packets that have waited for HOLD_MS. */
+void hold_expire(long long int now, hold_cb *);
+void hold_wait(void);
+
+/* Packets now waiting for a bearer. */
+unsigned int hold_count(uint32_t bearer_id);
+
+#endif /* divert/hold.h */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Packets that go on after having been held: see onward.h. */
+
+#include <config.h>
+
+#include "divert/onward.h"
+
+#include "base/metrics.h"
+#include "filter/l2.h"
+#include "gtp/endpoint.h"
+#include "gtp/gtpu.h"
+#include "gtp/ue_frame.h"
+#include "packets.h"
+#include "session/session.h"
+#include "timeval.h"
+#include "usage/usage.h"
+#include "util.h"
+
+METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
+               "Held packets that went on along the normal way.");
+METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
+               "Answers without a tunnel proved for them.");
+
+static const struct endpoint_class *endpoint;
+
+void
+onward_init(const struct endpoint_class *endpoint_)
+{
+    endpoint = endpoint_;
+}
+
+void
+onward_drop_down(void)
+{
+    metric_inc(&n_down_dropped);
+}
+
+void
+onward_switch(enum wire_port port, const void *ip, size_t len)
+{
+    struct gtpu_packet p;
+    struct l2_header l2;
+
+    gtpu_parse_packet(ip, len, &p);
+    if (l2_get(port == WIRE_SGW ? SIDE_ENB : SIDE_SGW, &p.src, &p.dst, &l2)) {
+        wire_send(port, &l2, ip, len);
+        metric_inc(&n_switched);
+    }
+}
+
+void
+onward_give_up(uint32_t id, enum hold_direction direction, const void *data,
+               size_t len)
+{
+    if (direction == HOLD_UP) {
+        struct bearer *b = session_bearer_by_id(id);
+
+        if (b) {
+            b->onward = time_msec();
+        }
+        onward_switch(WIRE_SGW, data, len);
+    } else {
+        metric_inc(&n_down_dropped);
+    }
+}
+
+/* The kernel has counted what it sends to a bearer.  What an app sends to a
+ * UE of its own accord, or to one that has another bearer now, has got its
+ * bearer here. */
+static void
+count_unclaimed(const struct bearer *b, const uint8_t *frame, size_t len)
+{
+    uint32_t id = ue_frame_id(frame, len);
+    struct in6_addr src = { .s6_addr = { [10] = 0xff, 0xff } };
+
+    if (len < ETH_HEADER_LEN + IP_HEADER_LEN
+        || (id && !is_orphan_id(id))) {
+        return;
+    }
+    const uint8_t *ip = frame + ETH_HEADER_LEN;
+    if (ip[0] >> 4 == 4) {
+        memcpy(src.s6_addr + 12, ip + 12, 4);
+    } else if (len >= ETH_HEADER_LEN + IPV6_HEADER_LEN) {
+        memcpy(&src, ip + 8, sizeof src);
+    }
+    usage_sent_down(b, &src, len - ETH_HEADER_LEN);
+}
+
+void
+onward_send(uint32_t id, enum hold_direction direction, const void *data,
+            size_t len)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (!b || b->state != BEARER_ESTABLISHED) {
+        onward_give_up(id, direction, data, len);
+        return;
+    }
+    struct endpoint_bearer eb = bearer_describe(b);
+    if (direction == HOLD_UP) {
+        struct gtpu_packet p;
+
+        gtpu_parse_packet(data, len, &p);
+        if (endpoint->send_app(&eb, p.msg.payload, p.msg.payload_len)) {
+            onward_give_up(id, direction, data, len);
+            return;
+        }
+        bearer_use(b)->counters.packets_up++;
+        bearer_use(b)->counters.bytes_up += p.msg.payload_len;
+    } else {
+        if (endpoint->send_down(&eb, data, len)) {
+            onward_give_up(id, direction, data, len);
+            return;
+        }
+        bearer_use(b)->counters.packets_down++;
+        bearer_use(b)->counters.bytes_down += len;
+        count_unclaimed(b, data, len);
+    }
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* TEID detection and tunnel set-up: see detect.h.
+ *
+ * The flow reads from top to bottom: uplink_seen() for each uplink G-PDU that
+ * the filter copies or holds; reply_seen() when the Pinger's reply comes back;
+ * answer.c when the endpoint says that the bearer is programmed. */
+
+#include <config.h>
+
+#include "learn/detect.h"
+
+#include <stdlib.h>
+
+#include "base/addr.h"
+#include "base/metrics.h"
+#include "conf/conf.h"
+#include "divert/hold.h"
+#include "divert/onward.h"
+#include "filter/filter.h"
+#include "filter/l2.h"
+#include "filter/nfq.h"
+#include "gtp/endpoint.h"
+#include "gtp/gtpu.h"
+#include "learn/pinger.h"
+#include "learn/prove.h"
+#include "learn/signalling.h"
+#include "packets.h"
+#include "session/session.h"
+#include "timeval.h"
+#include "usage/usage.h"
+#include "util.h"
+
+#define READY_RETRY_MS 100
+
+METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
+               "Packets with another inner source than the bearer's UE.");
+METRIC_COUNTER(n_nested, "tof_packets_nested_total", "",
+               "G-PDUs with GTP-U inside, of which nothing is learned.");
+METRIC_COUNTER(n_strangers, "tof_packets_strangers_total", "",
+               "Packets of peers outside of the configured prefixes.");
+
+static struct metric n_malformed[GTPU_N_ERRORS];        /* By reason. */
+
+static const struct conf *conf;
+static const struct endpoint_class *endpoint;
+static long long int evidence_ms;
+
+static void
+register_malformed(void)
+{
+    for (int i = GTPU_OK + 1; i < GTPU_N_ERRORS; i++) {
+        n_malformed[i] = (struct metric) {
+            .name = "tof_packets_malformed_total",
+            .labels = xasprintf("reason=\"%s\"", gtpu_reason(i)),
+            .help = "Copied or held packets that are not well-formed GTP-U, "
+                    "by reason.",
+            .type = "counter",
+        };
+        metric_register(&n_malformed[i]);
+    }
+}
+
+void
+detect_init(const struct conf *conf_, const struct endpoint_class *endpoint_)
+{
+    conf = conf_;
+    endpoint = endpoint_;
+    evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    register_malformed();
+}
+
+/* 'np' goes on as if nothing had happened, if it was held; of a copy the
+ * original has. */
+static void
+pass(const struct nfq_packet *np)
+{
+    if (queue_is_held(np->queue)) {
+        onward_switch(queue_side(np->queue) == SIDE_ENB ? WIRE_SGW : WIRE_ENB,
+                      np->ip, np->len);
+    }
+}
+
+/* Its UE has been in the tunnel lately, so whoever else shows up there makes
+ * addresses up. */
+static bool
+is_taken(const struct bearer *b, long long int now)
+{
+    return (prove_is_fresh(b, now)
+            || (b->state == BEARER_ESTABLISHED && b->ready
+                && now - b->heard <= evidence_ms));
+}
+
+/* Diverts 'b', whose proof is fresh; goes on in answer_ready(). */
+static void
+divert(struct bearer *b, long long int now)
+{
+    struct endpoint_bearer eb = bearer_describe(b);
+
+    b->diverted = true;
+    if (b->ready) {
+        b->ready = false;
+        bearer_use(b)->unready = now;
+    }
+    bearer_use(b)->asked = now;
+    usage_bearer(b);
+    endpoint->bearer_set(&eb, false);
+}
+
+/* A held uplink service packet of 'b'. */
+static void
+service_packet_held(struct bearer *b, const struct nfq_packet *np,
+                    long long int now)
+{
+    b->diverted = true;
+    if (b->ready && prove_is_fresh(b, now)) {
+        /* Overtaken on its way here by the bearer getting ready. */
+        onward_send(b->id, HOLD_UP, np->ip, np->len);
+        if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
+            divert(b, now);
+        }
+    } else if (!prove_is_fresh(b, now) && !prove_is_possible(b)) {
+        pass(np);
+        b->onward = now;
+    } else {
+        hold_add(b->id, HOLD_UP, np->ip, np->len, now, onward_give_up);
+        if (!prove_is_fresh(b, now)) {
+            prove_ask(b, true);
+        } else if (hold_count(b->id) == 1) {
+            divert(b, now);
+        }
+    }
+}
+
+static sa_family_t
+inner_family(const struct gtpu_packet *p)
+{
+    return p->inner.version == 6 ? AF_INET6 : AF_INET;
+}
+
+static uint8_t
+qfi_of(const struct gtpu_packet *p)
+{
+    return p->msg.pdu.present ? QFI_PRESENT | p->msg.pdu.qfi : 0;
+}
+
+/* Packets like 'p', of a tunnel that is known now, need not be copied for a
+ * while. */
+static void
+learned(enum filter_side from, const struct gtpu_packet *p)
+{
+    const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
+
+    if (p->msg.type != GTPU_GPDU) {
+        return;
+    } else if (endpoint->learned) {
+        endpoint->learned(from, &tunnel, (from == SIDE_ENB ? &p->inner.src
+                                          : &p->inner.dst));
+    } else {
+        filter_learned(&tunnel, inner_family(p));
+    }
+}
+
+/* An uplink G-PDU: first half of the flow diagram "TEID detection and tunnel
+ * set-up". */
+static void
+uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
+{
+    const bool held = queue_is_held(np->queue);
+    const struct fteid up = { p->dst, p->msg.teid };
+    long long int now = time_msec();
+
+    /* 1. Is it from a UE that the tunnel does not belong to? */
+    const struct in6_addr ue = addr_ue_key(&p->inner.src);
+    struct bearer *b = session_bearer_by_uplink(&up, addr_family(&ue));
+    if (b && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue) && is_taken(b, now)) {
+        metric_inc(&n_spoofed);
+        pass(np);
+        return;
+    }
+
+    /* 2. Note the tunnel between eNodeB and SGW, with this TEID. */
+    b = (addr_problem(&p->inner.src) ? NULL
+         : session_uplink(&p->src, &up, &p->inner.src, now));
+    if (!b) {
+        pass(np);
+        return;
+    }
+    b->up_qfi = qfi_of(p);
+    b->up_dscp = p->tos >> 2;
+    if (!held) {
+        learned(SIDE_ENB, p);
+        b->onward = now;
+    }
+
+    /* 3. Have the Pinger make the SGW show the tunnel back; a packet for a
+     * service waits for that. */
+    if (held) {
+        service_packet_held(b, np, now);
+    } else if (b->state != BEARER_ESTABLISHED) {
+        prove_ask(b, false);
+    }
+}
+
+/* A reply, which came after 'since', shows that a downlink tunnel answers
+ * 'b'. */
+static void
+proved(struct bearer *b, const struct gtpu_packet *p, long long int since)
+{
+    const struct fteid down = { p->dst, p->msg.teid };
+
+    /* 4. The tunnel from the SGW to the eNodeB is proved; unless it leads to
+     * the eNodeB that the UE has left, then the next reply may tell. */
+    b->down_dscp = p->tos >> 2;
+    if (!session_proved(b, &p->src, &down, qfi_of(p), since)) {
+        return;
+    }
+
+    /* 5. The Pinger stops.  If the tunnel does not lead to where the UE's
+     * packets come from, the path may be about to be switched: it goes on. */
+    if (IN6_ARE_ADDR_EQUAL(&p->dst, b->enb)) {
+        pinger_stop(b->id);
+    } else {
+        pinger_confirm(b->id);
+    }
+
+    /* 6. A bearer that talks to a service is diverted; what has been held
+     * goes on when that is in force. */
+    if (b->diverted) {
+        divert(b, time_msec());
+    }
+}
+
+/* The SGW's answer to the Pinger, which came after 'since': second half.  It
+ * proves nothing if we were so late that the UE may have moved since. */
+static void
+reply_seen(uint32_t id, const struct gtpu_packet *p, long long int since)
+{
+    const struct in6_addr ue = addr_ue_key(&p->inner.dst);
+    struct bearer *b = session_bearer_by_id(id), *vouched;
+
+    if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
+        || time_msec() - since > evidence_ms) {
+        return;
+    }
+    vouched = prove_vouched(b);
+    proved(b, p, since);
+    if (vouched) {
+        proved(vouched, p, since);
+    }
+}
+
+/* Other packets from the wire. */
+
+/* "pairing: observed": the only bearer of the UE with that key, behind the SGW
+ * that sends, is the one that is answered here. */
+static struct bearer *
+pair_observed(const struct gtpu_packet *p, const struct in6_addr *ue)
+{
+    struct session *s = (conf->pinger.pairing == PAIRING_OBSERVED
+                         ? session_find_unambiguous(ue) : NULL);
+    struct bearer *b = s ? session_only_bearer(s) : NULL;
+
+    return b && IN6_ARE_ADDR_EQUAL(b->sgw, &p->src) ? b : NULL;
+}
+
+/* Does the downlink tunnel 'down', which has been that of another UE, now have
+ * packets for 'ue', sent by 'sgw'?  Where several UEs have that address, those
+ * of another SGW are for another one. */
+static bool
+is_reused(const struct fteid *down, const struct in6_addr *ue,
+          const struct in6_addr *sgw)
+{
+    const struct bearer *b = session_bearer_by_downlink(down);
+
+    for (; b; b = session_next_by_downlink(b)) {
+        if (bearer_family(b) == addr_family(ue)
+            && (!IN6_ARE_ADDR_EQUAL(&b->session->ue, ue)
+                || (!IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw)
+                    && !session_find_unambiguous(ue)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A downlink G-PDU: natural ones show a tunnel that is alive; with "pairing:
+ * observed" that is taken for a proof where it is unambiguous. */
+static void
+downlink_seen(const struct gtpu_packet *p, long long int since)
+{
+    const struct fteid down = { p->dst, p->msg.teid };
+    const struct in6_addr ue = addr_ue_key(&p->inner.dst);
+    struct bearer *observed = pair_observed(p, &ue);
+    long long int now = time_msec();
+
+    if (addr_problem(&p->inner.dst)) {
+        return;                 /* Router advertisements and the like. */
+    }
+    bool reused = is_reused(&down, &ue, &p->src);
+    for (struct bearer *b = session_bearer_by_downlink(&down); b;
+         b = session_next_by_downlink(b)) {
+        b->natural = now;
+        if (reused) {
+            session_invalidate(b);
+            continue;
+        }
+        b->down_dscp = p->tos >> 2;
+        if (bearer_family(b) == addr_family(&ue)) {
+            session_touch(b, now);
+        }
+    }
+    /* Where they are evidence all are copied; also of a UE whose uplink has
+     * not been seen yet, as copies of both sides may overtake each other. */
+    if (conf->pinger.pairing != PAIRING_OBSERVED) {
+        learned(SIDE_SGW, p);
+    } else if (observed
+               && !prove_is_fresh(observed, now + evidence_ms / 2)) {
+        reply_seen(observed->id, p, since);
+    }
+}
+
+static void
+held_from_sgw(const struct nfq_packet *np, const struct gtpu_packet *p)
+{
+    const uint8_t *inner = p->msg.payload;
+    uint32_t id;
+
+    if (pinger_is_reply(inner, p->msg.payload_len, &id)) {
+        reply_seen(id, p, np->since);
+    } else {
+        pass(np);
+    }
+}
+
+/* GTP-U inside GTP-U: a UE plays eNodeB or SGW.  Its tunnels are its own. */
+static bool
+is_nested(const struct gtpu_packet *p)
+{
+    const struct gtpu_inner *inner = &p->inner;
+
+    return (p->msg.type == GTPU_GPDU && inner->proto == IPPROTO_UDP
+            && inner->l4 && inner->l4_len >= UDP_HEADER_LEN
+            && (inner->l4[2] << 8 | inner->l4[3]) == GTPU_PORT);
+}
+
+void
+detect_packet(const struct nfq_packet *np)
+{
+    const enum filter_side from = queue_side(np->queue);
+    struct gtpu_packet p;
+    enum gtpu_error error = gtpu_parse_packet(np->ip, np->len, &p);
+
+    if (error) {
+        metric_inc(&n_malformed[error]);
+        pass(np);
+        return;
+    }
+    l2_seen(from, &p.src, &p.dst, np->src_mac, np->tag);
+    if (is_nested(&p)) {
+        metric_inc(&n_nested);
+        pass(np);
+    } else if (!(from == SIDE_ENB ? conf_are_peers(conf, &p.src, &p.dst)
+                 : conf_are_peers(conf, &p.dst, &p.src))) {
+        /* Nothing is learned from strangers. */
+        metric_inc(&n_strangers);
+        pass(np);
+        if (!queue_is_held(np->queue)) {
+            learned(from, &p);
+        }
+    } else if (p.msg.type == GTPU_ERROR_INDICATION) {
+        signalling_error_indication(np, &p);
+    } else if (p.msg.type == GTPU_END_MARKER) {
+        signalling_end_marker(&p);
+    } else if (p.msg.type == GTPU_GPDU) {
+        if (from == SIDE_ENB) {
+            uplink_seen(np, &p);
+        } else if (queue_is_held(np->queue)) {
+            held_from_sgw(np, &p);
+        } else {
+            downlink_seen(&p, np->since);
+        }
+    }
+}

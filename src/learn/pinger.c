@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Pinger: see pinger.h.
+ *
+ * Jobs wait in two queues.  An urgent one sends at once and then every
+ * interval_ms; the others share rate_per_second, and wait twice as long after
+ * each attempt.  A job ends with a reply, when it is stopped, or when its
+ * attempts are used up; it lingers for a while, so that late replies are still
+ * known.  In the last case (paging takes its time) they prove as much as early
+ * ones. */
+
+#include <config.h>
+
+#include "learn/pinger.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip6.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/metrics.h"
+#include "conf/conf.h"
+#include "csum.h"
+#include "hash.h"
+#include "heap.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/token-bucket.h"
+#include "packets.h"
+#include "random.h"
+#include "timeval.h"
+#include "util.h"
+
+METRIC_COUNTER(n_requests, "tof_pinger_requests_total", "",
+               "Echo requests sent as a UE.");
+METRIC_COUNTER(n_replies, "tof_pinger_replies_total", "",
+               "Replies that carried a valid cookie.");
+METRIC_COUNTER(n_forged, "tof_pinger_foreign_total", "",
+               "Echo replies from a target that were not ours.");
+METRIC_COUNTER(n_failed, "tof_pinger_failed_total", "",
+               "Bearers that no reply came for.");
+METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
+               "Echo requests that could not be sent.");
+
+#define LINGER_MS 5000
+#define RETRY_MS 2              /* What cannot be sent yet is tried again. */
+
+#define MAGIC 0x544f4650        /* "TOFP" */
+
+/* The cookie of one request. */
+struct cookie {
+    uint32_t bearer_id;
+    uint16_t seq;
+    uint64_t nonce[2];          /* Random: not to be guessed. */
+};
+
+/* Of one address family each; taken in turn. */
+struct target_list {
+    struct in6_addr *addrs;
+    size_t n;
+};
+
+struct job {
+    struct hmap_node node;              /* In jobs, by id. */
+    struct ovs_list queue_node;         /* In urgent or normal, else empty. */
+    struct heap_node due_node;          /* In asleep, if in no queue. */
+    struct cookie cookie;
+    uint64_t old_nonce[2];              /* Of requests that do not count. */
+    const struct target_list *targets;
+    bool urgent;
+    bool sent;                          /* Any request, ever. */
+    bool stopped;                       /* A reply proves nothing. */
+    bool done;                          /* Sends nothing any more. */
+    bool answered;                      /* A reply has served. */
+    unsigned int attempts;
+    unsigned int delays;        /* Times that it could not be sent yet. */
+    long long int due;
+};
+
+static struct hmap jobs;
+static struct ovs_list urgent, normal;  /* To be sent now. */
+static struct heap asleep;              /* Waiting for 'due', next first. */
+static struct token_bucket bucket;
+static pinger_send_cb *send_cb;
+static pinger_failed_cb *failed_cb;
+static const struct conf *conf;
+static struct target_list targets4, targets6;
+
+static uint64_t
+n_jobs_metric(void)
+{
+    return hmap_count(&jobs);
+}
+
+METRIC_GAUGE(g_jobs, "tof_pinger_jobs", "", "Bearers being proved.",
+             n_jobs_metric);
+
+/* The ICMP message, alike in both families but for its type. */
+static void
+build_icmp(uint8_t type, const struct cookie *cookie,
+           uint8_t icmp[PINGER_ICMP_LEN])
+{
+    uint32_t magic = htonl(MAGIC), id = htonl(cookie->bearer_id);
+    uint16_t seq = htons(cookie->seq);
+
+    memset(icmp, 0, 8);
+    icmp[0] = type;
+    memcpy(icmp + 4, cookie->nonce, 2);         /* Identifier. */
+    memcpy(icmp + 6, &seq, sizeof seq);
+    memcpy(icmp + 8, &magic, sizeof magic);
+    memcpy(icmp + 12, &id, sizeof id);
+    memcpy(icmp + 16, cookie->nonce, sizeof cookie->nonce);
+}
+
+static size_t
+build_ipv4(const struct in6_addr *dst, const struct cookie *cookie,
+           uint8_t *buf)
+{
+    struct ip_header ip = {
+        .ip_ihl_ver = IP_IHL_VER(5, 4),
+        .ip_tot_len = htons(IP_HEADER_LEN + PINGER_ICMP_LEN),
+        .ip_frag_off = htons(IP_DONT_FRAGMENT),
+        .ip_ttl = 64,
+        .ip_proto = IPPROTO_ICMP,
+    };
+    uint8_t *icmp = buf + sizeof ip;
+    ovs_be16 sum;
+
+    put_16aligned_be32(&ip.ip_dst, in6_addr_get_mapped_ipv4(dst));
+    ip.ip_csum = csum_finish(csum_continue(0, &ip, sizeof ip));
+    memcpy(buf, &ip, sizeof ip);
+    build_icmp(ICMP4_ECHO_REQUEST, cookie, icmp);
+    sum = csum(icmp, PINGER_ICMP_LEN);
+    memcpy(icmp + 2, &sum, sizeof sum);
+    return sizeof ip + PINGER_ICMP_LEN;
+}
+
+static size_t
+build_ipv6(const struct in6_addr *dst, const struct cookie *cookie,
+           uint8_t *buf)
+{
+    struct ovs_16aligned_ip6_hdr ip;
+    uint8_t *icmp = buf + sizeof ip;
+    ovs_be16 sum;
+
+    memset(&ip, 0, sizeof ip);
+    ip.ip6_vfc = 6 << 4;
+    ip.ip6_plen = htons(PINGER_ICMP_LEN);
+    ip.ip6_nxt = IPPROTO_ICMPV6;
+    ip.ip6_hlim = 64;
+    memcpy(&ip.ip6_dst, dst, sizeof ip.ip6_dst);
+    memcpy(buf, &ip, sizeof ip);
+    build_icmp(ICMP6_ECHO_REQUEST, cookie, icmp);
+    sum = csum_finish(csum_continue(packet_csum_pseudoheader6(&ip), icmp,
+                                    PINGER_ICMP_LEN));
+    memcpy(icmp + 2, &sum, sizeof sum);
+    return sizeof ip + PINGER_ICMP_LEN;
+}
+
+/* Builds the request to 'target', of either family, into 'buf', with an
+ * unspecified source address.  Returns its length. */
+static size_t
+build_request(const struct in6_addr *target, const struct cookie *cookie,
+              uint8_t buf[PINGER_PACKET_MAX])
+{
+    return (IN6_IS_ADDR_V4MAPPED(target) ? build_ipv4 : build_ipv6)(
+        target, cookie, buf);
+}
+
+/* The message in an IP packet if that can be an echo reply for us, without
+ * options or extension headers; else NULL. */
+static const uint8_t *
+find_echo_reply(const uint8_t *ip, size_t len)
+{
+    if (len >= IP_HEADER_LEN + PINGER_ICMP_LEN && ip[0] == IP_IHL_VER(5, 4)
+        && ip[9] == IPPROTO_ICMP && ip[IP_HEADER_LEN] == ICMP4_ECHO_REPLY) {
+        return ip + IP_HEADER_LEN;
+    } else if (len >= IPV6_HEADER_LEN + PINGER_ICMP_LEN && ip[0] >> 4 == 6
+               && ip[6] == IPPROTO_ICMPV6
+               && ip[IPV6_HEADER_LEN] == ICMP6_ECHO_REPLY) {
+        return ip + IPV6_HEADER_LEN;
+    }
+    return NULL;
+}
+
+/* Takes the cookie out of what may be a reply. */
+static bool
+parse_reply(const void *ip, size_t len, struct cookie *cookie)
+{
+    const uint8_t *icmp = find_echo_reply(ip, len);
+    uint32_t magic, id;
+    uint16_t seq;
+
+    if (!icmp) {
+        return false;
+    }
+    memcpy(&seq, icmp + 6, sizeof seq);
+    memcpy(&magic, icmp + 8, sizeof magic);
+    memcpy(&id, icmp + 12, sizeof id);
+    memcpy(cookie->nonce, icmp + 16, sizeof cookie->nonce);
+    cookie->bearer_id = ntohl(id);
+    cookie->seq = ntohs(seq);
+    return ntohl(magic) == MAGIC;
+}
+
+static struct target_list *
+targets_of(sa_family_t family)
+{
+    return family == AF_INET ? &targets4 : &targets6;
+}
+
+void
+pinger_init(const struct conf *conf_, pinger_send_cb *send,
+            pinger_failed_cb *failed)
+{
+    conf = conf_;
+    send_cb = send;
+    failed_cb = failed;
+    hmap_init(&jobs);
+    ovs_list_init(&urgent);
+    ovs_list_init(&normal);
+    heap_init(&asleep);
+    /* Tokens are thousandths of a packet, as its clock is in ms. */
+    token_bucket_init(&bucket, conf->pinger.rate_per_second,
+                      MAX(1000, conf->pinger.rate_per_second * 100));
+    for (size_t i = 0; i < conf->pinger.n_targets; i++) {
+        const struct in6_addr *addr = &conf->pinger.targets[i];
+        struct target_list *list = targets_of(addr_family(addr));
+
+        list->addrs = xrealloc(list->addrs,
+                               (list->n + 1) * sizeof *list->addrs);
+        list->addrs[list->n++] = *addr;
+    }
+}
+
+bool
+pinger_has_target(sa_family_t family)
+{
+    return targets_of(family)->n != 0;
+}
+
+static struct job *
+find(uint32_t id)
+{
+    struct job *job;
+
+    HMAP_FOR_EACH_WITH_HASH (job, node, hash_int(id, 0), &jobs) {
+        if (job->cookie.bearer_id == id) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+/* Takes the job out of where it waits. */
+static void
+unqueue(struct job *job)
+{
+    if (ovs_list_is_empty(&job->queue_node)) {
+        heap_remove(&asleep, &job->due_node);
+    } else {
+        ovs_list_remove(&job->queue_node);
+        ovs_list_init(&job->queue_node);
+    }
+}
+
+static void
+enqueue(struct job *job)
+{
+    ovs_list_push_back(job->urgent ? &urgent : &normal, &job->queue_node);
+}
+
+static void
+destroy(struct job *job)
+{
+    unqueue(job);
+    hmap_remove(&jobs, &job->node);
+    free(job);
+}
+
+void
+pinger_destroy(void)
+{
+    struct job *job;
+
+    HMAP_FOR_EACH_SAFE (job, node, &jobs) {
+        destroy(job);
+    }
+    hmap_destroy(&jobs);
+    heap_destroy(&asleep);
+    free(targets4.addrs);
+    free(targets6.addrs);
+    targets4 = targets6 = (struct target_list) { .n = 0 };
+}
+
+void
+pinger_ask(uint32_t id, sa_family_t family, bool is_urgent)
+{
+    struct job *job = find(id);
+
+    if (!pinger_has_target(family)) {
+        return;
+    }
+    if (!job) {
+        job = xzalloc(sizeof *job);
+        job->cookie.bearer_id = id;
+        job->targets = targets_of(family);
+        random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
+        random_bytes(job->old_nonce, sizeof job->old_nonce);
+        hmap_insert(&jobs, &job->node, hash_int(id, 0));
+        job->urgent = is_urgent;
+        enqueue(job);
+    } else if (job->done) {
+        if (job->stopped) {
+            memcpy(job->old_nonce, job->cookie.nonce, sizeof job->old_nonce);
+            random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
+        }
+        job->done = job->stopped = job->answered = false;
+        job->attempts = job->delays = 0;
+        job->urgent = is_urgent;
+        unqueue(job);
+        enqueue(job);
+    } else if (is_urgent && !job->urgent) {
+        job->urgent = true;
+        job->attempts = 0;
+        unqueue(job);
+        enqueue(job);
+    }
+}
+
+static void
+sleep_until(struct job *job, long long int due)
+{
+    job->due = due;
+    unqueue(job);
+    heap_insert(&asleep, &job->due_node, UINT64_MAX - due);
+}
+
+/* Lets 'job' sleep until it is forgotten. */
+static void
+linger(struct job *job)
+{
+    job->done = true;
+    sleep_until(job, time_msec() + LINGER_MS);
+}
+
+void
+pinger_stop(uint32_t id)
+{
+    struct job *job = find(id);
+
+    if (job && job->sent) {
+        job->stopped = true;
+        linger(job);
+    } else if (job) {
+        destroy(job);
+    }
+}
+
+void
+pinger_confirm(uint32_t id)
+{
+    struct job *job = find(id);
+
+    if (job) {
+        job->answered = true;
+    }
+}
+
+bool
+pinger_is_active(uint32_t id)
+{
+    const struct job *job = find(id);
+
+    return job && job->sent;
+}
+
+bool
+pinger_is_reply(const void *ip, size_t len, uint32_t *id)
+{
+    struct cookie cookie;
+
+    if (parse_reply(ip, len, &cookie)) {
+        struct job *job = find(cookie.bearer_id);
+        bool now = job && !memcmp(job->cookie.nonce, cookie.nonce,
+                                  sizeof cookie.nonce);
+        bool old = job && !memcmp(job->old_nonce, cookie.nonce,
+                                  sizeof cookie.nonce);
+        if (now || old) {
+            metric_inc(&n_replies);
+            *id = now && !job->stopped ? cookie.bearer_id : 0;
+            return true;
+        }
+    }
+    metric_inc(&n_forged);
+    return false;
+}
+
+static void
+give_up(struct job *job)
+{
+    uint32_t id = job->cookie.bearer_id;
+
+    linger(job);                /* Paging may take longer. */
+    if (!job->answered) {
+        metric_inc(&n_failed);
+        failed_cb(id);
+    }
+}
+
+/* What can be sent soon is tried again soon, and that was no attempt; unless
+ * it goes on for as long as one.  False if it is not so. */
+static bool
+delay(struct job *job, int error)
+{
+    if (error != EAGAIN
+        || job->delays * RETRY_MS >= conf->pinger.interval_ms) {
+        return false;
+    }
+    job->delays++;
+    job->attempts--;
+    sleep_until(job, time_msec() + RETRY_MS);
+    return true;
+}
+
+/* Sends one request, or gives up if all have been sent. */
+static void
+attempt(struct job *job)
+{
+    const struct target_list *targets = job->targets;
+    uint8_t packet[PINGER_PACKET_MAX];
+    size_t len;
+    int error;
+    unsigned int backoff = job->urgent ? 0 : MIN(job->attempts, 6);
+
+    if (job->attempts >= conf->pinger.attempts) {
+        give_up(job);
+        return;
+    }
+    job->cookie.seq++;
+    job->sent = true;
+    len = build_request(&targets->addrs[job->attempts++ % targets->n],
+                        &job->cookie, packet);
+    error = send_cb(job->cookie.bearer_id, packet, len);
+    if (!delay(job, error)) {
+        metric_inc(error ? &n_send_errors : &n_requests);
+        sleep_until(job, time_msec() + ((long long) conf->pinger.interval_ms
+                                        << backoff));
+    }
+}
+
+static struct job *
+next_asleep(void)
+{
+    return heap_is_empty(&asleep) ? NULL
+        : CONTAINER_OF(heap_max(&asleep), struct job, due_node);
+}
+
+/* Jobs whose time has come go back to their queue. */
+static void
+wake_up(long long int now)
+{
+    struct job *job;
+
+    while ((job = next_asleep()) && job->due <= now) {
+        if (job->done) {
+            destroy(job);
+        } else {
+            unqueue(job);
+            enqueue(job);
+        }
+    }
+}
+
+static void
+run_queue(struct ovs_list *queue, bool limited)
+{
+    while (!ovs_list_is_empty(queue)) {
+        if (!token_bucket_withdraw(&bucket, 1000) && limited) {
+            break;
+        }
+        attempt(CONTAINER_OF(ovs_list_front(queue), struct job, queue_node));
+    }
+}
+
+void
+pinger_run(void)
+{
+    wake_up(time_msec());
+    run_queue(&urgent, false);
+    run_queue(&normal, true);
+}
+
+void
+pinger_wait(void)
+{
+    if (!ovs_list_is_empty(&urgent)) {
+        poll_immediate_wake();
+    }
+    if (!ovs_list_is_empty(&normal)) {
+        token_bucket_wait(&bucket, 1000);
+    }
+    if (next_asleep()) {
+        poll_timer_wait_until(next_asleep()->due);
+    }
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Proofs of bearers: see prove.h. */
+
+#include <config.h>
+
+#include "learn/prove.h"
+
+#include <errno.h>
+
+#include "base/status.h"
+#include "conf/conf.h"
+#include "gtp/endpoint.h"
+#include "learn/pinger.h"
+#include "openvswitch/vlog.h"
+#include "session/session.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(prove);
+
+static const struct endpoint_class *endpoint;
+static long long int evidence_ms;
+static bool observed;                   /* "pairing: observed". */
+
+static int
+ping(uint32_t id, const void *ip, size_t len)
+{
+    const struct bearer *b = session_bearer_by_id(id);
+
+    if (!b) {
+        return ENOENT;
+    }
+    struct endpoint_bearer eb = bearer_describe(b);
+    return endpoint->send_up(&eb, ip, len);
+}
+
+static void
+ping_failed(uint32_t id)
+{
+    VLOG_DBG("bearer %08"PRIx32": no reply to the Pinger", id);
+}
+
+static void
+report_targets(void)
+{
+    bool v4 = pinger_has_target(AF_INET), v6 = pinger_has_target(AF_INET6);
+
+    status_set(STATUS_PINGER, v4 || v6, "%s",
+               v4 && v6 ? "targets for IPv4 and IPv6"
+               : v4 ? "ready; no IPv6 target: a UE's IPv6 is proved only "
+                      "beside its IPv4 in the same tunnel"
+               : v6 ? "ready; no IPv4 target: a UE's IPv4 is proved only "
+                      "beside its IPv6 in the same tunnel"
+               : "no targets: no bearer is ever proved");
+}
+
+void
+prove_init(const struct conf *conf, const struct endpoint_class *endpoint_)
+{
+    endpoint = endpoint_;
+    evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    observed = conf->pinger.pairing == PAIRING_OBSERVED;
+    pinger_init(conf, ping, ping_failed);
+    report_targets();
+}
+
+void
+prove_destroy(void)
+{
+    pinger_destroy();
+}
+
+bool
+prove_is_fresh(const struct bearer *b, long long int now)
+{
+    return (b->state == BEARER_ESTABLISHED && b->proved != LLONG_MIN
+            && now - b->proved <= evidence_ms);
+}
+
+/* Whether 'witness', which has targets of its family, vouches for its twin
+ * 'b', which has none.  Not if another UE has the same address already: one of
+ * them forges it, and must not get answers to the other one's connections. */
+static bool
+vouches(const struct bearer *witness, const struct bearer *b)
+{
+    const struct bearer *other;
+
+    if (!pinger_has_target(bearer_family(witness))
+        || pinger_has_target(bearer_family(b))) {
+        return false;
+    }
+    SESSION_FOR_EACH_BEARER (other, b->session) {
+        if (other != b && other->state == BEARER_ESTABLISHED) {
+            const struct bearer *twin = session_twin(other);
+
+            if (!twin || twin->session != witness->session) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The bearer that must be proved so that 'b' is; NULL if there is none. */
+static const struct bearer *
+find_witness(const struct bearer *b)
+{
+    const struct bearer *twin;
+
+    if (pinger_has_target(bearer_family(b))) {
+        return b;
+    }
+    twin = session_twin(b);
+    return twin && vouches(twin, b) ? twin : NULL;
+}
+
+bool
+prove_is_possible(const struct bearer *b)
+{
+    return find_witness(b) != NULL;
+}
+
+void
+prove_ask(const struct bearer *b, bool urgent)
+{
+    const struct bearer *witness = find_witness(b);
+
+    if (witness) {
+        pinger_ask(witness->id, bearer_family(witness), urgent);
+    }
+}
+
+struct bearer *
+prove_vouched(const struct bearer *b)
+{
+    struct bearer *twin = session_twin(b);
+
+    return twin && vouches(b, twin) ? twin : NULL;
+}
+
+bool
+prove_is_direct(sa_family_t family)
+{
+    return observed || pinger_has_target(family);
+}

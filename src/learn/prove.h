@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_PROVE_H
+#define TOF_PROVE_H 1
+
+/* Proofs: which bearers can be proved, how, and for how long that is good.
+ *
+ * Place in the flow: detect.c asks for a bearer to be proved; the Pinger does
+ * it, or does it to the bearer's twin, which then vouches for it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct bearer;
+struct conf;
+struct endpoint_class;
+
+void prove_init(const struct conf *, const struct endpoint_class *);
+void prove_destroy(void);
+
+/* Proved, and not so long ago that the UE may have gone since. */
+bool prove_is_fresh(const struct bearer *, long long int now);
+
+/* Whether it can be proved: there is a target of its family, or a twin that
+ * has targets. */
+bool prove_is_possible(const struct bearer *);
+
+/* Has it proved; does nothing if that is not possible.  'urgent': packets are
+ * waiting for it. */
+void prove_ask(const struct bearer *, bool urgent);
+
+/* The twin that is proved by a proof of the bearer, or NULL: it has no targets
+ * of its own family, and nobody else has its address. */
+struct bearer *prove_vouched(const struct bearer *);
+
+/* Whether UEs of that family are proved by themselves, so that nobody has a
+ * bearer under another UE's address. */
+bool prove_is_direct(sa_family_t);
+
+#endif /* learn/prove.h */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_NAT_H
+#define TOF_NAT_H 1
+
+/* NAT: the namespace in which service IPs become application IPs.
+ *
+ * Place in the flow: br-tof's port "ovs-ue" is the peer of ue0 in here;
+ * decapsulated packets come in with source MAC 02:00:<bearer id> and
+ * destination MAC 02:00:00:00:<address space>, are DNATed and routed to the
+ * Apps adapter; answers leave ue0 with destination MAC 02:00:<bearer id>, by
+ * way of the conntrack mark.  What is set up survives tofd. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conf;
+
+/* Namespace, ue0 <-> 'ue_port' (in tofd's namespace), Apps adapter (moved
+ * in), addresses, routes, and the nftables table.  Adopts what is there.
+ * ue0 and its peer get 'mtu', S1-U's; the routes to UEs 'down_mtu', that of
+ * S1-U towards the eNodeBs, less the outer headers.  Returns 0 or a positive
+ * errno value with '*what' (malloc'd) naming what failed; then nothing that it
+ * made is left. */
+int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
+             unsigned int down_mtu, char **what);
+
+/* False if links or rules of that are known to be gone.  nat_init() then mends
+ * what somebody else has taken away. */
+bool nat_in_force(void);
+
+/* Puts a service in or replaces its application; takes one out and flushes
+ * the conntrack entries of its flows.  All return 0 or a positive errno
+ * value, once in force. */
+int nat_service_set(const struct in6_addr *service_ip,
+                    const struct in6_addr *application_ip);
+int nat_service_clear(const struct in6_addr *service_ip);
+
+/* What is in force, for the check at start. */
+int nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
+                                const struct in6_addr *application_ip,
+                                void *aux), void *aux);
+
+/* Gives each flow from UEs the identifier that 'owner' says, which may be that
+ * of its bearer still: so that nobody gets answers for a bearer that is gone
+ * when its identifier is used again.  (Were they deleted, an answer would be
+ * taken for a connection of the App's own.)  The UE's next packet gives a flow
+ * its bearer again.  Walks the whole table once. */
+int nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space));
+
+/* Packets and bytes (IP) between a bearer and a service, counted from when
+ * the bearer first touched it, by whatever tofd.  'down': to the UE. */
+struct nat_usage {
+    uint32_t bearer;
+    struct in6_addr service_ip;
+    bool down;
+    uint64_t packets, bytes;
+};
+typedef void nat_usage_cb(const struct nat_usage *, void *aux);
+
+/* Reads all of them: begins, then calls 'cb' for some in each call, which
+ * returns EINPROGRESS while there are more, and 0 with the last of them.
+ * EAGAIN: a change of rules has come in between, some may be missing. */
+int nat_usage_begin(void);
+int nat_usage_next(nat_usage_cb *cb, void *aux);
+
+/* Takes out the counts of 'n' pairs and directions.  Not while a reading is
+ * under way, which it would tear. */
+int nat_usage_forget(const struct nat_usage *, size_t n);
+
+void nat_close(void);
+
+#endif /* nat/nat.h */

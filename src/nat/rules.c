@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The nftables rules of the NAT namespace.
+ *
+ * Place in the flow: nat.c has them installed at start.  A UE's packet comes
+ * in on ue0 with source MAC 02:00:<bearer id> and destination MAC
+ * 02:00:00:00:<address space>, and goes down the chains in this order:
+ *
+ *   ingress    it is for us, whatever its destination MAC says
+ *   spaces     the address space is the conntrack zone of its direction
+ *   from_ue    the bearer id is its mark and its flow's; only services pass,
+ *              and are counted
+ *   to_app     service -> application
+ *   forward    TCP MSS
+ *
+ * An answer comes in on the Apps adapter; conntrack turns its addresses back:
+ *
+ *   forward    TCP MSS
+ *   as_service (a connection of the application's own: application -> service)
+ *   to_ue      what goes to a UE takes the flow's mark; only services pass,
+ *              and are counted
+ *   egress     its mark goes into destination MAC 02:00:<bearer id>
+ *
+ * Marks hold the bearer id in host byte order, so that `conntrack -L` shows it
+ * as a number; in the MAC address it is in network byte order.
+ *
+ * Nobody gets another one's packets by these rules of the mark:
+ *
+ *   - A flow takes it from packets in its original direction only.  A flow
+ *     that an application opened has none: its packets leave with id 0, to be
+ *     looked up by UE address, for the reply direction has no zone that would
+ *     tell two UEs with one address apart.
+ *   - What belongs to no flow leaves for nobody: an application that answers
+ *     when its service has gone would show its own address, to whoever has the
+ *     UE's address by then.
+ *   - ICMP errors do not set it: what an error quotes is up to its sender.
+ *   - ICMP errors that are made here carry the mark of the very packet that
+ *     they answer (sysctl fwmark_reflect): the flow that conntrack takes an
+ *     error for may be that of another UE with the same address. */
+
+#include "nat/private.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+#include <string.h>
+#include <net/if.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+
+/* Where the identifiers are in the Ethernet header. */
+#define SPACE_OFFSET 4          /* In the destination MAC, 2 bytes. */
+#define BEARER_IN_OFFSET 8      /* In the source MAC, 4 bytes. */
+#define BEARER_OUT_OFFSET 2     /* In the destination MAC, 4 bytes. */
+
+#define TCP_FLAGS_OFFSET 13
+#define TCP_FLAG_SYN 0x02
+#define TCPOPT_MSS 2
+
+#define REG NFT_REG32_00
+
+/* Numbers that the nft command gives to its data types. */
+enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_MARK = 19 };
+#define MARK_AND(TYPE) (TYPE_MARK << 6 | (TYPE))
+
+/* Most pairs of bearer and service; those beyond are not counted. */
+#define MAX_COUNTS 2000000
+
+const struct nft_table nat_inet = { NFPROTO_INET, "tof_nat" };
+const struct nft_table nat_netdev = { NFPROTO_NETDEV, "tof_nat" };
+
+const struct nft_set nat_services[2] = {
+    { .name = "services4", .key_len = 4, .key_type = TYPE_IPADDR,
+      .data_len = 4, .data_type = TYPE_IPADDR },
+    { .name = "services6", .key_len = 16, .key_type = TYPE_IP6ADDR,
+      .data_len = 16, .data_type = TYPE_IP6ADDR },
+};
+const struct nft_set nat_apps[2] = {
+    { .name = "apps4", .key_len = 4, .key_type = TYPE_IPADDR,
+      .data_len = 4, .data_type = TYPE_IPADDR },
+    { .name = "apps6", .key_len = 16, .key_type = TYPE_IP6ADDR,
+      .data_len = 16, .data_type = TYPE_IP6ADDR },
+};
+
+#define COUNTS(NAME, LEN, TYPE)                                         \
+    { .name = NAME, .key_len = 4 + (LEN), .key_type = MARK_AND(TYPE),   \
+      .dynamic = true, .size = MAX_COUNTS }
+const struct nft_set nat_counts[NAT_N_COUNTS] = {
+    [0] = COUNTS("up4", 4, TYPE_IPADDR),
+    [NAT_COUNT_DOWN] = COUNTS("down4", 4, TYPE_IPADDR),
+    [NAT_COUNT_IPV6] = COUNTS("up6", 16, TYPE_IP6ADDR),
+    [NAT_COUNT_IPV6 | NAT_COUNT_DOWN] = COUNTS("down6", 16, TYPE_IP6ADDR),
+};
+
+/* What differs between the families. */
+static const struct family {
+    uint8_t nfproto;
+    uint16_t ethertype;
+    uint32_t src_offset, dst_offset, len;
+    const char *up, *down;      /* Chains of what UE and service exchange. */
+} families[2] = {
+    { NFPROTO_IPV4, ETH_P_IP, 12, 16, 4, "from_ue4", "to_ue4" },
+    { NFPROTO_IPV6, ETH_P_IPV6, 8, 24, 16, "from_ue6", "to_ue6" },
+};
+
+static const struct nft_chain inet_chains[] = {
+    { "spaces", "filter", NF_INET_PRE_ROUTING, -300, NULL },
+    { "prerouting", "filter", NF_INET_PRE_ROUTING, -150, NULL },
+    { "from_ue", NULL, 0, 0, NULL },
+    { "from_ue4", NULL, 0, 0, NULL },
+    { "from_ue6", NULL, 0, 0, NULL },
+    { "to_app", "nat", NF_INET_PRE_ROUTING, -100, NULL },
+    { "forward", "filter", NF_INET_FORWARD, -150, NULL },
+    { "mss", NULL, 0, 0, NULL },
+    { "output", "filter", NF_INET_LOCAL_OUT, -150, NULL },
+    { "as_service", "nat", NF_INET_POST_ROUTING, 100, NULL },
+    { "to_ue", "filter", NF_INET_POST_ROUTING, 150, NULL },
+    { "to_ue4", NULL, 0, 0, NULL },
+    { "to_ue6", NULL, 0, 0, NULL },
+};
+static const struct nft_chain netdev_chains[] = {
+    { "ingress", "filter", NF_NETDEV_INGRESS, 0, NAT_UE },
+    { "egress", "filter", NF_NETDEV_EGRESS, 0, NAT_UE },
+};
+
+/* Conditions. */
+
+/* "iifname" or "oifname" is ue0 (NFT_CMP_EQ), or is not (NFT_CMP_NEQ).  It
+ * costs more than most other conditions: few packets should come to it. */
+static void
+compare_ue(struct nftnl_rule *r, enum nft_meta_keys key, enum nft_cmp_ops op)
+{
+    char name[IFNAMSIZ] = NAT_UE;
+
+    nft_x_meta(r, key, REG);
+    nft_x_cmp(r, REG, op, name, sizeof name);
+}
+
+static void
+match_ue(struct nftnl_rule *r, enum nft_meta_keys key)
+{
+    compare_ue(r, key, NFT_CMP_EQ);
+}
+
+static void
+match_family(struct nftnl_rule *r, const struct family *f)
+{
+    nft_x_meta(r, NFT_META_NFPROTO, REG);
+    nft_x_cmp(r, REG, NFT_CMP_EQ, &f->nfproto, sizeof f->nfproto);
+}
+
+static void
+match_ethertype(struct nftnl_rule *r, const struct family *f)
+{
+    uint16_t ethertype = htons(f->ethertype);
+
+    nft_x_meta(r, NFT_META_PROTOCOL, REG);
+    nft_x_cmp(r, REG, NFT_CMP_EQ, &ethertype, sizeof ethertype);
+}
+
+static void
+match_u32(struct nftnl_rule *r, enum nft_cmp_ops op, uint32_t value)
+{
+    nft_x_cmp(r, REG, op, &value, sizeof value);
+}
+
+/* One of 'states' (NFT_CMP_NEQ), or none of them (NFT_CMP_EQ). */
+static void
+match_ct_state(struct nftnl_rule *r, enum nft_cmp_ops op, uint32_t states)
+{
+    uint32_t none = 0;
+
+    nft_x_ct(r, NFT_CT_STATE, REG);
+    nft_x_bitwise(r, REG, &states, &none, sizeof states);
+    match_u32(r, op, 0);
+}
+
+static void
+match_ct_direction(struct nftnl_rule *r, uint8_t direction)
+{
+    nft_x_ct(r, NFT_CT_DIRECTION, REG);
+    nft_x_cmp(r, REG, NFT_CMP_EQ, &direction, sizeof direction);
+}
+
+static void
+match_tcp_syn(struct nftnl_rule *r)
+{
+    uint8_t tcp = IPPROTO_TCP, syn = TCP_FLAG_SYN, none = 0;
+
+    nft_x_meta(r, NFT_META_L4PROTO, REG);
+    nft_x_cmp(r, REG, NFT_CMP_EQ, &tcp, sizeof tcp);
+    nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1, REG);
+    nft_x_bitwise(r, REG, &syn, &none, sizeof syn);
+    nft_x_cmp(r, REG, NFT_CMP_NEQ, &none, sizeof none);
+}
+
+/* Ends. */
+
+static void
+drop(struct nft_batch *b, struct nftnl_rule *r, const char *comment)
+{
+    nft_x_counter(r);
+    nft_x_verdict(r, NF_DROP, NULL);
+    nft_rule_comment(r, comment);
+    nft_rule_add(b, r);
+}
+
+static void
+let_pass(struct nft_batch *b, struct nftnl_rule *r)
+{
+    nft_x_verdict(r, NF_ACCEPT, NULL);
+    nft_rule_add(b, r);
+}
+
+/* Chains. */
+
+static void
+space_rules(struct nft_batch *b)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, "spaces");
+
+    match_ue(r, NFT_META_IIFNAME);
+    nft_x_payload(r, NFT_PAYLOAD_LL_HEADER, SPACE_OFFSET, 2, REG);
+    nft_x_hton16(r, REG);
+    nft_x_ct_set(r, NFT_CT_ZONE, REG, IP_CT_DIR_ORIGINAL);
+    nft_rule_add(b, r);
+}
+
+/* The packet's destination (else: source) is a service.  Linux 6.1 takes no
+ * map for a set, so it is asked what the map has, and that is not used. */
+static void
+match_service(struct nftnl_rule *r, int family, bool dst, uint32_t reg)
+{
+    const struct family *f = &families[family];
+
+    match_family(r, f);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
+                  dst ? f->dst_offset : f->src_offset, f->len, reg);
+    nft_x_lookup_map(r, nat_services[family].name, reg, reg);
+}
+
+/* What a UE and a service send to each other, in whichever direction of the
+ * flow: 'chain' is left for one that counts it at the mark and the service's
+ * address, and lets it pass. */
+static void
+service_rules(struct nft_batch *b, const char *chain, int family, bool down)
+{
+    const struct family *f = &families[family];
+    const char *counts = down ? f->down : f->up;
+    int index = (family ? NAT_COUNT_IPV6 : 0) | (down ? NAT_COUNT_DOWN : 0);
+    struct nftnl_rule *r = nft_rule(&nat_inet, chain);
+
+    match_service(r, family, !down, REG);
+    nft_x_verdict(r, NFT_GOTO, counts);
+    nft_rule_add(b, r);
+
+    /* Without a verdict: what is not counted since the set is full passes all
+     * the same. */
+    r = nft_rule(&nat_inet, counts);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
+                  down ? f->src_offset : f->dst_offset, f->len, REG + 1);
+    nft_x_meta(r, NFT_META_MARK, REG);
+    match_u32(r, NFT_CMP_NEQ, 0);
+    nft_x_count_in(r, nat_counts[index].name, REG);
+    nft_rule_add(b, r);
+    let_pass(b, nft_rule(&nat_inet, counts));
+}
+
+static void
+from_ue_rules(struct nft_batch *b)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, "prerouting");
+
+    match_ue(r, NFT_META_IIFNAME);
+    nft_x_verdict(r, NFT_JUMP, "from_ue");
+    nft_rule_add(b, r);
+
+    r = nft_rule(&nat_inet, "from_ue");
+    nft_x_payload(r, NFT_PAYLOAD_LL_HEADER, BEARER_IN_OFFSET, 4, REG);
+    nft_x_hton32(r, REG);
+    nft_x_meta_set(r, NFT_META_MARK, REG);
+    nft_rule_add(b, r);
+
+    r = nft_rule(&nat_inet, "from_ue");
+    match_ct_state(r, NFT_CMP_NEQ, (NF_CT_STATE_BIT(IP_CT_NEW)
+                                    | NF_CT_STATE_BIT(IP_CT_ESTABLISHED)));
+    match_ct_direction(r, IP_CT_DIR_ORIGINAL);
+    nft_x_meta(r, NFT_META_MARK, REG);
+    match_u32(r, NFT_CMP_NEQ, 0);
+    nft_x_ct_set(r, NFT_CT_MARK, REG, -1);
+    nft_rule_add(b, r);
+
+    r = nft_rule(&nat_inet, "from_ue");
+    match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
+    drop(b, r, "invalid from a UE");
+
+    service_rules(b, "from_ue", 0, false);
+    service_rules(b, "from_ue", 1, false);
+
+    r = nft_rule(&nat_inet, "from_ue");
+    match_ct_direction(r, IP_CT_DIR_REPLY);
+    let_pass(b, r);
+    drop(b, nft_rule(&nat_inet, "from_ue"), "not for a service");
+}
+
+static void
+nat_chain_rules(struct nft_batch *b, const char *chain, const char *map,
+                enum nft_nat_types type, const struct family *f)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, chain);
+    bool dnat = type == NFT_NAT_DNAT;
+
+    match_ue(r, dnat ? NFT_META_IIFNAME : NFT_META_OIFNAME);
+    match_family(r, f);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
+                  dnat ? f->dst_offset : f->src_offset, f->len, REG);
+    nft_x_lookup_map(r, map, REG, REG);
+    nft_x_nat(r, type, f->nfproto, REG);
+    nft_rule_add(b, r);
+}
+
+static void
+forward_rules(struct nft_batch *b)
+{
+    static const enum nft_meta_keys keys[] = {
+        NFT_META_IIFNAME, NFT_META_OIFNAME
+    };
+    struct nftnl_rule *r = nft_rule(&nat_inet, "forward");
+
+    match_ue(r, NFT_META_IIFNAME);
+    match_ue(r, NFT_META_OIFNAME);
+    drop(b, r, "from a UE to a UE");
+
+    r = nft_rule(&nat_inet, "forward");
+    match_tcp_syn(r);
+    nft_x_verdict(r, NFT_JUMP, "mss");
+    nft_rule_add(b, r);
+
+    for (int i = 0; i < 2; i++) {
+        r = nft_rule(&nat_inet, "mss");
+        match_ue(r, keys[i]);
+        /* The smaller one of both directions' route MTUs, less headers; the
+         * kernel never raises an option by this. */
+        nft_x_rt_tcpmss(r, REG);
+        nft_x_hton16(r, REG);
+        nft_x_tcpopt_write(r, TCPOPT_MSS, 2, 2, REG);
+        nft_rule_add(b, r);
+    }
+}
+
+/* The host itself has nothing to say to UEs, except for errors.  Its multicast
+ * reports (IGMP, MLD) must be kept back by their state: the kernel uses their
+ * mark for something else, so it may look like any bearer id. */
+static void
+output_rules(struct nft_batch *b)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, "output");
+
+    match_ue(r, NFT_META_OIFNAME);
+    match_ct_state(r, NFT_CMP_EQ, (NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
+                                   | NF_CT_STATE_BIT(IP_CT_RELATED)));
+    drop(b, r, "of the host itself");
+
+    r = nft_rule(&nat_inet, "output");
+    match_ue(r, NFT_META_OIFNAME);
+    nft_x_ct(r, NFT_CT_MARK, REG);
+    match_u32(r, NFT_CMP_NEQ, 0);
+    let_pass(b, r);
+
+    r = nft_rule(&nat_inet, "output");
+    match_ue(r, NFT_META_OIFNAME);
+    nft_x_meta(r, NFT_META_MARK, REG);
+    match_u32(r, NFT_CMP_EQ, 0);
+    drop(b, r, "of the host itself, without bearer");
+}
+
+/* Errors come from whoever found them. */
+static void
+to_ue_rules(struct nft_batch *b)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, "to_ue");
+
+    compare_ue(r, NFT_META_OIFNAME, NFT_CMP_NEQ);
+    let_pass(b, r);
+
+    r = nft_rule(&nat_inet, "to_ue");
+    match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
+    drop(b, r, "invalid to a UE");
+
+    r = nft_rule(&nat_inet, "to_ue");
+    nft_x_meta(r, NFT_META_MARK, REG);
+    match_u32(r, NFT_CMP_EQ, 0);
+    nft_x_ct(r, NFT_CT_MARK, REG);
+    nft_x_meta_set(r, NFT_META_MARK, REG);
+    nft_rule_add(b, r);
+
+    service_rules(b, "to_ue", 0, true);
+    service_rules(b, "to_ue", 1, true);
+
+    r = nft_rule(&nat_inet, "to_ue");
+    match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_BIT(IP_CT_RELATED));
+    let_pass(b, r);
+    drop(b, nft_rule(&nat_inet, "to_ue"), "not of a service");
+}
+
+static void
+netdev_rules(struct nft_batch *b, bool may_connect)
+{
+    struct nftnl_rule *r;
+
+    for (int i = 0; i < 2; i++) {
+        uint8_t host = PACKET_HOST;
+
+        r = nft_rule(&nat_netdev, "ingress");
+        match_ethertype(r, &families[i]);
+        nft_x_imm(r, REG, &host, sizeof host);
+        nft_x_meta_set(r, NFT_META_PKTTYPE, REG);
+        let_pass(b, r);
+    }
+    drop(b, nft_rule(&nat_netdev, "ingress"), "not IP");
+
+    if (!may_connect) {
+        r = nft_rule(&nat_netdev, "egress");
+        nft_x_meta(r, NFT_META_MARK, REG);
+        match_u32(r, NFT_CMP_EQ, 0);
+        drop(b, r, "application may not connect");
+    }
+    r = nft_rule(&nat_netdev, "egress");
+    nft_x_meta(r, NFT_META_MARK, REG);
+    nft_x_hton32(r, REG);
+    nft_x_payload_set(r, NFT_PAYLOAD_LL_HEADER, BEARER_OUT_OFFSET, 4, REG);
+    nft_rule_add(b, r);
+}
+
+static void
+add_chains(struct nft_batch *b, const struct nft_table *table,
+           const struct nft_chain *chains, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        nft_chain_add(b, table, &chains[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        nft_chain_flush(b, table, chains[i].name);
+    }
+}
+
+void
+nat_rules(struct nft_batch *b, bool may_connect)
+{
+    nft_table_add(b, &nat_inet, 0);
+    nft_table_add(b, &nat_netdev, 0);
+    for (int i = 0; i < 2; i++) {
+        nft_set_add(b, &nat_inet, &nat_services[i]);
+        nft_set_add(b, &nat_inet, &nat_apps[i]);
+    }
+    for (int i = 0; i < NAT_N_COUNTS; i++) {
+        nft_set_add(b, &nat_inet, &nat_counts[i]);
+    }
+    add_chains(b, &nat_inet, inet_chains,
+               sizeof inet_chains / sizeof *inet_chains);
+    add_chains(b, &nat_netdev, netdev_chains,
+               sizeof netdev_chains / sizeof *netdev_chains);
+
+    space_rules(b);
+    from_ue_rules(b);
+    forward_rules(b);
+    output_rules(b);
+    for (int i = 0; i < 2; i++) {
+        nat_chain_rules(b, "to_app", nat_services[i].name, NFT_NAT_DNAT,
+                        &families[i]);
+        if (may_connect) {
+            nat_chain_rules(b, "as_service", nat_apps[i].name, NFT_NAT_SNAT,
+                            &families[i]);
+        }
+    }
+    to_ue_rules(b);
+    netdev_rules(b, may_connect);
+}

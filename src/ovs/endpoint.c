@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* GTP Tunnel Endpoints in the GTP-patched Open vSwitch.
+ *
+ *   filter --fwd--> tof-enb|ovs-enb --> br-gtp --LOCAL--> gtp0 --> br-tof
+ *   adapter <--fwd-- tof-enb|ovs-enb <-- br-gtp <--LOCAL-- gtp0 <-- br-tof
+ *           <--fwd-- tof-sgw|ovs-sgw <--
+ *
+ * br-gtp carries encapsulated packets: what the filter diverts is output to
+ * LOCAL, where the intercepting port gtp0 terminates it; what gtp0 builds
+ * comes in from LOCAL and gets its Ethernet header and its way out from one
+ * flow for each path (pair of outer addresses).  br-tof carries the UEs'
+ * packets: see classifier.h.
+ *
+ * Heartbeat: tof-hb0, a port of br-gtp, sends CFM frames every 100 ms; its
+ * veth peer tof-hb1 is a port of br-gtp too, and a flow takes them from there
+ * to ovs-enb.  The filter sends them back in by tof-enb, another flow takes
+ * them to ovs-sgw, and there the filter notes that all of this works.  The
+ * flows are there only while both bridges have all their flows, so that the
+ * filter diverts only into a switch that is alive, connected *and*
+ * programmed, whatever happens to whom.
+ *
+ * A bearer is programmed in this order: path and bearer flows, barrier, and
+ * meanwhile the filter's guard, which lets answers out; held packets; divert
+ * set.  It is withdrawn in reverse. */
+
+#include <config.h>
+
+#include "gtp/endpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "conf/conf.h"
+#include "filter/filter.h"
+#include "gtp/ue_frame.h"
+#include "hash.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovs/classifier.h"
+#include "ovs/ofctl.h"
+#include "ovs/ovsdb.h"
+#include "ovs/path.h"
+#include "ovs/ports.h"
+#include "ovs/send.h"
+#include "ovs/services.h"
+#include "ovs/settle.h"
+#include "packets.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
+
+/* Cookies: which flows belong together.  A bearer's is its id; services and
+ * paths have theirs, too (1 and 5, and 2). */
+#define COOKIE_STATIC (UINT64_C(3) << 32)
+#define COOKIE_HEARTBEAT (UINT64_C(4) << 32)
+#define COOKIE_KIND_MASK (UINT64_MAX << 32)     /* Zero: a bearer's. */
+
+struct ovs_bearer {
+    struct hmap_node node;              /* In bearers, by id. */
+    struct hmap_node down_node;         /* In by_down, by b.down. */
+    struct endpoint_bearer b;
+    struct ovs_list waiting_node;       /* In waiting, else empty. */
+    struct path *up, *down;             /* Kept, or NULL. */
+    uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged, */
+    uint64_t filter_seqno;              /* and committed. */
+    long long int asked;                /* When bearer_set() was called, or
+                                         * its UE heard before. */
+    long long int settled;              /* Not diverted before this. */
+    bool adopted;
+};
+
+static struct hmap bearers, by_down;
+static struct ovs_list waiting;         /* Of ovs_bearer, oldest first. */
+static struct ofctl *gtp, *tof;
+static struct endpoint_events events;
+static const struct conf *conf;
+static struct classifier_ports ports;
+static ofp_port_t enb_port, sgw_port, hb_recv_port;
+static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
+static unsigned int guards_seen;        /* filter_epoch() of the guards. */
+static bool started, tof_started, gtp_started, heartbeat;
+static unsigned int next_poll;           /* Which statistics come next. */
+static long long int polled_at;         /* The last ones. */
+
+static uint32_t
+hash_down(const struct endpoint_bearer *b)
+{
+    return hash_bytes(&b->down, sizeof b->down, 0);
+}
+
+static struct ovs_bearer *
+find_bearer(uint32_t id)
+{
+    struct ovs_bearer *ob;
+
+    HMAP_FOR_EACH_WITH_HASH (ob, node, hash_int(id, 0), &bearers) {
+        if (ob->b.id == id) {
+            return ob;
+        }
+    }
+    return NULL;
+}
+
+static bool
+ports_known(void)
+{
+    return ports.gtp && ports.nat && enb_port && sgw_port && hb_recv_port;
+}
+
+/* Start and end. */
+
+static void
+packet_in(const struct ofctl_packet_in *pi, void *aux OVS_UNUSED)
+{
+    ue_frame_hand_on(&events, pi->frame, pi->len);
+}
+
+static void
+flow_stats(const struct ofctl_flow_stats *fs, void *aux OVS_UNUSED)
+{
+    enum endpoint_direction direction =
+        (fs->table_id == TABLE_LEASE || fs->table_id == TABLE_ANSWER
+         ? ENDPOINT_DOWN : ENDPOINT_UP);
+
+    if (!(fs->cookie & COOKIE_KIND_MASK)) {
+        events.counters(fs->cookie, direction, fs->packets, fs->bytes,
+                        polled_at);
+    } else if (fs->table_id != TABLE_INPUT) {
+        const struct in6_addr *ip = ovs_services_by_cookie(fs->cookie);
+
+        if (ip) {
+            events.service_counters(ip, direction, fs->packets, fs->bytes);
+        }
+    }
+}
+
+static void
+ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
+{
+    const struct ofctl_callbacks cbs = { packet_in, flow_stats, NULL };
+
+    conf = conf_;
+    events = *events_;
+    hmap_init(&bearers);
+    hmap_init(&by_down);
+    settle_init();
+    ovs_list_init(&waiting);
+
+    char *remote = xasprintf("unix:%s/ovs/db.sock", conf->run_dir);
+    vswitch_init(remote);
+    free(remote);
+    ovs_ports_declare(conf);
+
+    char *target = xasprintf("unix:%s/ovs/" BR_GTP ".mgmt", conf->run_dir);
+    gtp = ofctl_create(BR_GTP, target, 0, &cbs);
+    free(target);
+    target = xasprintf("unix:%s/ovs/" BR_TOF ".mgmt", conf->run_dir);
+    tof = ofctl_create(BR_TOF, target, UINT64_C(1) << TABLE_LEASE, &cbs);
+    free(target);
+    path_init(gtp);
+    ovs_services_init(conf, tof);
+    ovs_send_init(gtp, tof);
+}
+
+static void
+ovs_close(void)
+{
+    struct ovs_bearer *ob;
+
+    HMAP_FOR_EACH_POP (ob, node, &bearers) {
+        free(ob);
+    }
+    settle_destroy();
+    hmap_destroy(&bearers);
+    hmap_destroy(&by_down);
+    ovs_services_destroy();
+    path_destroy();
+    ofctl_destroy(gtp);
+    ofctl_destroy(tof);
+    vswitch_destroy();
+}
+
+static void
+ovs_start(void)
+{
+    started = true;
+}
+
+/* Flows. */
+
+static void
+set_flows(struct ofctl *ofctl, uint64_t cookie, struct ds *ds)
+{
+    ofctl_set(ofctl, cookie, ds_cstr(ds));
+    ds_destroy(ds);
+}
+
+static void
+compile_static(void)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    /* A tunnel ends only without its VLAN tag. */
+    ds_put_format(&ds, "table=0,priority=110,in_port=%"PRIu32
+                  ",vlan_tci=0x1000/0x1000,actions=pop_vlan,LOCAL\n"
+                  "table=0,priority=100,in_port=%"PRIu32",actions=LOCAL\n",
+                  enb_port, enb_port);
+    set_flows(gtp, COOKIE_STATIC, &ds);
+
+    ds_init(&ds);
+    classifier_static(&ports, &ds);
+    set_flows(tof, COOKIE_STATIC, &ds);
+}
+
+static void
+compile_heartbeat(void)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    if (heartbeat && ports_known()) {
+        ds_put_format(&ds, "table=0,priority=200,in_port=%"PRIu32
+                      ",dl_type=0x8902,actions=output:%"PRIu32"\n"
+                      "table=0,priority=200,in_port=%"PRIu32
+                      ",dl_type=0x8902,actions=output:%"PRIu32"\n",
+                      hb_recv_port, enb_port, enb_port, sgw_port);
+    }
+    set_flows(gtp, COOKIE_HEARTBEAT, &ds);
+}
+
+/* Only a new proof makes a lease. */
+static void
+compile_bearer(struct ovs_bearer *ob, bool new_proof)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    struct path *old_up = ob->up, *old_down = ob->down;
+    ob->up = path_keep(SIDE_ENB, &ob->b.up.src, &ob->b.up.dst);
+    ob->down = path_keep(SIDE_SGW, &ob->b.down.src, &ob->b.down.dst);
+    path_drop(old_up);
+    path_drop(old_down);
+    classifier_bearer(&ports, &ob->b, conf->sessions.evidence_seconds, &ds);
+    set_flows(tof, ob->b.id, &ds);
+    unsigned int silent = DIV_ROUND_UP(ob->b.silent_ms, 1000);
+    if (new_proof && silent < conf->sessions.evidence_seconds) {
+        ds_init(&ds);
+        classifier_lease(&ports, &ob->b,
+                         conf->sessions.evidence_seconds - silent, &ds);
+        ofctl_lease(tof, ob->b.id, ds_cstr(&ds));
+        ds_destroy(&ds);
+    }
+    ob->tof_seqno = ofctl_seqno(tof);
+    ob->gtp_seqno = ofctl_seqno(gtp);
+}
+
+/* Port numbers have become known or have changed: everything is compiled
+ * anew.  ofctl sends only what differs. */
+static void
+compile_all(void)
+{
+    struct ovs_bearer *ob;
+
+    ports.gtp = vswitch_ofport(GTP_PORT, NULL);
+    ports.nat = vswitch_ofport(UE_PORT, NULL);
+    enb_port = vswitch_ofport(ENB_PORT, NULL);
+    hb_recv_port = vswitch_ofport(HB_RECV_PORT, NULL);
+    sgw_port = vswitch_ofport(SGW_PORT, NULL);
+    path_ports(enb_port, sgw_port);
+    ovs_services_ports(ports_known() ? ports.nat : 0);
+    ovs_send_ports(ports_known() ? &ports : NULL);
+    if (!ports_known()) {
+        return;
+    }
+    compile_static();
+    compile_heartbeat();
+    HMAP_FOR_EACH (ob, node, &bearers) {
+        compile_bearer(ob, false);
+    }
+}
+
+/* The loop. */
+
+/* Have both bridges what all packets need? */
+static bool
+is_whole(void)
+{
+    return (ofctl_is_synced(tof) && !ofctl_is_refused(tof, COOKIE_STATIC)
+            && !ofctl_is_refused(gtp, COOKIE_STATIC));
+}
+
+/* br-tof first; br-gtp, which lets packets in, when br-tof is whole. */
+static void
+run_bridges(void)
+{
+    if (started && ports_known() && !tof_started) {
+        tof_started = true;
+        ofctl_start(tof);
+    }
+    if (tof_started && !gtp_started && ofctl_is_synced(tof)) {
+        gtp_started = true;
+        heartbeat = true;
+        compile_heartbeat();
+        ofctl_start(gtp);
+    }
+    ofctl_run(tof);
+    ofctl_run(gtp);
+    if (gtp_started && heartbeat != is_whole()) {
+        heartbeat = !heartbeat;
+        compile_heartbeat();
+    }
+}
+
+static bool
+ovs_ready(void)
+{
+    return (vswitch_is_synced() && gtp_started && ofctl_is_synced(tof)
+            && ofctl_is_synced(gtp));
+}
+
+/* Answers are let out before the first can come. */
+static void
+guard(struct ovs_bearer *ob)
+{
+    filter_guard(&ob->b);
+    ob->filter_seqno = filter_seqno();
+}
+
+/* Ends diversion and guard of 'ob'; other bearers may share its downlink
+ * tunnel, and thereby the guard. */
+static void
+undivert(struct ovs_bearer *ob)
+{
+    struct ovs_bearer *other;
+
+    filter_undivert(&ob->b);
+    HMAP_FOR_EACH_WITH_HASH (other, down_node, ob->down_node.hash, &by_down) {
+        if (other != ob
+            && !memcmp(&other->b.down, &ob->b.down, sizeof ob->b.down)) {
+            guard(other);
+        }
+    }
+}
+
+/* Does the switch refuse a flow that it needs?  (Not a lease: without one its
+ * answers come up to the agent.) */
+static bool
+is_refused(const struct ovs_bearer *ob)
+{
+    return (ofctl_is_refused(tof, ob->b.id) || path_is_refused(ob->up)
+            || path_is_refused(ob->down));
+}
+
+static void
+refuse(struct ovs_bearer *ob)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+    VLOG_WARN_RL(&rl, "bearer %08"PRIx32" is not diverted: "
+                 "Open vSwitch refuses its flows", ob->b.id);
+    undivert(ob);
+    events.bearer_refused(ob->b.id);
+}
+
+static void
+run_waiting(void)
+{
+    long long int evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    struct ovs_bearer *ob;
+
+    LIST_FOR_EACH_SAFE (ob, waiting_node, &waiting) {
+        if (!ports_known() || !ofctl_acked(tof, ob->tof_seqno)
+            || !ofctl_acked(gtp, ob->gtp_seqno)) {
+            break;
+        }
+        bool refused = is_refused(ob);
+        if (!refused && (time_msec() < ob->settled
+                         || !filter_committed(ob->filter_seqno))) {
+            continue;
+        }
+        ovs_list_remove(&ob->waiting_node);
+        ovs_list_init(&ob->waiting_node);
+        long long int left = ob->asked + evidence_ms - time_msec();
+        if (refused) {
+            refuse(ob);
+        } else if (ob->adopted) {
+            events.bearer_ready(ob->b.id);
+        } else if (left > 0) {
+            events.bearer_ready(ob->b.id);
+            filter_divert(&ob->b, left);
+        }
+    }
+}
+
+/* The filter has been made anew. */
+static void
+guard_all(void)
+{
+    struct ovs_bearer *ob;
+
+    guards_seen = filter_epoch();
+    HMAP_FOR_EACH (ob, node, &bearers) {
+        guard(ob);
+    }
+}
+
+static void
+ovs_run(void)
+{
+    vswitch_run();
+    ovs_ports_report(conf, GTP_PORT);
+    if (vswitch_seqno() != vswitch_seen) {
+        vswitch_seen = vswitch_seqno();
+        compile_all();
+    }
+    if (filter_epoch() != guards_seen) {
+        guard_all();
+    }
+    run_bridges();
+    run_waiting();
+}
+
+static void
+ovs_report(bool up)
+{
+    bool ready = up && ovs_ready();
+    bool refused = ofctl_last_error(tof) || ofctl_last_error(gtp);
+
+    status_set(STATUS_OPENFLOW, ready, "%s",
+               !ready ? "waiting for Open vSwitch"
+               : refused ? OVS_SERVICES_REFUSED : "flows are in force");
+    if (up) {
+        bool live = ready && filter_endpoint_is_live();
+
+        status_set(STATUS_ENDPOINT, live, "%s",
+                   live ? "heartbeats arrive" : "no heartbeats: switching");
+    }
+}
+
+static void
+ovs_wait(void)
+{
+    const struct ovs_bearer *ob;
+
+    vswitch_wait();
+    ofctl_wait(tof);
+    ofctl_wait(gtp);
+    LIST_FOR_EACH (ob, waiting_node, &waiting) {
+        /* What has not been acknowledged, ofctl wakes us for. */
+        if (ofctl_acked(tof, ob->tof_seqno)
+            && ofctl_acked(gtp, ob->gtp_seqno)) {
+            poll_timer_wait_until(ob->settled);
+            break;
+        }
+    }
+    ovs_services_wait();
+}
+
+/* Bearers. */
+
+static void
+ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
+{
+    struct ovs_bearer *ob = find_bearer(b->id);
+
+    if (!ob) {
+        ob = xzalloc(sizeof *ob);
+        ob->b = *b;
+        hmap_insert(&bearers, &ob->node, hash_int(b->id, 0));
+        hmap_insert(&by_down, &ob->down_node, hash_down(b));
+        ovs_list_init(&ob->waiting_node);
+    }
+    if (!endpoint_same_tunnels(&ob->b, b)) {
+        undivert(ob);
+    }
+    hmap_remove(&by_down, &ob->down_node);
+    ob->b = *b;
+    hmap_insert(&by_down, &ob->down_node, hash_down(b));
+    guard(ob);
+    ob->asked = time_msec() - b->silent_ms;
+    ob->adopted = adopted;
+    ob->settled = settle_time(&b->up.dst, b->up.teid);
+    ovs_list_remove(&ob->waiting_node);
+    ovs_list_push_back(&waiting, &ob->waiting_node);
+    if (ports_known()) {
+        compile_bearer(ob, !adopted);
+    }
+}
+
+static void
+ovs_bearer_clear(const struct endpoint_bearer *b)
+{
+    struct ovs_bearer *ob = find_bearer(b->id);
+
+    if (ob) {
+        char match[64];
+
+        undivert(ob);
+        snprintf(match, sizeof match, "table=%d,cookie=%#"PRIx32"/-1",
+                 TABLE_LEASE, b->id);
+        ofctl_set(tof, b->id, "");
+        ofctl_unlease(tof, match);
+        settle_note(&ob->b.up.dst, ob->b.up.teid);
+        path_drop(ob->up);
+        path_drop(ob->down);
+        ovs_list_remove(&ob->waiting_node);
+        hmap_remove(&bearers, &ob->node);
+        hmap_remove(&by_down, &ob->down_node);
+        free(ob);
+    }
+}
+
+static void
+ovs_poll_counters(void)
+{
+    static const struct {
+        uint8_t table;
+        uint64_t kind;
+    } polls[] = {
+        { TABLE_INPUT, 0 },
+        { TABLE_LEASE, 0 },
+        { TABLE_CLASSIFIER, COOKIE_SERVICE },
+        { TABLE_ANSWER, COOKIE_SERVICE },
+    };
+
+    if (!ofctl_poll_stats(tof, polls[next_poll].table, polls[next_poll].kind,
+                          COOKIE_KIND_MASK)) {
+        next_poll = (next_poll + 1) % ARRAY_SIZE(polls);
+        polled_at = time_msec();
+    }
+}
+
+const struct endpoint_class endpoint_ovs = {
+    .name = "ovs",
+    .fed_by_links = true,
+    .ue_port = UE_PORT,
+    .init = ovs_init,
+    .plumb = ovs_ports_plumb,
+    .plumbed = ovs_ports_plumbed,
+    .close = ovs_close,
+    .report = ovs_report,
+    .run = ovs_run,
+    .wait = ovs_wait,
+    .start = ovs_start,
+    .ready = ovs_ready,
+    .bearer_set = ovs_bearer_set,
+    .bearer_clear = ovs_bearer_clear,
+    .service_set = ovs_services_set,
+    .service_clear = ovs_services_clear,
+    .service_possible = ovs_services_possible,
+    .service_ready = ovs_services_ready,
+    .send_up = ovs_send_up,
+    .send_app = ovs_send_app,
+    .send_down = ovs_send_down,
+    .path_changed = path_changed,
+    .poll_counters = ovs_poll_counters,
+};

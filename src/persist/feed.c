@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Those who follow this TOF: see feed.h.
+ *
+ * A follower is a stream, what is still to be sent on it, and a place in the
+ * session table, where the current round has come to.  Changes are told at
+ * once, between the records of a round; where a change comes before the round
+ * gets to its bearer, the round says the same or something newer. */
+
+#include <config.h>
+
+#include "persist/feed.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/metrics.h"
+#include "base/status.h"
+#include "conf/conf.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "session/session.h"
+#include "stream.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(feed);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
+
+#define FOLLOWERS_MAX 16
+#define RETRY_MS 1000
+#define VISITS 2000                     /* Bearers a round of the loop. */
+#define WALK_BUFFERED (256 * 1024)      /* A walk goes on below that. */
+#define BUFFERED_MAX (16 * 1024 * 1024)
+
+METRIC_COUNTER(n_told, "tof_standby_told_total", "",
+               "Records sent to TOFs that follow this one.");
+METRIC_COUNTER(n_cut_off, "tof_standby_cut_off_total", "",
+               "Followers cut off because they did not read.");
+
+struct follower {
+    struct ovs_list node;               /* In followers. */
+    struct stream *stream;
+    uint8_t *buffer;
+    size_t sent, end, allocated;        /* Bytes of 'buffer'. */
+    bool walking;
+    uint32_t cursor;                    /* The last bearer looked at. */
+    long long int began, since;         /* This round; active ones only. */
+    long long int alive_due;
+    uint8_t said[STATELET_LEN];         /* It says only that it is alive. */
+    size_t n_said;
+    long long int heard_at;
+    bool greeted;                       /* It has said so: */
+    uint64_t its_time;                  /* When, by its clock, */
+    long long int our_time;             /* and when that was read. */
+};
+
+static const struct conf *conf;
+static struct pstream *listener;
+static struct ovs_list followers;
+static size_t n_followers;
+static long long int listen_at;         /* Not before this. */
+
+void
+feed_init(const struct conf *conf_)
+{
+    conf = conf_;
+    ovs_list_init(&followers);
+    if (!conf->standby.listen) {
+        status_set(STATUS_FOLLOWERS, true, "none, standby.listen is not set");
+    }
+}
+
+static void
+report(void)
+{
+    status_set(STATUS_FOLLOWERS, true, "%"PRIuSIZE" connected to %s",
+               n_followers, conf->standby.listen);
+}
+
+static void
+drop(struct follower *f, const char *why)
+{
+    VLOG_INFO_RL(&rl, "follower %s: %s", stream_get_name(f->stream), why);
+    ovs_list_remove(&f->node);
+    n_followers--;
+    stream_close(f->stream);
+    free(f->buffer);
+    free(f);
+    report();
+}
+
+void
+feed_destroy(void)
+{
+    struct follower *f;
+
+    LIST_FOR_EACH_SAFE (f, node, &followers) {
+        drop(f, "this TOF ends");
+    }
+    pstream_close(listener);
+    listener = NULL;
+}
+
+/* What is said. */
+
+static size_t
+buffered(const struct follower *f)
+{
+    return f->end - f->sent;
+}
+
+static void
+make_room(struct follower *f)
+{
+    if (f->end + STATELET_LEN <= f->allocated) {
+        return;
+    }
+    memmove(f->buffer, f->buffer + f->sent, buffered(f));
+    f->end -= f->sent;
+    f->sent = 0;
+    if (f->end + STATELET_LEN > f->allocated / 2) {
+        f->allocated = MAX(WALK_BUFFERED, 2 * f->allocated);
+        f->buffer = xrealloc(f->buffer, f->allocated);
+    }
+}
+
+/* What is beyond the limit is not kept: feed_run() cuts it off. */
+static void
+tell(struct follower *f, struct statelet st)
+{
+    if (f->greeted && buffered(f) <= BUFFERED_MAX) {
+        st.time_ms = f->its_time + (time_msec() - f->our_time);
+        make_room(f);
+        statelet_encode(&st, f->buffer + f->end);
+        f->end += STATELET_LEN;
+        metric_inc(&n_told);
+    }
+}
+
+static void
+tell_bearer(struct follower *f, const struct bearer *b, enum statelet_op op)
+{
+    struct statelet st;
+
+    session_to_statelet(b, &st);
+    st.op = op;
+    tell(f, st);
+}
+
+/* That the tunnel of a bearer has ended may be known here first-hand though
+ * the bearer is not. */
+static bool
+is_first_hand(const struct bearer *b, enum statelet_op op)
+{
+    return (!b->hearsay
+            || (op == STATELET_INVALID && b->proved != LLONG_MIN));
+}
+
+void
+feed_bearer(const struct bearer *b, enum statelet_op op)
+{
+    struct follower *f;
+
+    if (is_first_hand(b, op) && b->state != BEARER_EMBRYONIC) {
+        LIST_FOR_EACH (f, node, &followers) {
+            tell_bearer(f, b, op);
+        }
+    }
+}
+
+void
+feed_path(enum filter_side side, const struct in6_addr *src,
+          const struct in6_addr *dst, const struct l2_header *l2)
+{
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
+    struct follower *f;
+
+    /* Where packets are routed here, headers lead to this host. */
+    if (!conf->s1u.interface) {
+        LIST_FOR_EACH (f, node, &followers) {
+            tell(f, st);
+        }
+    }
+}
+
+/* Followers. */
+
+static struct follower *newcomer;       /* Of l2_dump(). */
+
+static void
+tell_newcomer(enum filter_side side, const struct in6_addr *src,
+              const struct in6_addr *dst, const struct l2_header *l2)
+{
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
+
+    tell(newcomer, st);
+}
+
+static void
+start_round(struct follower *f, long long int since)
+{
+    f->walking = true;
+    f->cursor = 0;
+    f->since = since;
+    f->began = time_msec();
+}
+
+/* The first thing that it has said: it is a TOF. */
+static void
+greet(struct follower *f)
+{
+    f->greeted = true;
+    if (!conf->s1u.interface) {
+        newcomer = f;
+        l2_dump(false, tell_newcomer);
+    }
+    start_round(f, LLONG_MIN);
+}
+
+static void
+add(struct stream *stream)
+{
+    struct follower *f = xzalloc(sizeof *f);
+
+    VLOG_INFO_RL(&rl, "follower %s: connected", stream_get_name(stream));
+    f->stream = stream;
+    f->heard_at = time_msec();
+    ovs_list_push_back(&followers, &f->node);
+    n_followers++;
+    report();
+}
+
+static void
+run_listener(void)
+{
+    struct stream *stream;
+    int error;
+
+    if (!listener && time_msec() >= listen_at) {
+        /* PORT:ADDRESS there, ADDRESS:PORT here. */
+        const char *colon = strrchr(conf->standby.listen, ':');
+        char *name = xasprintf("%s:%s:%.*s", conf->tls.key ? "pssl" : "ptcp",
+                               colon + 1, (int) (colon - conf->standby.listen),
+                               conf->standby.listen);
+
+        listen_at = time_msec() + RETRY_MS;
+        error = pstream_open(name, &listener, DSCP_DEFAULT);
+        free(name);
+        if (error) {
+            status_set(STATUS_FOLLOWERS, false, "%s: %s",
+                       conf->standby.listen, ovs_strerror(error));
+            return;
+        }
+        report();
+    }
+    while (listener && !pstream_accept(listener, &stream)) {
+        if (n_followers < FOLLOWERS_MAX) {
+            add(stream);
+        } else {
+            VLOG_WARN_RL(&rl, "follower %s: refused, there are %d already",
+                         stream_get_name(stream), FOLLOWERS_MAX);
+            stream_close(stream);
+        }
+    }
+}
+
+/* That its proof has been kept up is none. */
+static bool
+is_news(const struct follower *f, const struct bearer *b)
+{
+    return (!b->hearsay && b->state != BEARER_EMBRYONIC
+            && b->seen >= f->since);
+}
+
+static void
+walk(struct follower *f)
+{
+    for (int i = 0; i < VISITS && buffered(f) < WALK_BUFFERED; i++) {
+        const struct bearer *b = session_next_bearer(f->cursor);
+
+        if (!b) {
+            f->walking = false;
+            return;
+        }
+        f->cursor = b->id;
+        if (is_news(f, b)) {
+            tell_bearer(f, b, STATELET_BEARER);
+        }
+    }
+}
+
+static long long int
+next_round(const struct follower *f)
+{
+    return f->began + conf->sessions.evidence_seconds * 1000ll / 4;
+}
+
+/* Each of these returns NULL, or why the stream has ended. */
+
+static const char *
+listen_to(struct follower *f)
+{
+    struct statelet st;
+    int n = stream_recv(f->stream, f->said + f->n_said,
+                        sizeof f->said - f->n_said);
+
+    if (n == -EAGAIN) {
+        return (time_msec() < f->heard_at + STATELET_SILENCE_MS ? NULL
+                : "cut off, it has fallen silent");
+    } else if (n <= 0) {
+        return n ? ovs_strerror(-n) : "has gone";
+    }
+    f->heard_at = time_msec();
+    f->n_said += n;
+    if (f->n_said < sizeof f->said) {
+        return NULL;
+    }
+    f->n_said = 0;
+    if (!statelet_decode(f->said, &st) || st.op != STATELET_ALIVE) {
+        return "cut off, it is no TOF";
+    }
+    f->its_time = st.time_ms;
+    f->our_time = f->heard_at;
+    if (!f->greeted) {
+        greet(f);
+    }
+    return NULL;
+}
+
+static const char *
+speak_to(struct follower *f)
+{
+    while (buffered(f)) {
+        int n = stream_send(f->stream, f->buffer + f->sent, buffered(f));
+        if (n <= 0) {
+            return n == -EAGAIN ? NULL : ovs_strerror(-n);
+        }
+        f->sent += n;
+    }
+    f->sent = f->end = 0;
+    return NULL;
+}
+
+static void
+run_follower(struct follower *f)
+{
+    const char *gone;
+
+    if (buffered(f) > BUFFERED_MAX) {
+        metric_inc(&n_cut_off);
+        drop(f, "cut off, it does not read");
+        return;
+    }
+    if (f->walking) {
+        walk(f);
+    } else if (f->greeted && time_msec() >= next_round(f)) {
+        start_round(f, f->began);
+    }
+    if (time_msec() >= f->alive_due) {
+        const struct statelet alive = { .op = STATELET_ALIVE };
+
+        f->alive_due = time_msec() + STATELET_ALIVE_MS;
+        tell(f, alive);
+    }
+    stream_run(f->stream);
+    gone = listen_to(f);
+    gone = gone ? gone : speak_to(f);
+    if (gone) {
+        drop(f, gone);
+    }
+}
+
+void
+feed_run(void)
+{
+    struct follower *f;
+
+    if (conf->standby.listen) {
+        run_listener();
+    }
+    LIST_FOR_EACH_SAFE (f, node, &followers) {
+        run_follower(f);
+    }
+}
+
+void
+feed_wait(void)
+{
+    struct follower *f;
+
+    if (listener) {
+        pstream_wait(listener);
+    } else if (conf->standby.listen) {
+        poll_timer_wait_until(listen_at);
+    }
+    LIST_FOR_EACH (f, node, &followers) {
+        stream_run_wait(f->stream);
+        stream_recv_wait(f->stream);
+        if (buffered(f)) {
+            stream_send_wait(f->stream);
+        }
+        if (f->greeted && !f->walking) {
+            poll_timer_wait_until(next_round(f));
+        } else if (f->walking && buffered(f) < WALK_BUFFERED) {
+            poll_immediate_wake();
+        }
+        poll_timer_wait_until(MIN(f->alive_due,
+                                  f->heard_at + STATELET_SILENCE_MS));
+    }
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The journal, a file of statelets.
+ *
+ * Place in the flow: remember.c appends a statelet for each change, and calls
+ * journal_run() and journal_wait() once in each round of the loop; at start it
+ * replays the file.
+ *
+ * Records have a fixed size, so one that is bad does not hide those after it,
+ * and each write goes to the place where the last whole record ends, so a
+ * write that was cut short is simply overwritten.
+ *
+ * Nothing here waits for the disk: files are synced in the background
+ * (fdsync.c), and a compaction is a second file that grows beside the first
+ * one, until it has all and is synced and can take its place:
+ *
+ *   COPYING    the owner puts in what is alive, bit by bit.  Meanwhile changes
+ *              go into both files; where one comes before its bearer is put
+ *              in, that record says the same or something newer.
+ *   WRITING    the owner is done; the rest is being written.
+ *   SYNCING    then it is renamed.
+ *
+ * The lock is on the directory: the file itself changes with compaction, and
+ * a lock on it would then be on a file that nobody opens any more. */
+
+#include "session/statelet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "openvswitch/poll-loop.h"
+#include "persist/fdsync.h"
+#include "timeval.h"
+
+#define FILE_NAME "sessions.journal"
+#define TEMPORARY_NAME FILE_NAME ".tmp"
+
+#define SYNC_INTERVAL_MS 1000
+#define RETRY_INTERVAL_MS 1000
+
+/* Records: in one write, and in the buffer at most (16 MiB). */
+#define MAX_WRITE 8192
+#define MAX_BUFFERED (16 * MAX_WRITE)
+
+/* A file and what is still to be written to it. */
+struct log {
+    int fd;
+    size_t count;               /* Whole records in the file. */
+    uint8_t *buffer;
+    size_t n_buffered;          /* Records. */
+    size_t n_allocated;
+    int error;                  /* Of the last write or sync. */
+};
+
+struct journal {
+    int dir_fd;
+    struct log log;
+    bool lost;                  /* Records were dropped. */
+    long long int retry_at;     /* If log.error. */
+    bool dirty;                 /* Written since the last sync began. */
+    long long int sync_at;      /* If 'dirty'. */
+    struct fdsync *sync;
+    enum { SYNC_LOG, SYNC_NEW_LOG, SYNC_DIR } sync_what;        /* If busy. */
+
+    enum { IDLE, COPYING, WRITING, SYNCING } compaction;
+    struct log new_log;         /* But if IDLE. */
+    int compaction_error;       /* Of the last one. */
+};
+
+static void *
+check_alloc(void *p)
+{
+    if (!p) {
+        abort();
+    }
+    return p;
+}
+
+static void
+log_add(struct log *log, const struct statelet *s)
+{
+    if (log->n_buffered >= log->n_allocated) {
+        size_t n = log->n_allocated ? 2 * log->n_allocated : 64;
+
+        log->buffer = check_alloc(realloc(log->buffer, n * STATELET_LEN));
+        log->n_allocated = n;
+    }
+    statelet_encode(s, log->buffer + log->n_buffered++ * STATELET_LEN);
+}
+
+/* Does one write of at most MAX_WRITE records.  Returns 0 or a positive errno
+ * value, also in log->error; a short write is no error. */
+static int
+log_write(struct log *log)
+{
+    size_t n = (log->n_buffered < MAX_WRITE ? log->n_buffered : MAX_WRITE);
+    ssize_t written;
+
+    do {
+        written = pwrite(log->fd, log->buffer, n * STATELET_LEN,
+                         (off_t) log->count * STATELET_LEN);
+    } while (written < 0 && errno == EINTR);
+    log->error = written < 0 ? errno : 0;
+    if (log->error) {
+        return log->error;
+    }
+    size_t done = written / STATELET_LEN;
+    log->count += done;
+    log->n_buffered -= done;
+    memmove(log->buffer, log->buffer + done * STATELET_LEN,
+            log->n_buffered * STATELET_LEN);
+    return n && !done ? (log->error = ENOSPC) : 0;
+}
+
+static void
+log_close(struct log *log)
+{
+    if (log->fd >= 0) {
+        close(log->fd);
+    }
+    free(log->buffer);
+    *log = (struct log) { .fd = -1 };
+}
+
+/* Reads the records of 'fd', a file of 'size' bytes.  Sets '*count' to the
+ * number of records up to the last good one, and '*n_bad'. */
+static int
+replay_file(int fd, off_t size,
+            void (*replay)(const struct statelet *, void *), void *aux,
+            size_t *count, unsigned int *n_bad)
+{
+    size_t n = ((size_t) size + STATELET_LEN - 1) / STATELET_LEN;
+    uint8_t *buffer = check_alloc(malloc(MAX_WRITE * STATELET_LEN));
+    size_t n_good = 0;
+    int error = 0;
+
+    *count = 0;
+    for (size_t i = 0; i < n;) {
+        ssize_t got = pread(fd, buffer, MAX_WRITE * STATELET_LEN,
+                            (off_t) i * STATELET_LEN);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < STATELET_LEN) {
+            error = got < 0 ? errno : 0;
+            break;
+        }
+        for (uint8_t *p = buffer; p + STATELET_LEN <= buffer + got;
+             p += STATELET_LEN) {
+            struct statelet s;
+
+            i++;
+            if (statelet_decode(p, &s)) {
+                replay(&s, aux);
+                n_good++;
+                *count = i;
+            }
+        }
+    }
+    free(buffer);
+    *n_bad = n - n_good;
+    return error;
+}
+
+/* Opens the file and brings it into a state to append to. */
+static int
+open_file(struct journal *j, void (*replay)(const struct statelet *, void *),
+          void *aux, unsigned int *n_bad)
+{
+    struct stat st;
+
+    unlinkat(j->dir_fd, TEMPORARY_NAME, 0);
+    j->log.fd = openat(j->dir_fd, FILE_NAME,
+                       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (j->log.fd < 0 || fstat(j->log.fd, &st)) {
+        return errno;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return EINVAL;
+    }
+    int error = replay_file(j->log.fd, st.st_size, replay, aux, &j->log.count,
+                            n_bad);
+    if (error) {
+        return error;
+    }
+    if (ftruncate(j->log.fd, (off_t) j->log.count * STATELET_LEN)
+        || fsync(j->dir_fd)) {
+        return errno;
+    }
+    return 0;
+}
+
+int
+journal_open(const char *dir, void (*replay)(const struct statelet *, void *),
+             void *aux, struct journal **journalp, unsigned int *n_badp)
+{
+    struct journal *j = check_alloc(calloc(1, sizeof *j));
+    unsigned int n_bad = 0;
+    int error;
+
+    *journalp = NULL;
+    j->log.fd = j->new_log.fd = -1;
+    j->sync = fdsync_create();
+    j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (j->dir_fd < 0) {
+        error = errno;
+    } else if (flock(j->dir_fd, LOCK_EX | LOCK_NB)) {
+        error = errno == EWOULDBLOCK ? EBUSY : errno;
+    } else {
+        error = open_file(j, replay, aux, &n_bad);
+    }
+    if (n_badp) {
+        *n_badp = n_bad;
+    }
+    if (error) {
+        journal_close(j);
+        return error;
+    }
+    *journalp = j;
+    return 0;
+}
+
+static void
+compaction_failed(struct journal *j, int error)
+{
+    log_close(&j->new_log);
+    unlinkat(j->dir_fd, TEMPORARY_NAME, 0);
+    j->compaction = IDLE;
+    j->compaction_error = error;
+}
+
+void
+journal_append(struct journal *j, const struct statelet *s)
+{
+    if (j->log.n_buffered < MAX_BUFFERED) {
+        log_add(&j->log, s);
+    } else {
+        j->lost = true;
+    }
+    if (j->compaction != IDLE) {
+        journal_compact_add(j, s);
+    }
+}
+
+static void
+start_sync(struct journal *j, int what, int fd)
+{
+    j->sync_what = what;
+    fdsync_start(j->sync, fd);
+}
+
+/* The new file has everything, on disk. */
+static void
+compaction_done(struct journal *j)
+{
+    if (renameat(j->dir_fd, TEMPORARY_NAME, j->dir_fd, FILE_NAME)) {
+        compaction_failed(j, errno);
+        return;
+    }
+    log_close(&j->log);
+    j->log = j->new_log;
+    j->new_log = (struct log) { .fd = -1 };
+    j->lost = false;
+    j->dirty = true;            /* By what has come since. */
+    j->sync_at = time_msec() + SYNC_INTERVAL_MS;
+    j->compaction = IDLE;
+    j->compaction_error = 0;
+    start_sync(j, SYNC_DIR, j->dir_fd);
+}
+
+static void
+run_sync(struct journal *j)
+{
+    int error = (fdsync_is_busy(j->sync) ? fdsync_poll(j->sync)
+                 : EINPROGRESS);
+
+    if (error == EINPROGRESS) {
+        return;
+    }
+    if (j->sync_what == SYNC_LOG && error) {
+        j->log.error = error;
+        j->dirty = true;
+    } else if (j->sync_what == SYNC_NEW_LOG && j->compaction == SYNCING) {
+        if (error) {
+            compaction_failed(j, error);
+        } else {
+            compaction_done(j);
+        }
+    }
+}
+
+static void
+run_compaction(struct journal *j)
+{
+    struct log *log = &j->new_log;
+
+    if (j->compaction == IDLE) {
+        return;
+    }
+    if (log->n_buffered && !log->error) {
+        log_write(log);
+    }
+    if (log->error) {
+        compaction_failed(j, log->error);
+    } else if (j->compaction == WRITING && !log->n_buffered
+               && !fdsync_is_busy(j->sync)) {
+        j->compaction = SYNCING;
+        start_sync(j, SYNC_NEW_LOG, log->fd);
+    }
+}
+
+int
+journal_run(struct journal *j)
+{
+    long long int now = time_msec();
+
+    run_sync(j);
+    run_compaction(j);
+    if (j->log.error && now < j->retry_at) {
+        return j->log.error;
+    }
+    j->log.error = 0;
+    if (j->log.n_buffered && !log_write(&j->log) && !j->dirty) {
+        j->dirty = true;
+        j->sync_at = now + SYNC_INTERVAL_MS;
+    }
+    if (!j->log.error && j->dirty && now >= j->sync_at
+        && !fdsync_is_busy(j->sync)) {
+        j->dirty = false;
+        start_sync(j, SYNC_LOG, j->log.fd);
+        run_sync(j);
+    }
+    if (j->log.error) {
+        j->retry_at = now + RETRY_INTERVAL_MS;
+        return j->log.error;
+    }
+    return j->lost ? ENOBUFS : 0;
+}
+
+void
+journal_wait(struct journal *j)
+{
+    bool busy = fdsync_is_busy(j->sync);
+
+    if (j->log.error) {
+        poll_timer_wait_until(j->retry_at);
+    } else if (j->log.n_buffered) {
+        poll_immediate_wake();
+    } else if (j->dirty && !busy) {
+        poll_timer_wait_until(j->sync_at);
+    }
+    if (j->compaction != IDLE
+        && (j->new_log.n_buffered || j->new_log.error
+            || (j->compaction == WRITING && !busy))) {
+        poll_immediate_wake();
+    }
+    fdsync_wait(j->sync);
+}
+
+size_t
+journal_count(const struct journal *j)
+{
+    return j->log.count + j->log.n_buffered;
+}
+
+int
+journal_compact_begin(struct journal *j)
+{
+    int fd = openat(j->dir_fd, TEMPORARY_NAME,
+                    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
+
+    if (fd < 0) {
+        return errno;
+    }
+    j->new_log = (struct log) { .fd = fd };
+    j->compaction = COPYING;
+    return 0;
+}
+
+void
+journal_compact_add(struct journal *j, const struct statelet *s)
+{
+    if (j->compaction != IDLE) {
+        if (j->new_log.n_buffered < MAX_BUFFERED) {
+            log_add(&j->new_log, s);
+        } else {
+            j->new_log.error = ENOBUFS;
+        }
+    }
+}
+
+void
+journal_compact_end(struct journal *j)
+{
+    if (j->compaction == COPYING) {
+        j->compaction = WRITING;
+    }
+}
+
+int
+journal_compaction(const struct journal *j)
+{
+    return j->compaction == IDLE ? j->compaction_error : EINPROGRESS;
+}
+
+/* Writes out what is left of 'log'.  Returns 0 or a positive errno value. */
+static int
+log_flush(struct log *log)
+{
+    while (log->n_buffered && !log->error) {
+        log_write(log);
+    }
+    return log->error;
+}
+
+void
+journal_close(struct journal *j)
+{
+    if (!j) {
+        return;
+    }
+    fdsync_destroy(j->sync);
+    j->log.error = 0;
+    if (j->log.fd >= 0 && !log_flush(&j->log)) {
+        fdatasync(j->log.fd);
+    }
+    log_close(&j->log);
+    if (j->compaction != IDLE) {
+        compaction_failed(j, ECANCELED);
+    }
+    if (j->dir_fd >= 0) {
+        close(j->dir_fd);
+    }
+    free(j);
+}

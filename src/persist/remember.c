@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The session table's memory: see remember.h. */
+
+#include <config.h>
+
+#include "persist/remember.h"
+
+#include <errno.h>
+
+#include "base/status.h"
+#include "filter/l2.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "session/session.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(remember);
+
+#define COMPACT_MIN 10000               /* Records that are always let be. */
+#define COMPACT_RETRY_MS 60000
+#define COPY_BUDGET 2000                /* Bearers a round of the loop. */
+
+static struct journal *journal;
+static bool replaying;
+static long long int compact_at;        /* Not before this. */
+static bool compacting;                 /* A smaller journal is being made. */
+static bool copying;                    /* Bearers are copied to it. */
+static uint32_t copied;                 /* The last bearer that was. */
+
+bool
+remember_is_replaying(void)
+{
+    return replaying;
+}
+
+void
+remember_bearer(const struct bearer *b, enum statelet_op op)
+{
+    struct statelet st;
+
+    session_to_statelet(b, &st);
+    st.op = op;
+    journal_append(journal, &st);
+}
+
+void
+remember_path(enum filter_side side, const struct in6_addr *src,
+              const struct in6_addr *dst, const struct l2_header *l2)
+{
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
+
+    journal_append(journal, &st);
+}
+
+static void
+replay(const struct statelet *st, void *aux OVS_UNUSED)
+{
+    if (st->op == STATELET_PATH) {
+        l2_remembered(st->path.from_sgw ? SIDE_SGW : SIDE_ENB, &st->path.src,
+                      &st->path.dst, &st->path.l2);
+    } else {
+        session_restore(st, time_msec());
+    }
+}
+
+int
+remember_open(const char *dir, char **what)
+{
+    unsigned int n_bad = 0;
+    int error;
+
+    replaying = true;
+    error = journal_open(dir, replay, NULL, &journal, &n_bad);
+    replaying = false;
+    if (error) {
+        *what = xasprintf("journal in %s", dir);
+        return error;
+    }
+    if (n_bad) {
+        VLOG_WARN("journal: %u damaged records were cut off", n_bad);
+    }
+    VLOG_INFO("journal: %"PRIuSIZE" sessions restored", session_count());
+    status_set(STATUS_JOURNAL, true, "open");
+    return 0;
+}
+
+static void
+copy_path(enum filter_side side, const struct in6_addr *src,
+          const struct in6_addr *dst, const struct l2_header *l2)
+{
+    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
+                                                l2);
+
+    journal_compact_add(journal, &st);
+}
+
+static void
+copy_some(void)
+{
+    for (int i = 0; i < COPY_BUDGET; i++) {
+        const struct bearer *b = session_next_bearer(copied);
+        struct statelet st;
+
+        if (!b) {
+            l2_dump(true, copy_path);
+            journal_compact_end(journal);
+            copying = false;
+            return;
+        }
+        copied = b->id;
+        session_to_statelet(b, &st);
+        journal_compact_add(journal, &st);
+    }
+    poll_immediate_wake();
+}
+
+static bool
+is_large(void)
+{
+    size_t alive = l2_count();
+
+    for (int i = 0; i <= BEARER_STALE; i++) {
+        alive += session_bearer_count(i);
+    }
+    return journal_count(journal) > COMPACT_MIN + 4 * alive;
+}
+
+static void
+compact(void)
+{
+    int error = journal_compaction(journal);
+
+    if (error == EINPROGRESS) {
+        if (copying) {
+            copy_some();
+        }
+        return;
+    }
+    if (!compacting && time_msec() >= compact_at && is_large()) {
+        compact_at = time_msec() + COMPACT_RETRY_MS;
+        error = journal_compact_begin(journal);
+        compacting = copying = true;
+        copied = 0;
+        if (!error) {
+            return;
+        }
+    }
+    if (compacting) {
+        compacting = false;
+        if (error) {
+            VLOG_WARN("journal: cannot be made smaller: %s",
+                      ovs_strerror(error));
+        }
+    }
+}
+
+void
+remember_run(void)
+{
+    int error;
+
+    compact();
+    error = journal_run(journal);
+    status_set(STATUS_JOURNAL, !error, "%s",
+               error ? ovs_strerror(error) : "open");
+}
+
+void
+remember_wait(void)
+{
+    journal_wait(journal);
+}
+
+void
+remember_close(void)
+{
+    journal_close(journal);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_REMEMBER_H
+#define TOF_REMEMBER_H 1
+
+/* Keeps the session table, and the Ethernet headers that answers need, in the
+ * journal, and puts them back at start.
+ *
+ * Place in the flow: agent.c tells of each bearer's events, and of each new
+ * header; journal.c writes them down. */
+
+#include <stdbool.h>
+
+#include "filter/filter.h"
+#include "session/statelet.h"
+
+struct bearer;
+
+/* Opens the journal in 'dir' and restores what it holds.  Returns 0 or a
+ * positive errno value with '*what' (malloc'd). */
+int remember_open(const char *dir, char **what);
+void remember_close(void);
+
+/* True while the journal is being replayed: events are not news then. */
+bool remember_is_replaying(void);
+
+void remember_bearer(const struct bearer *, enum statelet_op);
+void remember_path(enum filter_side, const struct in6_addr *src,
+                   const struct in6_addr *dst, const struct l2_header *);
+
+/* Writes, and makes the journal smaller when much of it is history. */
+void remember_run(void);
+void remember_wait(void);
+
+#endif /* persist/remember.h */

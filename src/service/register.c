@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Application registration: see register.h.
+ *
+ * When service.c calls, the request has been validated and the registry has
+ * taken it; the API is answered when register_divert() has succeeded. */
+
+#include <config.h>
+
+#include "service/register.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "dataplane.h"
+#include "filter/filter.h"
+#include "gtp/endpoint.h"
+#include "nat/nat.h"
+#include "service/service.h"
+
+static const struct conf *conf;
+static const struct endpoint_class *endpoint;
+
+void
+register_init(const struct conf *conf_, const struct endpoint_class *endpoint_)
+{
+    conf = conf_;
+    endpoint = endpoint_;
+}
+
+static bool
+register_ready(const char **why)
+{
+    *why = "the data plane is not ready; see /status";
+    return dataplane_is_up() && endpoint->ready();
+}
+
+static bool
+register_supports(const struct service_spec *spec, const char **why)
+{
+    for (size_t i = 0; i < spec->n_chain; i++) {
+        size_t j = 0;
+        while (j < conf->n_functions
+               && strcmp(conf->functions[j].name, spec->chain[i])) {
+            j++;
+        }
+        if (j == conf->n_functions) {
+            *why = "the chain names a function that is not configured";
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+register_possible(const struct service_spec *spec, const char **why)
+{
+    return !dataplane_is_up() || endpoint->service_possible(spec, why);
+}
+
+/* 1. NAT to the application, then chain and Classifier. */
+static int
+register_apply(const struct service_spec *spec)
+{
+    int error = dataplane_is_up() ? 0 : ENETDOWN;
+
+    if (!error) {
+        error = nat_service_set(&spec->service_ip, &spec->application_ip);
+    }
+    if (!error) {
+        error = endpoint->service_set(spec);
+    }
+    return error;
+}
+
+/* 2. The barrier's answer. */
+static bool
+register_applied(const struct service_spec *spec)
+{
+    return dataplane_is_up() && endpoint->service_ready(&spec->service_ip);
+}
+
+/* 3. Last of all, the filter: now packets are diverted. */
+static int
+register_divert(const struct service_spec *spec)
+{
+    const struct in6_addr *ip = &spec->service_ip;
+    int error = endpoint->service_divert ? endpoint->service_divert(ip, true)
+        : 0;
+
+    return error ? error : filter_service_set(ip);
+}
+
+static void
+register_undivert(const struct service_spec *spec)
+{
+    if (endpoint->service_divert) {
+        endpoint->service_divert(&spec->service_ip, false);
+    }
+    if (dataplane_is_up()) {
+        filter_service_clear(&spec->service_ip);
+    }
+}
+
+/* All of it in reverse. */
+static void
+register_withdraw(const struct service_spec *spec)
+{
+    /* What cannot be done now, dataplane_came_up() makes good. */
+    if (endpoint->service_divert) {
+        endpoint->service_divert(&spec->service_ip, false);
+    }
+    filter_service_clear(&spec->service_ip);
+    endpoint->service_clear(spec);
+    nat_service_clear(&spec->service_ip);
+}
+
+const struct service_plane register_plane = {
+    .ready = register_ready,
+    .supports = register_supports,
+    .possible = register_possible,
+    .apply = register_apply,
+    .applied = register_applied,
+    .activate = register_divert,
+    .deactivate = register_undivert,
+    .withdraw = register_withdraw,
+};

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_REGISTER_H
+#define TOF_REGISTER_H 1
+
+/* Application registration: what a service is made of in the data plane.
+ *
+ * Place in the flow: service.c, which follows the registry, calls the
+ * functions of register_plane. */
+
+#include "service/service_table.h"
+
+struct conf;
+struct endpoint_class;
+
+void register_init(const struct conf *, const struct endpoint_class *);
+
+extern const struct service_plane register_plane;
+
+#endif /* service/register.h */

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Services: from a request to the registry to the data plane and back.
+ *
+ * An entry of the table goes through
+ *
+ *   S_APPLYING   apply() has been called; waiting for applied().
+ *   S_ACTIVE     activate() has succeeded: packets are diverted.
+ *   S_WAITING    what it needs is not there: packets are switched.
+ *
+ * and a request through
+ *
+ *   R_QUEUED     requests are served one at a time, in order.
+ *   R_REGISTRY   its transaction is under way.
+ *   R_PLANE      the registry shows it; waiting for the table to follow.
+ *   R_ROLLBACK   the data plane did not take it in time; the opposite
+ *                transaction is under way.
+ *
+ * The table follows the registry, whoever changes it. */
+
+#include <config.h>
+
+#include "service/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/metrics.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "service/registry.h"
+#include "service/service_table.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(service);
+
+#define PLANE_TIMEOUT_MS 3000
+#define RETRY_MS 500
+
+METRIC_COUNTER(n_requests, "tof_service_requests_total", "",
+               "Requests to change services.");
+METRIC_COUNTER(n_rollbacks, "tof_service_rollbacks_total", "",
+               "Requests rolled back because they could not be applied.");
+
+struct entry {                  /* In entries, by name. */
+    struct service_spec spec;
+    enum { S_APPLYING, S_ACTIVE, S_WAITING } state;
+    long long int retry_at;     /* S_WAITING: not applied before. */
+    struct counters counters;
+    struct counters last;       /* As the data plane last said. */
+    bool wanted;                /* Mark and sweep. */
+};
+
+enum request_op { OP_CREATE, OP_UPDATE, OP_DELETE };
+
+struct request {
+    struct ovs_list node;       /* In requests. */
+    enum request_op op;
+    enum { R_QUEUED, R_REGISTRY, R_PLANE, R_ROLLBACK } state;
+    char name[SERVICE_NAME_MAX + 1];    /* Update, delete: which one. */
+    struct service_spec spec;           /* Create, update: what it becomes. */
+    struct service_spec old;            /* Update: what it was. */
+    long long int deadline;
+    service_done_cb *cb;
+    void *aux;
+};
+
+static struct shash entries;
+static struct ovs_list requests;
+static const struct service_plane *plane;
+static unsigned int registry_seen;
+static bool synced;
+
+static uint64_t
+n_services_metric(void)
+{
+    return shash_count(&entries);
+}
+
+METRIC_GAUGE(g_services, "tof_services", "", "Services.", n_services_metric);
+
+void
+service_init(const struct service_plane *plane_)
+{
+    shash_init(&entries);
+    ovs_list_init(&requests);
+    plane = plane_;
+    synced = false;
+    registry_seen = 0;
+}
+
+void
+service_destroy(void)
+{
+    struct request *r;
+
+    LIST_FOR_EACH_POP (r, node, &requests) {
+        r->cb(SERVICE_UNAVAILABLE, "shutting down", NULL, r->aux);
+        free(r);
+    }
+    shash_destroy_free_data(&entries);
+}
+
+static bool
+spec_equal(const struct service_spec *a, const struct service_spec *b)
+{
+    if (strcmp(a->name, b->name) || a->n_chain != b->n_chain
+        || !IN6_ARE_ADDR_EQUAL(&a->service_ip, &b->service_ip)
+        || !IN6_ARE_ADDR_EQUAL(&a->application_ip, &b->application_ip)) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_chain; i++) {
+        if (strcmp(a->chain[i], b->chain[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct entry *
+find_by_ip(const struct in6_addr *ip)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &entries) {
+        struct entry *e = node->data;
+        if (IN6_ARE_ADDR_EQUAL(&e->spec.service_ip, ip)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+const char *
+service_name_of(const struct in6_addr *service_ip)
+{
+    const struct entry *e = find_by_ip(service_ip);
+
+    return e ? e->spec.name : NULL;
+}
+
+bool
+service_ip_exists(const struct in6_addr *ip)
+{
+    return find_by_ip(ip) != NULL;
+}
+
+/* The table follows the registry. */
+
+static void
+apply(struct entry *e)
+{
+    int error = plane->apply(&e->spec);
+
+    e->state = error ? S_WAITING : S_APPLYING;
+    e->retry_at = time_msec() + RETRY_MS;
+    if (error) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+        VLOG_WARN_RL(&rl, "service %s cannot be applied: %s", e->spec.name,
+                     ovs_strerror(error));
+    }
+}
+
+/* Old services first: a new one may take over an address. */
+static void
+mark_wanted(const struct service_spec *spec, void *aux OVS_UNUSED)
+{
+    struct entry *e = shash_find_data(&entries, spec->name);
+
+    if (e && spec_equal(&e->spec, spec)) {
+        e->wanted = true;
+    }
+}
+
+static void
+sweep(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH_SAFE (node, &entries) {
+        struct entry *e = node->data;
+        if (!e->wanted) {
+            VLOG_INFO("service %s is withdrawn", e->spec.name);
+            plane->withdraw(&e->spec);
+            shash_delete(&entries, node);
+            free(e);
+        }
+    }
+}
+
+static void
+add_missing(const struct service_spec *spec, void *aux OVS_UNUSED)
+{
+    const char *why;
+
+    if (shash_find(&entries, spec->name) || find_by_ip(&spec->service_ip)) {
+        return;
+    }
+    if (!plane->supports(spec, &why)) {
+        VLOG_WARN("service %s is ignored: %s", spec->name, why);
+        return;
+    }
+    struct entry *e = xzalloc(sizeof *e);
+    e->spec = *spec;
+    shash_add(&entries, e->spec.name, e);
+    apply(e);
+}
+
+static void
+follow_registry(void)
+{
+    struct shash_node *node;
+
+    if (!registry_is_connected()
+        || (synced && registry_seqno() == registry_seen)) {
+        return;
+    }
+    registry_seen = registry_seqno();
+    SHASH_FOR_EACH (node, &entries) {
+        ((struct entry *) node->data)->wanted = false;
+    }
+    registry_for_each(mark_wanted, NULL);
+    sweep();
+    registry_for_each(add_missing, NULL);
+    synced = true;
+}
+
+static void
+run_entry(struct entry *e)
+{
+    const char *why;
+
+    if (!plane->possible(&e->spec, &why)) {
+        if (e->state != S_WAITING) {
+            VLOG_WARN("service %s is not in force: %s", e->spec.name, why);
+            plane->deactivate(&e->spec);
+            e->state = S_WAITING;
+        }
+        return;
+    }
+    if (e->state == S_WAITING && time_msec() >= e->retry_at) {
+        apply(e);
+    }
+    if (e->state == S_APPLYING && plane->applied(&e->spec)
+        && !plane->activate(&e->spec)) {
+        e->state = S_ACTIVE;
+        VLOG_INFO("service %s is in force", e->spec.name);
+    }
+}
+
+static void
+run_entries(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &entries) {
+        run_entry(node->data);
+    }
+}
+
+bool
+service_is_synced(void)
+{
+    return synced;
+}
+
+void
+service_reapply(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &entries) {
+        apply(node->data);
+    }
+}
+
+/* Requests. */
+
+static struct request *
+active_request(void)
+{
+    return ovs_list_is_empty(&requests) ? NULL
+        : CONTAINER_OF(ovs_list_front(&requests), struct request, node);
+}
+
+static void
+finish(struct request *r, enum service_error error, const char *detail)
+{
+    ovs_list_remove(&r->node);
+    r->cb(error, detail, error || r->op == OP_DELETE ? NULL : &r->spec,
+          r->aux);
+    free(r);
+}
+
+static enum service_error
+from_registry(enum registry_result result)
+{
+    switch (result) {
+    case REGISTRY_OK: return SERVICE_OK;
+    case REGISTRY_NOT_FOUND: return SERVICE_NOT_FOUND;
+    case REGISTRY_CONFLICT: return SERVICE_CONFLICT;
+    case REGISTRY_ERROR: return SERVICE_FAILED;
+    case REGISTRY_UNAVAILABLE: return SERVICE_UNAVAILABLE;
+    default: OVS_NOT_REACHED();
+    }
+}
+
+static void
+registry_answered(enum registry_result result, const char *detail, void *r_)
+{
+    struct request *r = r_;
+
+    if (result != REGISTRY_OK) {
+        finish(r, from_registry(result), detail ? detail : "registry");
+    } else {
+        r->state = R_PLANE;
+        r->deadline = time_msec() + PLANE_TIMEOUT_MS;
+    }
+}
+
+static void
+rolled_back(enum registry_result result, const char *detail, void *r_)
+{
+    struct request *r = r_;
+
+    if (result != REGISTRY_OK) {
+        VLOG_ERR("rolling back service %s failed: %s", r->spec.name,
+                 detail ? detail : "registry");
+    }
+    finish(r, SERVICE_FAILED,
+           "the data plane did not confirm the change in time; "
+           "it has been rolled back");
+}
+
+static void
+roll_back(struct request *r)
+{
+    metric_inc(&n_rollbacks);
+    VLOG_WARN("service %s: not confirmed in time, rolling back",
+              r->spec.name);
+    r->state = R_ROLLBACK;
+    if (r->op == OP_CREATE) {
+        registry_delete(r->spec.name, rolled_back, r);
+    } else {
+        registry_update(r->spec.name, &r->old, rolled_back, r);
+    }
+}
+
+/* Finds what stands in the way of 'spec'; 'self' (may be NULL) does not
+ * count. */
+static bool
+conflicts(const struct service_spec *spec, const struct entry *self)
+{
+    const struct entry *by_name = shash_find_data(&entries, spec->name);
+    const struct entry *by_ip = find_by_ip(&spec->service_ip);
+
+    return (by_name && by_name != self) || (by_ip && by_ip != self);
+}
+
+/* Checks against the table and starts the transaction. */
+static void
+start(struct request *r)
+{
+    const char *why = NULL;
+    struct entry *e = NULL;
+
+    if (r->op != OP_CREATE) {
+        struct in6_addr ip;
+
+        e = shash_find_data(&entries, r->name);
+        if (!e && r->op == OP_DELETE && addr_parse(r->name, &ip)) {
+            e = find_by_ip(&ip);
+        }
+        if (!e) {
+            finish(r, SERVICE_NOT_FOUND, "there is no such service");
+            return;
+        }
+        r->old = e->spec;
+    }
+    if (r->op != OP_DELETE && conflicts(&r->spec, e)) {
+        finish(r, SERVICE_CONFLICT, "name or serviceIP is taken");
+    } else if (r->op != OP_DELETE && !plane->supports(&r->spec, &why)) {
+        finish(r, SERVICE_INVALID, why);
+    } else if (r->op != OP_DELETE && !plane->ready(&why)) {
+        finish(r, SERVICE_UNAVAILABLE, why);
+    } else if (r->op != OP_DELETE && !plane->possible(&r->spec, &why)) {
+        finish(r, SERVICE_UNAVAILABLE, why);
+    } else {
+        r->state = R_REGISTRY;
+        if (r->op == OP_CREATE) {
+            registry_insert(&r->spec, registry_answered, r);
+        } else if (r->op == OP_UPDATE) {
+            registry_update(r->name, &r->spec, registry_answered, r);
+        } else {
+            registry_delete(e->spec.name, registry_answered, r);
+        }
+    }
+}
+
+static void
+run_request(struct request *r)
+{
+    const struct entry *e;
+    bool done;
+
+    if (r->state == R_QUEUED) {
+        start(r);
+        return;
+    } else if (r->state != R_PLANE) {
+        return;
+    }
+    if (r->op == OP_DELETE) {
+        done = !shash_find(&entries, r->old.name);
+    } else {
+        e = shash_find_data(&entries, r->spec.name);
+        done = e && e->state == S_ACTIVE && spec_equal(&e->spec, &r->spec);
+    }
+    if (done) {
+        finish(r, SERVICE_OK, "");
+    } else if (time_msec() >= r->deadline) {
+        if (r->op == OP_DELETE) {
+            finish(r, SERVICE_FAILED, "the service is still in force");
+        } else {
+            roll_back(r);
+        }
+    }
+}
+
+void
+service_run(void)
+{
+    registry_run();
+    follow_registry();
+    run_entries();
+
+    if (active_request()) {
+        run_request(active_request());
+    }
+}
+
+void
+service_wait(void)
+{
+    const struct request *r = active_request();
+
+    registry_wait();
+    if (r && r->state == R_PLANE) {
+        poll_timer_wait_until(r->deadline);
+    } else if (r && r->state == R_QUEUED) {
+        poll_immediate_wake();
+    }
+}
+
+static void
+enqueue(enum request_op op, const char *name, const struct service_spec *spec,
+        service_done_cb *cb, void *aux)
+{
+    if (strlen(name) > SERVICE_NAME_MAX) {
+        cb(SERVICE_NOT_FOUND, "there is no such service", NULL, aux);
+        return;
+    }
+
+    struct request *r = xzalloc(sizeof *r);
+    r->op = op;
+    r->state = R_QUEUED;
+    r->cb = cb;
+    r->aux = aux;
+    ovs_strlcpy(r->name, name, sizeof r->name);
+    if (spec) {
+        r->spec = *spec;
+    }
+    ovs_list_push_back(&requests, &r->node);
+    metric_inc(&n_requests);
+    poll_immediate_wake();
+}
+
+void
+service_create(const struct service_spec *spec, service_done_cb *cb,
+               void *aux)
+{
+    enqueue(OP_CREATE, spec->name, spec, cb, aux);
+}
+
+void
+service_update(const char *name, const struct service_spec *spec,
+               service_done_cb *cb, void *aux)
+{
+    enqueue(OP_UPDATE, name, spec, cb, aux);
+}
+
+void
+service_delete(const char *key, service_done_cb *cb, void *aux)
+{
+    enqueue(OP_DELETE, key, NULL, cb, aux);
+}
+
+void
+service_count(const struct in6_addr *service_ip,
+              enum endpoint_direction direction, uint64_t packets,
+              uint64_t bytes)
+{
+    struct entry *e = find_by_ip(service_ip);
+
+    if (e) {
+        counters_advance(&e->counters, &e->last, direction == ENDPOINT_DOWN,
+                         packets, bytes);
+    }
+}
+
+void
+service_for_each(void (*cb)(const struct service_spec *,
+                            const struct counters *, void *aux),
+                 void *aux)
+{
+    const struct shash_node **nodes = shash_sort(&entries);
+
+    for (size_t i = 0; i < shash_count(&entries); i++) {
+        const struct entry *e = nodes[i]->data;
+        cb(&e->spec, &e->counters, aux);
+    }
+    free(nodes);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_SERVICE_H
+#define TOF_SERVICE_H 1
+
+/* Services: 'serviceIP' that UEs ask for, 'applicationIP' that answers.
+ *
+ * Place in the flow: the REST API (api/routes.c) asks for a change with one of
+ * the three calls below; service.c makes it a transaction in the registry
+ * (registry.c), register.c applies to the data plane what the registry
+ * then shows, and the callback tells the API the outcome: success only once
+ * the data plane has confirmed, else everything is as before. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/counters.h"
+
+#define SERVICE_NAME_MAX 63
+#define SERVICE_CHAIN_MAX 8
+
+/* What a service is, as REST and registry see it. */
+struct service_spec {
+    char name[SERVICE_NAME_MAX + 1];
+    struct in6_addr service_ip;         /* IPv4 as IPv4-mapped IPv6. */
+    struct in6_addr application_ip;
+    char chain[SERVICE_CHAIN_MAX][SERVICE_NAME_MAX + 1];
+    size_t n_chain;                     /* 0: the chain is NAT alone. */
+};
+
+enum service_error {
+    SERVICE_OK,                 /* 200 */
+    SERVICE_INVALID,            /* 400 */
+    SERVICE_NOT_FOUND,          /* 404 */
+    SERVICE_CONFLICT,           /* 409 */
+    SERVICE_FAILED,             /* 500: could not be applied, rolled back. */
+    SERVICE_UNAVAILABLE,        /* 503: a part it needs is not there now. */
+};
+
+/* Checks the parts of a spec, for whoever builds one.  On failure returns
+ * false and sets '*why' to a constant sentence. */
+bool service_name_is_valid(const char *name, const char **why);
+bool service_ip_is_valid(const struct in6_addr *, const char **why);
+bool service_spec_is_valid(const struct service_spec *, const char **why);
+
+/* Called exactly once for each request, maybe before the request's function
+ * returns.  'detail' is a sentence for a person (never NULL); 'spec' is the
+ * service as it is now, NULL for a deletion or an error. */
+typedef void service_done_cb(enum service_error, const char *detail,
+                             const struct service_spec *spec, void *aux);
+
+void service_create(const struct service_spec *, service_done_cb *,
+                    void *aux);
+void service_update(const char *name, const struct service_spec *,
+                    service_done_cb *, void *aux);
+/* 'key': a name or a service IP. */
+void service_delete(const char *key, service_done_cb *, void *aux);
+
+/* The name of the service that has 'service_ip'; NULL if none has. */
+const char *service_name_of(const struct in6_addr *service_ip);
+
+/* Calls 'cb' for each service in effect, ordered by name. */
+void service_for_each(void (*cb)(const struct service_spec *,
+                                 const struct counters *, void *aux),
+                      void *aux);
+
+#endif /* service/service.h */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What makes a service a good one: the pure half of service.h.
+ *
+ * Place in the flow: the REST API's body parser (api/json.c) checks what a
+ * client sent, the registry what another TOF or a person wrote in the shared
+ * database, the configuration the names of functions; all by the same rules.
+ * No I/O and no state, so that tests and the fuzz target link it alone. */
+
+#include "service/service.h"
+
+#include <string.h>
+
+#include "base/addr.h"
+
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+                   "abcdefghijklmnopqrstuvwxyz" \
+                   "0123456789-_."
+
+/* True for what was meant as an IPv4 address, a good one or not ("10.1.0.1",
+ * "010.1.0.300"): a name like that would be taken for a service IP.  An IPv6
+ * address has a colon, which no name may have. */
+static bool
+looks_like_address(const char *name)
+{
+    int dots = 0;
+
+    if (name[strspn(name, "0123456789.")]) {
+        return false;
+    }
+    for (; *name; name++) {
+        dots += *name == '.';
+    }
+    return dots == 3;
+}
+
+bool
+service_name_is_valid(const char *name, const char **why)
+{
+    size_t len = strlen(name);
+
+    if (!len) {
+        *why = "is empty";
+    } else if (len > SERVICE_NAME_MAX) {
+        *why = "is longer than 63 characters";
+    } else if (strspn(name, NAME_CHARS) != len) {
+        *why = "has a character other than letters, digits, '-', '_' and '.'";
+    } else if (!strcmp(name, ".") || !strcmp(name, "..")) {
+        *why = "cannot be named in a URL";
+    } else if (looks_like_address(name)) {
+        *why = "must not be an IP address";
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool
+service_ip_is_valid(const struct in6_addr *ip, const char **why)
+{
+    const char *problem = addr_problem(ip);
+
+    if (problem) {
+        *why = problem;
+    }
+    return !problem;
+}
+
+static bool
+chain_is_valid(const struct service_spec *spec, const char **why)
+{
+    if (spec->n_chain > SERVICE_CHAIN_MAX) {
+        *why = "chain: has more than 8 functions";
+        return false;
+    }
+    for (size_t i = 0; i < spec->n_chain; i++) {
+        const char *name_why;
+
+        if (!service_name_is_valid(spec->chain[i], &name_why)) {
+            *why = "chain: has a name that no function can have";
+            return false;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (!strcmp(spec->chain[i], spec->chain[j])) {
+                *why = "chain: has a function twice";
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool
+service_spec_is_valid(const struct service_spec *spec, const char **why)
+{
+    if (!service_name_is_valid(spec->name, why)
+        || !service_ip_is_valid(&spec->service_ip, why)
+        || !service_ip_is_valid(&spec->application_ip, why)) {
+        return false;
+    }
+    if (addr_family(&spec->service_ip)
+        != addr_family(&spec->application_ip)) {
+        *why = "serviceIP and applicationIP are of different families";
+        return false;
+    }
+    if (IN6_ARE_ADDR_EQUAL(&spec->service_ip, &spec->application_ip)) {
+        *why = "serviceIP and applicationIP are the same address";
+        return false;
+    }
+    return chain_is_valid(spec, why);
+}

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The rules of the session table (session.h): what becomes of bearers when a
+ * packet is heard, a downlink tunnel proved, a UE moves, a TEID is given to
+ * another UE, time passes; and who is told.  Where they are kept is in
+ * table.c. */
+
+#include <config.h>
+
+#include "session/private.h"
+
+#include <limits.h>
+
+#include "base/addr.h"
+#include "base/metrics.h"
+#include "session/peers.h"
+#include "session/statelet.h"
+#include "timeval.h"
+#include "util.h"
+
+METRIC_COUNTER(learned, "tof_bearers_learned_total", "",
+               "Uplink tunnels seen for the first time.");
+METRIC_COUNTER(proofs, "tof_bearers_proved_total", "",
+               "Downlink tunnels proved.");
+METRIC_COUNTER(evicted, "tof_bearers_evicted_total", "",
+               "Embryonic bearers dropped because the table was full.");
+METRIC_COUNTER(refused, "tof_bearers_refused_total", "",
+               "Uplink tunnels not learned because the table was full.");
+METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
+               "Bearers purged after idle time.");
+
+/* Share of the table that embryonic bearers may fill: random TEIDs must not
+ * keep real UEs out. */
+#define EMBRYONIC_SHARE 4
+
+/* By how much the same time told twice may differ. */
+#define INEXACT_MS 1000
+
+static unsigned int max_bearers;
+static bearer_event_cb *event_cb;
+static bool hearing;            /* What happens is by hearsay. */
+
+void
+session_init(unsigned int max_bearers_, bearer_event_cb *cb)
+{
+    table_init();
+    max_bearers = max_bearers_;
+    event_cb = cb;
+}
+
+void
+session_destroy(void)
+{
+    struct bearer *b;
+    uint32_t id = 0;
+
+    event_cb = NULL;
+    while ((b = session_next_bearer(id))) {
+        id = b->id;
+        session_forget(b);
+    }
+    table_destroy();
+}
+
+static void
+tell(const struct bearer *b, enum bearer_event event)
+{
+    if (event_cb) {
+        event_cb(b, event);
+    }
+}
+
+void
+session_forget(struct bearer *b)
+{
+    tell(b, BEARER_GONE);
+    table_remove(b);
+}
+
+/* Of a UE that has lately used one family only, the other one must not expire:
+ * it may be the one that is proved for both. */
+void
+session_touch(struct bearer *b, long long int now)
+{
+    struct bearer *twin = session_twin(b);
+
+    b->hearsay = false;
+    table_set_seen(b, now);
+    if (twin) {
+        table_set_seen(twin, now);
+    }
+}
+
+/* Makes room for one more bearer; false if there is none to be had. */
+static bool
+make_room(void)
+{
+    size_t cap = MAX(1, max_bearers / EMBRYONIC_SHARE);
+
+    if (session_bearer_count(BEARER_EMBRYONIC) >= cap
+        || table_count() >= max_bearers) {
+        struct bearer *b = table_oldest(true);
+        if (!b) {
+            return false;
+        }
+        metric_inc(&evicted);
+        session_forget(b);
+    }
+    return true;
+}
+
+/* The UE has moved to the eNodeB 'enb'.  The downlink tunnel was that of the
+ * old one, if that sent and received by one address; if not, senders tell
+ * nothing about receivers here. */
+static void
+retire_down(struct bearer *b, const struct in6_addr *enb)
+{
+    b->down_retired = (b->down_known
+                       && (b->down_retired
+                           || IN6_ARE_ADDR_EQUAL(b->down_enb, b->enb))
+                       && !IN6_ARE_ADDR_EQUAL(b->down_enb, enb));
+}
+
+void
+session_heard(struct bearer *b, long long int when, long long int now)
+{
+    b->heard = MAX(b->heard, when);
+    session_touch(b, now);
+    if (!b->beside && session_sibling(b)) {
+        b->beside = true;
+        tell(b, BEARER_CHANGED);
+    }
+}
+
+/* A UE moves with all of its bearers: what they had at 'enb' may be gone,
+ * though some of them are never heard from where it has been meanwhile. */
+static void
+leave(const struct session *s, const struct in6_addr *enb)
+{
+    struct bearer *b;
+
+    SESSION_FOR_EACH_BEARER (b, s) {
+        if (IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
+            session_invalidate(b);
+        }
+    }
+}
+
+/* The tunnel of 'b', if there is such a bearer, has another sender. */
+static void
+set_sender(struct bearer *b, const struct in6_addr *enb)
+{
+    if (b && !IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
+        leave(b->session, b->enb);
+        retire_down(b, enb);
+        peers_set(&b->enb, enb);
+        tell(b, BEARER_MOVED);
+    }
+}
+
+/* The uplink TEID has been given to another UE. */
+static void
+forget_tunnel(struct bearer *b)
+{
+    struct bearer *sibling = session_sibling(b);
+
+    if (sibling) {
+        session_forget(sibling);
+    }
+    session_forget(b);
+}
+
+static struct bearer *
+add(const struct in6_addr *enb, const struct fteid *up,
+    const struct in6_addr *ue_addr, bool hearsay, long long int now)
+{
+    const struct table_ids any = { 0, 0, 0 };
+    struct bearer *b = (make_room() ? table_add(enb, up, ue_addr, &any, now)
+                        : NULL);
+
+    if (!b) {
+        metric_inc(&refused);
+        return NULL;
+    }
+
+    b->hearsay = hearsay;
+
+    struct bearer *sibling = session_sibling(b);
+    if (sibling && sibling->beside && !(hearsay && sibling->hearsay)) {
+        /* Of the same UE only if it is heard again.  (Who says that there are
+         * both says that, too.) */
+        sibling->beside = false;
+        tell(sibling, BEARER_CHANGED);
+    }
+    return b;
+}
+
+/* 'b', which may be NULL, if it is the bearer of that UE; another one's is
+ * forgotten. */
+static struct bearer *
+keep_own(struct bearer *b, const struct in6_addr *ue_addr)
+{
+    const struct in6_addr ue = addr_ue_key(ue_addr);
+
+    if (b && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
+        forget_tunnel(b);
+        b = NULL;
+    }
+    return b;
+}
+
+struct bearer *
+session_uplink(const struct in6_addr *enb, const struct fteid *up,
+               const struct in6_addr *ue_addr, long long int now)
+{
+    struct bearer *b = keep_own(
+        session_bearer_by_uplink(up, addr_family(ue_addr)), ue_addr);
+    const bool new = !b;
+
+    if (new) {
+        b = add(enb, up, ue_addr, false, now);
+        if (!b) {
+            return NULL;
+        }
+        metric_inc(&learned);
+    }
+    b->hearsay = false;
+    b->heard = now;             /* Others are told of it if it has moved. */
+    bearer_set_ue_addr(b, ue_addr);
+    set_sender(b, enb);
+    set_sender(session_sibling(b), enb);
+    if (new) {
+        tell(b, BEARER_CHANGED);
+    }
+    session_heard(b, now, now);
+    return b;
+}
+
+static bool
+same_ue(const struct bearer *a, const struct bearer *b)
+{
+    const struct bearer *a_twin = session_twin(a), *b_twin = session_twin(b);
+
+    return (a->session == b->session
+            || (a_twin && a_twin->session == b->session)
+            || (b_twin && b_twin->session == a->session));
+}
+
+/* What another UE's bearers had of the downlink F-TEID 'down', they have
+ * lost. */
+static void
+take_down(const struct bearer *b, const struct fteid *down)
+{
+    struct bearer *other = session_bearer_by_downlink(down), *next;
+
+    for (; other; other = next) {
+        next = session_next_by_downlink(other);
+        if (!same_ue(b, other)) {
+            session_invalidate(other);
+            table_set_down(other, NULL);
+        }
+    }
+}
+
+/* Also a bearer that nobody has seen before the handover may be answered on
+ * the old path, be it that of its session or of its sibling. */
+static bool
+is_retired(const struct bearer *b, const struct fteid *down)
+{
+    const struct bearer *other = session_bearer_by_downlink(down);
+
+    while (other && !(other->down_retired
+                      && (same_ue(b, other) || session_sibling(b) == other))) {
+        other = session_next_by_downlink(other);
+    }
+    return other != NULL;
+}
+
+/* 'b' is answered by 'down', as was proved at 'when'.  Returns false if nothing
+ * is new in that but the time. */
+static bool
+set_down(struct bearer *b, const struct in6_addr *sgw,
+         const struct fteid *down, uint8_t qfi, long long int when)
+{
+    const struct fteid old = bearer_down(b);
+    bool same = b->down_known && fteid_equal(&old, down);
+    bool changed = (b->state != BEARER_ESTABLISHED || !same
+                    || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
+
+    take_down(b, down);
+    if (changed) {
+        /* The old tunnel, if any, is never used again. */
+        session_invalidate(b);
+        table_set_down(b, down);
+        peers_set(&b->down_sgw, sgw);
+        table_set_state(b, BEARER_ESTABLISHED);
+    }
+    changed = changed || b->down_qfi != qfi;
+    b->down_qfi = qfi;
+    b->proved = when;
+    return changed;
+}
+
+bool
+session_proved(struct bearer *b, const struct in6_addr *sgw,
+               const struct fteid *down, uint8_t qfi, long long int now)
+{
+    if (is_retired(b, down)) {
+        return false;
+    }
+    metric_inc(&proofs);
+    b->hearsay = false;
+    if (set_down(b, sgw, down, qfi, now)) {
+        tell(b, BEARER_CHANGED);
+    }
+    return true;
+}
+
+void
+session_invalidate(struct bearer *b)
+{
+    if (b->state == BEARER_ESTABLISHED) {
+        b->proved = hearing ? LLONG_MIN : time_msec();
+        table_set_state(b, BEARER_STALE);
+        tell(b, BEARER_INVALIDATED);
+    }
+}
+
+void
+session_restore(const struct statelet *st, long long int now)
+{
+    struct bearer *b = session_bearer_by_id(st->bearer_id);
+
+    /* The record replaces whatever was there under either of its keys. */
+    if (b) {
+        session_forget(b);
+    }
+    if (st->op != STATELET_BEARER && st->op != STATELET_INVALID) {
+        return;
+    }
+    struct fteid up = { st->sgw, st->teid_up };
+    b = session_bearer_by_uplink(&up, addr_family(&st->ue));
+    if (b) {
+        session_forget(b);
+    }
+
+    const struct table_ids ids = { st->bearer_id, st->session_id, st->space };
+    b = (table_count() < max_bearers
+         ? table_add(&st->enb, &up, &st->ue, &ids, now) : NULL);
+    if (!b) {
+        metric_inc(&refused);
+        return;
+    }
+    b->hearsay = true;
+    b->heard = LLONG_MIN / 2;
+    b->up_qfi = st->up_qfi;
+    b->up_dscp = st->up_dscp;
+    b->down_dscp = st->down_dscp;
+    b->beside = st->beside;
+    if (st->teid_down) {
+        struct fteid down = { st->down_enb, st->teid_down };
+
+        take_down(b, &down);
+        table_set_down(b, &down);
+        peers_set(&b->down_sgw, &st->down_sgw);
+        b->down_qfi = st->down_qfi;
+        table_set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
+    }
+}
+
+/* Whether another UE's bearer has had the downlink tunnel 'down' proved later
+ * than at 'when'. */
+static bool
+is_taken_since(const struct bearer *b, const struct fteid *down,
+               long long int when)
+{
+    const struct bearer *other = session_bearer_by_downlink(down);
+
+    while (other && (same_ue(b, other) || other->state != BEARER_ESTABLISHED
+                     || other->proved <= when)) {
+        other = session_next_by_downlink(other);
+    }
+    return other != NULL;
+}
+
+/* Takes over what 'st' says of the downlink tunnel of 'b'.  Returns false if
+ * that was known. */
+static bool
+hear_down(struct bearer *b, const struct statelet *st, long long int now)
+{
+    const struct fteid down = { st->down_enb, st->teid_down };
+    const long long int when = (st->proved_age < STATELET_AGE_MAX
+                                ? now - st->proved_age : LLONG_MIN);
+    const struct fteid known = bearer_down(b);
+    const enum bearer_state before = b->state;
+
+    if (!st->proved || !st->teid_down) {
+        session_invalidate(b);
+    } else if (b->proved <= when) {
+        if (!is_retired(b, &down) && !is_taken_since(b, &down, when)) {
+            b->down_dscp = st->down_dscp;
+            return set_down(b, &st->down_sgw, &down, st->down_qfi, when);
+        } else if (!b->down_known || !fteid_equal(&known, &down)) {
+            session_invalidate(b);      /* It has another one. */
+        }
+    }
+    return b->state != before;
+}
+
+/* Whether what is known of the bearer is newer than what 'st' says.  Times of
+ * the same packet differ a little each time that it is told; but where two
+ * contradict each other the later one counts. */
+static bool
+is_outdated(const struct statelet *st, const struct bearer *b,
+            long long int heard)
+{
+    const struct in6_addr ue = addr_ue_key(&st->ue);
+
+    if (b->hearsay && IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
+        && IN6_ARE_ADDR_EQUAL(b->enb, &st->enb)) {
+        return b->heard > heard + INEXACT_MS;
+    }
+    return b->heard >= heard;
+}
+
+static struct bearer *
+hear_bearer(const struct statelet *st, long long int now)
+{
+    const struct fteid up = { st->sgw, st->teid_up };
+    const long long int heard = (st->heard_age < STATELET_AGE_MAX
+                                 ? now - st->heard_age : LLONG_MIN / 2);
+    struct bearer *b = session_bearer_by_uplink(&up, addr_family(&st->ue));
+    struct bearer *sibling;
+    bool changed;
+
+    if (b && is_outdated(st, b, heard)) {
+        return NULL;
+    }
+    b = keep_own(b, &st->ue);
+    changed = !b;
+    if (!b) {
+        b = add(&st->enb, &up, &st->ue, true, now);
+        if (!b) {
+            return NULL;
+        }
+    }
+    b->hearsay = true;
+    bearer_set_ue_addr(b, &st->ue);
+    set_sender(b, &st->enb);
+    sibling = session_sibling(b);
+    if (sibling && sibling->heard < heard) {
+        set_sender(sibling, &st->enb);
+    }
+    b->up_qfi = st->up_qfi;
+    b->up_dscp = st->up_dscp;
+    changed = changed || b->beside != st->beside;
+    b->beside = st->beside;
+    changed = hear_down(b, st, now) || changed;
+    b->heard = heard;
+    table_set_seen(b, now - st->seen_age);
+    if (changed) {
+        tell(b, BEARER_CHANGED);
+    }
+    return b;
+}
+
+static struct bearer *
+hear_statelet(const struct statelet *st, long long int now)
+{
+    const struct fteid up = { st->sgw, st->teid_up };
+    const struct fteid down = { st->down_enb, st->teid_down };
+    const struct in6_addr ue = addr_ue_key(&st->ue);
+    struct bearer *b;
+
+    if (st->op == STATELET_BEARER) {
+        return hear_bearer(st, now);
+    }
+    b = session_bearer_by_uplink(&up, addr_family(&ue));
+    if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
+        return NULL;
+    } else if (st->op == STATELET_GONE && b->hearsay) {
+        session_forget(b);
+    } else if (st->op == STATELET_INVALID && b->down_known) {
+        const struct fteid known = bearer_down(b);
+
+        if (fteid_equal(&known, &down)) {
+            session_invalidate(b);
+        }
+    }
+    return NULL;
+}
+
+struct bearer *
+session_hearsay(const struct statelet *st, long long int now)
+{
+    struct bearer *b;
+
+    hearing = true;
+    b = hear_statelet(st, now);
+    hearing = false;
+    return b;
+}
+
+static bool
+expire(bool embryonic, long long int before, unsigned int budget)
+{
+    struct bearer *b;
+
+    while ((b = table_oldest(embryonic)) && b->seen < before) {
+        if (!budget--) {
+            return true;
+        }
+        metric_inc(&expired);
+        session_forget(b);
+    }
+    return false;
+}
+
+bool
+session_expire(long long int now, long long int embryonic_ms,
+               long long int idle_ms, unsigned int budget)
+{
+    bool more = expire(true, now - embryonic_ms, budget);
+
+    return expire(false, now - idle_ms, budget) || more;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_SESSION_H
+#define TOF_SESSION_H 1
+
+/* The session table: which UE has which bearers, and what is known of each
+ * bearer's two tunnels.
+ *
+ * Place in the flow: detect.c puts in what it hears (an uplink G-PDU, a proof
+ * from the Pinger, an End Marker) and takes out what the data plane should
+ * hold; the REST API reads.  No I/O here: times are passed in, in milliseconds
+ * of time_msec(), but for when a proof has ended.
+ *
+ * Rules (3GPP TS 29.281, 23.401, 23.007): a tunnel is identified by its
+ * receiving address and TEID (F-TEID).  Its sender may change at any time and
+ * is evidence, not identity.  A downlink tunnel is used only while proved.
+ *
+ * A pair of tunnels of a PDN connection of type IPv4v6 carries both of a UE's
+ * addresses.  Here that is two bearers, siblings, each with an identifier and
+ * a session of its own: a bearer is identified by its uplink F-TEID and the
+ * family of its UE's address.  What ends a tunnel ends the proofs of both. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/counters.h"
+#include "base/tunnel.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+
+/* A tunnel's receiving end.  TEID in host byte order. */
+struct fteid {
+    struct in6_addr addr;
+    uint32_t teid;
+};
+
+enum bearer_state {
+    BEARER_EMBRYONIC,           /* Uplink seen, downlink never proved. */
+    BEARER_ESTABLISHED,         /* Downlink proved. */
+    BEARER_STALE,               /* Was proved; must not be used until it is
+                                 * proved again. */
+};
+const char *bearer_state_name(enum bearer_state);
+
+/* What a bearer has only once it has touched a service. */
+struct bearer_use {
+    long long int unready;      /* When 'ready' last ended, or LLONG_MIN/2. */
+    long long int asked;        /* When the endpoint was last asked to. */
+    long long int read_up;      /* When it last read its uplink counts. */
+    struct counters counters;
+    struct counters last;        /* As the endpoint last said. */
+};
+
+/* One uplink tunnel and the downlink tunnel that answers it, as far as one
+ * address family is concerned.  There are many: 184 bytes each.  Addresses of
+ * peers are those of peers.h. */
+struct bearer {
+    uint32_t id;                /* Slot << 8 | generation; never 0. */
+    uint32_t created_s;         /* When it was learned, or adopted. */
+    uint32_t up_teid, down_teid;
+    uint8_t up_dscp, down_dscp; /* Of outer headers, as seen last. */
+    uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI: as seen last; as last
+                                 * proved. */
+    enum bearer_state state : 2;
+    bool down_known : 1;        /* Is bearer_down() filled in? */
+    bool down_retired : 1;      /* It belongs to the path before the last
+                                 * handover: it is never used again. */
+    bool beside : 1;            /* Heard since its sibling was. */
+    bool diverted : 1;          /* Has touched a service. */
+    bool ready : 1;             /* The endpoint is programmed for it. */
+    bool hearsay : 1;           /* Another TOF has said so, or the journal, and
+                                 * its UE has not been heard here since. */
+    unsigned int unread : 2;    /* Directions, 1 << enum endpoint_direction, in
+                                 * which the endpoint may have counted before
+                                 * the bearer was adopted. */
+
+    struct session *session;
+    const struct in6_addr *enb; /* Sender of the uplink tunnel... */
+    const struct in6_addr *sgw; /* ...and its receiver. */
+    const struct in6_addr *down_enb;    /* Receiver of the downlink one... */
+    const struct in6_addr *down_sgw;    /* ...and its sender. */
+    uint64_t ue_low;            /* Lower half of bearer_ue_addr(). */
+
+    long long int seen;         /* Last traffic of the UE, either way, ms.  The
+                                 * Pinger's is none. */
+    long long int heard;        /* Last packet from the UE, ms. */
+    long long int natural;      /* Last downlink packet of the SGW's own that
+                                 * was seen, ms, or LLONG_MIN / 2. */
+    long long int onward;       /* Last uplink packet that was seen to go on to
+                                 * the SGW, ms, or LLONG_MIN / 2. */
+    long long int proved;       /* When the downlink was last proved; if stale,
+                                 * when that was found here.  LLONG_MIN: it
+                                 * never was, or others have said so. */
+
+    /* Owned by table.c. */
+    struct bearer_use *use;             /* See bearer_use(). */
+    struct hmap_node up_node;           /* By bearer_up(). */
+    struct hmap_node down_node;         /* By bearer_down(), if known. */
+    struct ovs_list session_node;       /* A ring: of its session. */
+    struct ovs_list age_node;           /* By 'seen' within its state. */
+};
+
+/* A UE's IPv4 address or IPv6 prefix in an address space, and its bearers. */
+struct session {
+    uint32_t id;                /* Slot << 8 | generation; never 0. */
+    struct in6_addr ue;         /* Key: addr_ue_key(). */
+    struct space *space;        /* In which it is unique. */
+    struct bearer *first;       /* See SESSION_FOR_EACH_BEARER. */
+    struct hmap_node ue_node;
+};
+
+/* Its tunnels; if 'down_known' is false, 'down' is the last one, or none. */
+struct fteid bearer_up(const struct bearer *);
+struct fteid bearer_down(const struct bearer *);
+/* The UE's address that was seen last. */
+struct in6_addr bearer_ue_addr(const struct bearer *);
+void bearer_set_ue_addr(struct bearer *, const struct in6_addr *);
+
+/* Made if it was not there; and for who only reads. */
+struct bearer_use *bearer_use(struct bearer *);
+const struct bearer_use *bearer_use_get(const struct bearer *);
+
+/* The bearer as the data plane knows it. */
+struct endpoint_bearer bearer_describe(const struct bearer *);
+
+/* AF_INET or AF_INET6: of its UE's address. */
+sa_family_t bearer_family(const struct bearer *);
+
+struct statelet;
+
+/* Told of every change worth remembering, before the bearer is freed if it is
+ * gone. */
+enum bearer_event {
+    BEARER_CHANGED,
+    BEARER_MOVED,               /* Another eNodeB sends into its tunnel. */
+    BEARER_INVALIDATED,
+    BEARER_GONE,
+};
+typedef void bearer_event_cb(const struct bearer *, enum bearer_event);
+
+void session_init(unsigned int max_bearers, bearer_event_cb *);
+void session_destroy(void);
+
+/* An uplink G-PDU from 'enb' into the tunnel 'up', inner source 'ue_addr'.
+ * Finds or makes the bearer.  A new sender makes established bearers of that
+ * tunnel stale; another UE's address of the same family means that the TEID
+ * has been reused: what was there is gone and another bearer made.  Returns
+ * NULL only if the table is full of established bearers. */
+struct bearer *session_uplink(const struct in6_addr *enb,
+                              const struct fteid *up,
+                              const struct in6_addr *ue_addr,
+                              long long int now);
+
+/* A downlink tunnel has been proved to answer 'b', with that QFI or 0 (see
+ * QFI_PRESENT).  Bearers of another UE that
+ * held the same downlink F-TEID become stale; those of the same UE may share
+ * it, as an SGW answers the Pinger by the default bearer unless a filter says
+ * otherwise (TS 23.401 clause 4.7.2.2).
+ *
+ * Returns false, and nothing is proved, if 'down' is the tunnel to the eNodeB
+ * that the UE has left: the path is not switched yet. */
+bool session_proved(struct bearer *b, const struct in6_addr *sgw,
+                    const struct fteid *down, uint8_t qfi,
+                    long long int now);
+
+/* There has been traffic of the UE's; or from the UE itself, as is known now:
+ * at 'when' or later. */
+void session_touch(struct bearer *b, long long int now);
+void session_heard(struct bearer *b, long long int when, long long int now);
+
+/* The downlink tunnel of 'b' must not be used any more until proved. */
+void session_invalidate(struct bearer *b);
+
+/* Forgets a bearer, and its session with the last one. */
+void session_forget(struct bearer *b);
+
+/* Puts back what a journal remembers.  Evidence is not restored: the data
+ * plane, which keeps it, is asked. */
+void session_restore(const struct statelet *, long long int now);
+void session_to_statelet(const struct bearer *, struct statelet *);
+
+/* Another TOF says so, whose identifiers do not count here.  What has been
+ * heard here, or proved, later than there is believed more; that a tunnel has
+ * ended is believed always.  Returns the bearer that it is about, if that is as
+ * it says now; else NULL. */
+struct bearer *session_hearsay(const struct statelet *, long long int now);
+
+/* Look-ups; NULL if there is none. */
+struct bearer *session_bearer_by_id(uint32_t id);
+struct bearer *session_bearer_by_uplink(const struct fteid *up, sa_family_t);
+/* The first bearer, and the next one, with that downlink tunnel; of any
+ * family. */
+struct bearer *session_bearer_by_downlink(const struct fteid *down);
+struct bearer *session_next_by_downlink(const struct bearer *);
+/* The bearer of the other family in the same uplink tunnel; and the same if
+ * both are known to be one UE's.  They are if each has been heard since the
+ * other one was: had the TEID been given to another UE meanwhile, the first
+ * would have fallen silent. */
+struct bearer *session_sibling(const struct bearer *);
+struct bearer *session_twin(const struct bearer *);
+struct session *session_by_id(uint32_t id);
+/* 'ue' is a UE's key. */
+/* In the address space with that number. */
+struct session *session_find(const struct in6_addr *ue, uint16_t space);
+/* The one session of 'ue' in any address space; NULL if none or several. */
+struct session *session_find_unambiguous(const struct in6_addr *ue);
+
+/* The session with the lowest slot that is above that of 'id' (0: the first
+ * one): pages through the table while it changes. */
+struct session *session_next(uint32_t id);
+struct bearer *session_next_bearer(uint32_t id);
+
+/* The session's bearers, in the order in which they came. */
+#define SESSION_FOR_EACH_BEARER(BEARER, SESSION)                        \
+    for ((BEARER) = (SESSION)->first; (BEARER);                         \
+         (BEARER) = session_bearer_after(BEARER))
+struct bearer *session_bearer_after(const struct bearer *);
+/* The session's bearer, if it has but one. */
+struct bearer *session_only_bearer(const struct session *);
+
+/* A session is as good as its best bearer. */
+enum bearer_state session_state(const struct session *);
+
+/* Forgets embryonic bearers not seen since 'now' - 'embryonic_ms', others not
+ * seen since 'now' - 'idle_ms'; at most 'budget' of each.  Returns true if
+ * there may be more. */
+bool session_expire(long long int now, long long int embryonic_ms,
+                    long long int idle_ms, unsigned int budget);
+
+size_t session_count(void);
+size_t session_bearer_count(enum bearer_state);
+
+#endif /* session/session.h */

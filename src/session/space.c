@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Address spaces: see space.h. */
+
+#include <config.h>
+
+#include "session/space.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "random.h"
+#include "util.h"
+
+static struct hmap spaces;              /* Of struct space, by SGW. */
+static bool taken[UINT16_MAX + 1];      /* By number; 0 is never used. */
+static struct ovs_list empty;           /* Without a session, oldest first. */
+static uint16_t last;                   /* At random at first: flows may still
+                                         * have numbers of an earlier life. */
+
+void
+space_init(void)
+{
+    hmap_init(&spaces);
+    ovs_list_init(&empty);
+    memset(taken, 0, sizeof taken);
+    last = random_uint16();
+}
+
+void
+space_destroy(void)
+{
+    struct space *space;
+
+    HMAP_FOR_EACH_POP (space, node, &spaces) {
+        free(space);
+    }
+    hmap_destroy(&spaces);
+}
+
+static void
+space_free(struct space *space)
+{
+    hmap_remove(&spaces, &space->node);
+    taken[space->number] = false;
+    free(space);
+}
+
+static struct space *
+space_find(const struct in6_addr *sgw, uint32_t hash)
+{
+    struct space *space;
+
+    HMAP_FOR_EACH_WITH_HASH (space, node, hash, &spaces) {
+        if (IN6_ARE_ADDR_EQUAL(&space->sgw, sgw)) {
+            return space;
+        }
+    }
+    return NULL;
+}
+
+static struct space *
+space_create(const struct in6_addr *sgw, uint32_t hash, uint16_t wanted)
+{
+    if (hmap_count(&spaces) >= UINT16_MAX) {
+        if (ovs_list_is_empty(&empty)) {
+            return NULL;
+        }
+        space_free(CONTAINER_OF(ovs_list_pop_front(&empty), struct space,
+                                empty_node));
+    }
+    while (!wanted || taken[wanted]) {
+        wanted = ++last;
+    }
+    taken[wanted] = true;
+
+    struct space *space = xzalloc(sizeof *space);
+    space->sgw = *sgw;
+    space->number = wanted;
+    hmap_insert(&spaces, &space->node, hash);
+    ovs_list_push_back(&empty, &space->empty_node);
+    return space;
+}
+
+struct space *
+space_get(const struct in6_addr *sgw, uint16_t wanted)
+{
+    uint32_t hash = hash_bytes(sgw, sizeof *sgw, 0);
+    struct space *space = space_find(sgw, hash);
+
+    return space ? space : space_create(sgw, hash, wanted);
+}
+
+void
+space_hold(struct space *space)
+{
+    if (!space->n_sessions++) {
+        ovs_list_remove(&space->empty_node);
+    }
+}
+
+void
+space_release(struct space *space)
+{
+    if (!--space->n_sessions) {
+        ovs_list_push_back(&empty, &space->empty_node);
+    }
+}

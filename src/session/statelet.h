@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_STATELET_H
+#define TOF_STATELET_H 1
+
+/* Statelets: what is worth remembering of a bearer, or of the path between two
+ * peers, as records of one fixed size in network byte order; and the journal,
+ * a file of them.
+ *
+ * Place in the flow: remember.c appends a statelet for each of session.c's and
+ * l2.c's changes; at start it replays the journal into them.  feed.c sends the
+ * same records to TOFs that follow this one, follow.c reads them.
+ * The codec half is pure; the journal half does file I/O. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/tunnel.h"
+
+enum statelet_op {
+    STATELET_BEARER = 1,        /* Bearer is new or has changed. */
+    STATELET_INVALID = 2,       /* Its downlink tunnel is no longer proved. */
+    STATELET_GONE = 3,          /* Bearer purged. */
+    STATELET_PATH = 4,          /* Ethernet header of packets between two
+                                 * peers: 'time_ms', 'path' count. */
+    STATELET_ALIVE = 5,         /* Between TOFs, nothing else to say: 'time_ms'
+                                 * counts. */
+};
+
+/* Each side of a stream between TOFs says something that often, or else is
+ * dead. */
+#define STATELET_ALIVE_MS 1000
+#define STATELET_SILENCE_MS 5000
+
+/* Ages are as of 'time_ms', in milliseconds, rounded up to tens. */
+#define STATELET_AGE_MAX (UINT16_MAX * 10)      /* That old, or older. */
+
+struct statelet {
+    enum statelet_op op;
+    uint32_t bearer_id;         /* Slot (24 bits) and generation (8 bits). */
+    uint32_t session_id;
+    uint16_t space;             /* Address space of 'ue'. */
+    bool proved;
+    bool beside;                /* struct bearer has it. */
+    bool diverted;              /* It has touched a service. */
+    uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI, or 0. */
+    uint8_t up_dscp, down_dscp; /* Of outer headers. */
+    uint32_t teid_up, teid_down;
+    struct in6_addr ue;         /* Its address as last seen, not the key. */
+    struct in6_addr enb;        /* Sender of the uplink tunnel. */
+    struct in6_addr sgw;        /* Receiver of the uplink tunnel. */
+    struct in6_addr down_enb;   /* Receiver of the downlink tunnel. */
+    struct in6_addr down_sgw;   /* Its sender. */
+    uint64_t time_ms;           /* Wall clock (Unix epoch) of the record;
+                                 * between TOFs see feed.h. */
+    uint32_t seen_age, heard_age, proved_age;   /* struct bearer has them. */
+    struct {
+        struct in6_addr src, dst;
+        bool from_sgw;          /* Direction: from there, else from an eNodeB. */
+        struct l2_header l2;
+    } path;
+};
+
+#define STATELET_LEN 128        /* Magic, version, fields, zero padding,
+                                 * CRC-32C over all before it. */
+
+/* STATELET_PATH: a packet from 'src' to 'dst' has that header. */
+struct statelet statelet_of_path(bool from_sgw, const struct in6_addr *src,
+                                 const struct in6_addr *dst,
+                                 const struct l2_header *);
+
+/* Encodes '*s' to the STATELET_LEN bytes at 'buf'. */
+void statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN]);
+
+/* Decodes; returns false if magic, version, operation or checksum is
+ * wrong. */
+bool statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s);
+
+struct journal;
+
+/* Opens 'DIR/sessions.journal' (made if missing, mode 0600), calls 'replay'
+ * for every good record in order, and stands ready to append.  A record that
+ * is torn or corrupt is left out, and cut off if no good one follows; '*n_bad'
+ * (may be NULL) gets their number.  Returns 0 or a positive errno value: EBUSY
+ * if another process has a journal in DIR open. */
+int journal_open(const char *dir, void (*replay)(const struct statelet *,
+                                                 void *aux), void *aux,
+                 struct journal **, unsigned int *n_bad);
+
+/* Appends to a buffer; journal_run() writes it out (one write a call) and, at
+ * most once a second, has the file synced in the background.  A write error is
+ * kept, retried once a second, and returned by journal_run() as a positive
+ * errno value; records stay buffered until a later write succeeds.  The buffer
+ * is bounded: once records had to be dropped, journal_run() returns ENOBUFS,
+ * until the owner has compacted the journal. */
+void journal_append(struct journal *, const struct statelet *);
+int journal_run(struct journal *);
+void journal_wait(struct journal *);    /* poll-loop: wake up to sync. */
+
+/* Number of records in the file; when it is well above what is alive, the
+ * owner compacts: begins, adds each record that is alive, over as many rounds
+ * as it likes, and ends.  Meanwhile it goes on to append what changes.  When
+ * all is written (to a temporary file) and synced, that takes the old one's
+ * place.  journal_compaction() says how it is: EINPROGRESS, 0, or why the last
+ * one has failed, as it may at any time; the old file stays in use then. */
+size_t journal_count(const struct journal *);
+int journal_compact_begin(struct journal *);
+void journal_compact_add(struct journal *, const struct statelet *);
+void journal_compact_end(struct journal *);
+int journal_compaction(const struct journal *);
+
+/* Writes out and syncs what is buffered, once; NULL is allowed. */
+void journal_close(struct journal *);
+
+#endif /* session/statelet.h */

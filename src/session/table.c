@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Where bearers and sessions are kept: see private.h.
+ *
+ * Bearers are found by identifier (idtable), by uplink F-TEID and by downlink
+ * F-TEID (one hmap each; siblings share a chain); sessions by UE and address
+ * space (space.c).  Bearers are also kept in order of 'seen', one list for
+ * embryonic ones and one for the rest, so that expiry and eviction look at
+ * nobody else. */
+
+#include <config.h>
+
+#include "session/private.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/idtable.h"
+#include "hash.h"
+#include "session/peers.h"
+#include "session/space.h"
+#include "util.h"
+
+static struct idtable bearer_ids, session_ids;
+static struct hmap by_uplink, by_downlink, by_ue;
+static struct ovs_list embryonic, rest;         /* Oldest 'seen' first. */
+static size_t n_state[3];
+
+static uint32_t
+hash_addr(const struct in6_addr *addr, uint32_t basis)
+{
+    return hash_bytes(addr, sizeof *addr, basis);
+}
+
+static uint32_t
+hash_fteid(const struct fteid *f)
+{
+    return hash_addr(&f->addr, f->teid);
+}
+
+void
+table_init(void)
+{
+    idtable_init(&bearer_ids);
+    idtable_init(&session_ids);
+    hmap_init(&by_uplink);
+    hmap_init(&by_downlink);
+    hmap_init(&by_ue);
+    space_init();
+    peers_init();
+    ovs_list_init(&embryonic);
+    ovs_list_init(&rest);
+    memset(n_state, 0, sizeof n_state);
+}
+
+void
+table_destroy(void)
+{
+    space_destroy();
+    peers_destroy();
+    hmap_destroy(&by_uplink);
+    hmap_destroy(&by_downlink);
+    hmap_destroy(&by_ue);
+    idtable_destroy(&bearer_ids);
+    idtable_destroy(&session_ids);
+}
+
+void
+table_set_seen(struct bearer *b, long long int seen)
+{
+    b->seen = seen;
+    ovs_list_remove(&b->age_node);
+    ovs_list_push_back(b->state == BEARER_EMBRYONIC ? &embryonic : &rest,
+                       &b->age_node);
+}
+
+void
+table_set_state(struct bearer *b, enum bearer_state state)
+{
+    bool was_embryonic = b->state == BEARER_EMBRYONIC;
+
+    n_state[b->state]--;
+    b->state = state;
+    n_state[state]++;
+    if (was_embryonic) {
+        /* To the other list. */
+        table_set_seen(b, b->seen);
+    }
+}
+
+void
+table_set_down(struct bearer *b, const struct fteid *down)
+{
+    if (b->down_known) {
+        hmap_remove(&by_downlink, &b->down_node);
+    }
+    b->down_known = down != NULL;
+    b->down_retired = false;
+    if (down) {
+        peers_set(&b->down_enb, &down->addr);
+        b->down_teid = down->teid;
+        hmap_insert(&by_downlink, &b->down_node, hash_fteid(down));
+    }
+}
+
+static struct session *
+get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id)
+{
+    const struct in6_addr ue = addr_ue_key(ue_addr);
+    struct session *s = session_find(&ue, space->number);
+
+    if (!s) {
+        s = xzalloc(sizeof *s);
+        s->ue = ue;
+        s->space = space;
+        space_hold(space);
+        s->id = (id && idtable_restore(&session_ids, id, s)
+                 ? id : idtable_add(&session_ids, s));
+        hmap_insert(&by_ue, &s->ue_node, hash_addr(&ue, 0));
+    }
+    return s;
+}
+
+static void
+set_keys(struct bearer *b, const struct in6_addr *enb, const struct fteid *up)
+{
+    b->enb = peers_get(enb);
+    b->sgw = peers_get(&up->addr);
+    b->up_teid = up->teid;
+    b->down_enb = peers_get(&in6addr_any);
+    b->down_sgw = peers_get(&in6addr_any);
+}
+
+static void
+free_bearer(struct bearer *b)
+{
+    peers_put(b->enb);
+    peers_put(b->sgw);
+    peers_put(b->down_enb);
+    peers_put(b->down_sgw);
+    free(b->use);
+    free(b);
+}
+
+/* Bearers of a session are a ring; in front of the first one is the last. */
+static void
+join(struct session *s, struct bearer *b)
+{
+    if (s->first) {
+        ovs_list_push_back(&s->first->session_node, &b->session_node);
+    } else {
+        ovs_list_init(&b->session_node);
+        s->first = b;
+    }
+}
+
+static void
+part(struct session *s, struct bearer *b)
+{
+    if (s->first == b) {
+        s->first = session_bearer_after(b);
+    }
+    ovs_list_remove(&b->session_node);
+}
+
+struct bearer *
+session_bearer_after(const struct bearer *b)
+{
+    struct bearer *next = CONTAINER_OF(b->session_node.next, struct bearer,
+                                       session_node);
+
+    return next != b->session->first ? next : NULL;
+}
+
+struct bearer *
+table_add(const struct in6_addr *enb, const struct fteid *up,
+          const struct in6_addr *ue_addr, const struct table_ids *wanted,
+          long long int now)
+{
+    struct space *space = space_get(&up->addr, wanted->space);
+
+    if (!space) {
+        return NULL;
+    }
+    struct bearer *b = xzalloc(sizeof *b);
+    struct session *s = get_session(ue_addr, space, wanted->session);
+    b->id = (wanted->bearer && idtable_restore(&bearer_ids, wanted->bearer, b)
+             ? wanted->bearer : idtable_add(&bearer_ids, b));
+    b->session = s;
+    set_keys(b, enb, up);
+    bearer_set_ue_addr(b, ue_addr);
+    b->created_s = now / 1000;
+    b->seen = b->heard = now;
+    b->proved = LLONG_MIN;
+    b->natural = b->onward = LLONG_MIN / 2;
+    hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
+    join(s, b);
+    ovs_list_push_back(&embryonic, &b->age_node);
+    n_state[BEARER_EMBRYONIC]++;
+    return b;
+}
+
+void
+table_remove(struct bearer *b)
+{
+    struct session *s = b->session;
+
+    table_set_down(b, NULL);
+    hmap_remove(&by_uplink, &b->up_node);
+    part(s, b);
+    ovs_list_remove(&b->age_node);
+    idtable_remove(&bearer_ids, b->id);
+    n_state[b->state]--;
+    free_bearer(b);
+
+    if (!s->first) {
+        hmap_remove(&by_ue, &s->ue_node);
+        idtable_remove(&session_ids, s->id);
+        space_release(s->space);
+        free(s);
+    }
+}
+
+struct bearer *
+table_oldest(bool embryonic_)
+{
+    const struct ovs_list *list = embryonic_ ? &embryonic : &rest;
+
+    return (ovs_list_is_empty(list) ? NULL
+            : CONTAINER_OF(ovs_list_front(list), struct bearer, age_node));
+}
+
+struct bearer *
+session_bearer_by_id(uint32_t id)
+{
+    return idtable_get(&bearer_ids, id);
+}
+
+struct bearer *
+session_bearer_by_uplink(const struct fteid *up, sa_family_t family)
+{
+    struct bearer *b;
+
+    HMAP_FOR_EACH_WITH_HASH (b, up_node, hash_fteid(up), &by_uplink) {
+        if (b->up_teid == up->teid && IN6_ARE_ADDR_EQUAL(b->sgw, &up->addr)
+            && bearer_family(b) == family) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* The first one with that downlink tunnel from 'node', in a hash chain, on. */
+static struct bearer *
+find_down(struct hmap_node *node, const struct fteid *down)
+{
+    for (; node; node = hmap_next_with_hash(node)) {
+        struct bearer *b = CONTAINER_OF(node, struct bearer, down_node);
+
+        if (b->down_teid == down->teid
+            && IN6_ARE_ADDR_EQUAL(b->down_enb, &down->addr)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+struct bearer *
+session_bearer_by_downlink(const struct fteid *down)
+{
+    return find_down(hmap_first_with_hash(&by_downlink, hash_fteid(down)),
+                     down);
+}
+
+struct bearer *
+session_next_by_downlink(const struct bearer *b)
+{
+    const struct fteid down = bearer_down(b);
+
+    return find_down(hmap_next_with_hash(&b->down_node), &down);
+}
+
+struct session *
+session_by_id(uint32_t id)
+{
+    return idtable_get(&session_ids, id);
+}
+
+struct session *
+session_find(const struct in6_addr *ue, uint16_t space)
+{
+    struct session *s;
+
+    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
+        if (s->space->number == space && IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+struct session *
+session_find_unambiguous(const struct in6_addr *ue)
+{
+    struct session *s, *found = NULL;
+
+    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
+        if (IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
+            if (found) {
+                return NULL;
+            }
+            found = s;
+        }
+    }
+    return found;
+}
+
+struct session *
+session_next(uint32_t id)
+{
+    return idtable_next(&session_ids, id);
+}
+
+struct bearer *
+session_next_bearer(uint32_t id)
+{
+    return idtable_next(&bearer_ids, id);
+}
+
+size_t
+session_count(void)
+{
+    return hmap_count(&by_ue);
+}
+
+size_t
+session_bearer_count(enum bearer_state state)
+{
+    return n_state[state];
+}
+
+size_t
+table_count(void)
+{
+    return hmap_count(&by_uplink);
+}

@@ -11,6 +11,7 @@
 #                                       and boots it with this built checkout
 #   vm.sh run COMMAND...                runs a command in it, in the checkout
 #   vm.sh test [STAGE|NAME...]          runs scripts/test.sh in it (see there)
+#   vm.sh boot                          tests/vm: it boots with the units enabled
 #   vm.sh reboot                        as a user would, and waits for it
 #   vm.sh down | status
 #
@@ -228,7 +229,7 @@ machine() {
     for dev in enb0 sgw0 app0; do
         n=$((n + 1))
         args+=(-netdev "tap,id=$dev,ifname=vm-$dev,script=no,downscript=no"
-               -device "virtio-net-pci,netdev=$dev,mac=52:54:00:00:00:0$n$virtio")
+               -device "virtio-net-pci,netdev=$dev,romfile=,mac=52:54:00:00:00:0$n$virtio")
     done
     exec qemu-system-x86_64 -M q35 -accel "${TOF_VM_ACCEL:-tcg,thread=multi}" \
         -cpu "${TOF_VM_CPU:-max}" -smp "${TOF_VM_CPUS:-2}" \
@@ -240,7 +241,7 @@ machine() {
         -drive "file=$tree,if=virtio,format=raw,snapshot=on" \
         -drive "file=$ovs,if=virtio,format=raw,snapshot=on" \
         -netdev user,id=mgmt,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22 \
-        -device virtio-net-pci,netdev=mgmt,mac=52:54:00:00:00:00 \
+        -device virtio-net-pci,netdev=mgmt,romfile=,mac=52:54:00:00:00:00 \
         -device virtio-rng-pci "${args[@]}"
 }
 
@@ -344,19 +345,37 @@ run_test() {
         ./scripts/test.sh $(printf '%q ' "$@")"
 }
 
-virtio=${TOF_VM_VIRTIO:-}
+# Beside the machine, where the other ends of its adapters are.
+run_boot() {
+    local n
+    running || die "it is not up"
+    n=$(slowness)
+    in_wires env TOF_TEST_PATIENCE="$n" PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -p no:cacheprovider -v "$top/tests/vm" "$@"
+}
+
+in_wires() { nsenter --net --mount --target "$(<"$state/pid")" "$@"; }
+
+readonly virtio=${TOF_VM_VIRTIO:-}
 kernel=${kernel:-6.1}
-[ "$(id -u)" = 0 ] || die "run as root"
-case ${1:-} in
-    up) shift; up "$@" ;;
-    run) shift; running || die "it is not up"
-         guest "cd '$top' && $*" ;;
-    test) shift; run_test "$@" ;;
-    net) shift; running || die "it is not up"
-         nsenter --net --mount --target "$(<"$state/pid")" "$@" ;;
-    reboot) reboot ;;
-    down) down ;;
-    status) running && echo "up: $(guest uname -r)" || { echo down; exit 1; } ;;
-    customize | machine) "$@" ;;        # Parts of "up".
-    *) usage >&2; exit 2 ;;
-esac
+
+# In a function: bash reads a script as it goes, and "up" may run for long.
+main() {
+    [ "$(id -u)" = 0 ] || die "run as root"
+    case ${1:-} in
+        up) shift; up "$@" ;;
+        run) shift; running || die "it is not up"
+             guest "cd '$top' && $*" ;;
+        test) shift; run_test "$@" ;;
+        boot) shift; run_boot "$@" ;;
+        net) shift; running || die "it is not up"; in_wires "$@" ;;
+        reboot) reboot ;;
+        down) down ;;
+        status) running && echo "up: $(guest uname -r)" || { echo down; exit 1; } ;;
+        customize | machine) "$@" ;;        # Parts of "up".
+        *) usage >&2; exit 2 ;;
+    esac
+}
+
+main "$@"
+exit

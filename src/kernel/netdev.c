@@ -18,7 +18,9 @@
 #include "kernel/rtnl.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/genetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -182,15 +184,17 @@ netdev_try_xdp_xmit(int ifindex, bool *can)
 }
 
 /* Trying takes some milliseconds and a frame, so what has been found out is
- * good for a while: it changes where a veth's peer does, and nowhere else. */
+ * remembered.  A driver stays as it is; a veth depends on its peer, so for one
+ * the answer is good for a while only. */
 
 #define GOOD_SECONDS 10
-#define N_KNOWN 16              /* There are less interfaces of ours. */
+#define TIME_FOREVER ((time_t) 1 << 62)
+#define N_KNOWN 16              /* There are fewer interfaces of ours. */
 
 struct known {
     int ifindex;
     bool can;
-    time_t since;
+    time_t until;
 };
 
 static time_t
@@ -200,6 +204,20 @@ now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec;
+}
+
+static bool
+is_veth(int ifindex)
+{
+    int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+    struct ifreq ifr = { .ifr_ifindex = ifindex };
+    bool known = !ioctl(sock, SIOCGIFNAME, &ifr);
+
+    ifr.ifr_data = (void *) &info;
+    known = known && !ioctl(sock, SIOCETHTOOL, &ifr);
+    close(sock);
+    return known && !strcmp(info.driver, "veth");
 }
 
 static int
@@ -213,17 +231,19 @@ remembered_xdp_xmit(int ifindex, bool *can)
         if (known[i].ifindex == ifindex) {
             k = &known[i];
             break;
-        } else if (known[i].since < k->since) {
+        } else if (known[i].until < k->until) {
             k = &known[i];
         }
     }
-    if (k->ifindex == ifindex && now() < k->since + GOOD_SECONDS) {
+    if (k->ifindex == ifindex && now() < k->until) {
         *can = k->can;
         return 0;
     }
     error = netdev_try_xdp_xmit(ifindex, can);
     if (!error) {
-        *k = (struct known) { ifindex, *can, now() };
+        k->ifindex = ifindex;
+        k->can = *can;
+        k->until = is_veth(ifindex) ? now() + GOOD_SECONDS : TIME_FOREVER;
     }
     return error;
 }

@@ -95,7 +95,8 @@ int ethtool_gro_on(int netns_fd, const char *link);
 
 /* Whether packets can be redirected to the interface by its driver, by what
  * the kernel tells, or where it does not (before Linux 6.3) by trying it with
- * one frame, every 10 seconds at most.  '*can' is false if an error is returned; ENETDOWN means that
+ * one frame: once, or for a veth every 10 seconds at most, as its peer may
+ * change.  '*can' is false if an error is returned; ENETDOWN means that
  * without carrier this cannot be found out. */
 int netdev_can_xdp_xmit(int ifindex, bool *can);
 /* Trying only. */

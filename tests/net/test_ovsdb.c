@@ -230,8 +230,7 @@ test_optional(void)
            && vswitch_seqno() != seqno && synced(), "it goes: %s", error);
     port.optional = false;
     vswitch_port_add(&port);
-    pump_for(200);
-    tap_ok(!vswitch_is_synced(), "it is waited for once it is not optional");
+    tap_ok(WAIT_FOR(3000, !vswitch_is_synced()), "it is waited for once it is not optional");
     vswitch_port_delete("opt0");
     tap_ok(synced(), "and not when it is not wanted");
 }

@@ -22,6 +22,9 @@ PACKET_OUTGOING = 4
 SO_RCVBUFFORCE = 33
 TP_STATUS_VLAN_VALID = 0x10
 TP_STATUS_VLAN_TPID_VALID = 0x40
+# Frames by which tofd finds out whether a driver sends what XDP redirects to it
+# (src/kernel/netdev.c); as any host does, we take no notice.
+PROBE = b"\x88\xb5"
 AUXDATA = struct.Struct("=IIIHHHH")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -159,6 +162,8 @@ class RawPort:
                 continue
             frame = Frame(_put_tag_back(data, aux))
             frame.time = time.monotonic()
+            if frame[12:14] == PROBE:
+                continue
             if self.ignore(frame):
                 continue
             with self._cond:

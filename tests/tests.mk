@@ -77,8 +77,8 @@ test_captures_SOURCES = tests/unit/test_captures.c tests/unit/capture.c \
 	tests/unit/capture.h tests/unit/tap.h src/gtp/gtpu.c
 test_captures_CPPFLAGS = $(test_gtpu_CPPFLAGS)
 
-conf_sources = src/base/addr.c src/conf/conf.c src/conf/conf_print.c \
-	src/conf/conf_schema.c src/conf/conf_tree.c src/conf/conf_value.c
+conf_sources = src/base/addr.c src/conf/conf.c src/conf/conf_keys.c \
+	src/conf/conf_value.c src/conf/conf_yaml.c
 test_conf_SOURCES = tests/unit/test_conf.c tests/unit/tap.h $(conf_sources)
 test_conf_CPPFLAGS = $(test_gtpu_CPPFLAGS) $(DEPS_CFLAGS)
 test_conf_LDADD = $(DEPS_LIBS)

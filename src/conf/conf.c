@@ -3,279 +3,231 @@
 /* The configuration.
  *
  * Place in the flow: tofd.c calls conf_read() once, at start.  The file's text
- * becomes a tree (conf_tree.c), which is checked for structure and loaded by
- * libcyaml (conf_schema.c).  Here the texts become values, one table row for
- * each key: path, check or range, default.  Last come the checks that need
+ * becomes a tree (conf_yaml.c).  The table in conf_keys.c says what may be in
+ * it, and where that goes in struct conf.  Last come the checks that need
  * several keys. */
+
+#define _GNU_SOURCE 1           /* asprintf() */
 
 #include "conf/conf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf_schema.h"
-#include "conf/conf_tree.h"
+#include "conf/conf_keys.h"
 #include "conf/conf_value.h"
+#include "conf/conf_yaml.h"
 
-struct converter {
-    struct conf_node *root;
-    const struct conf_raw *raw;
+#define FOR_EACH_KEY(KEY) \
+    for (const struct conf_key *KEY = conf_keys; \
+         KEY < conf_keys + conf_n_keys; KEY++)
+
+/* The path of 'key' within what it is a key of: the file or a function. */
+static const char *
+local_path(const struct conf_key *key)
+{
+    return key->path + (key->of_function ? strlen(CONF_FUNCTION) : 0);
+}
+
+/* The values of 'key' in 'base', a struct conf or struct conf_function: where
+ * the single one is, or else the first of '*n'. */
+static void *
+values_of(const struct conf_key *key, const void *base, size_t *n)
+{
+    char *member = (char *) base + key->offset;
+    void *items;
+
+    if (key->shape == CONF_SINGLE) {
+        *n = 1;
+        return member;
+    }
+    memcpy(&items, member, sizeof items);
+    memcpy(n, (char *) base + key->n_offset, sizeof *n);
+    return items;
+}
+
+static bool
+is_set(const struct conf_key *key, const void *base)
+{
+    size_t n;
+    void *values = values_of(key, base, &n);
+
+    return n && !(key->kind->check && !*(char **) values);
+}
+
+/* --- Printing --- */
+
+static void
+print_name(FILE *stream, const char *name)
+{
+    for (; *name; name++) {
+        putc(isalnum((unsigned char) *name) ? *name : '_', stream);
+    }
+}
+
+static void
+print_values(FILE *stream, const struct conf_key *key, const void *base)
+{
+    size_t n;
+    const char *values = values_of(key, base, &n);
+
+    fputs("='", stream);
+    for (size_t i = 0; i < n; i++) {
+        fputs(i ? " " : "", stream);
+        key->kind->print(key, values + i * key->kind->size, stream);
+    }
+    fputs("'\n", stream);
+}
+
+static void
+print_function(FILE *stream, const struct conf_function *f)
+{
+    FOR_EACH_KEY (key) {
+        if (key->of_function) {
+            fputs("functions_", stream);
+            print_name(stream, f->name);
+            putc('_', stream);
+            print_name(stream, local_path(key));
+            print_values(stream, key, f);
+        }
+    }
+}
+
+static void
+print_functions(FILE *stream, const struct conf *conf)
+{
+    fputs("functions='", stream);
+    for (size_t i = 0; i < conf->n_functions; i++) {
+        fprintf(stream, "%s%s", i ? " " : "", conf->functions[i].name);
+    }
+    fputs("'\n", stream);
+    for (size_t i = 0; i < conf->n_functions; i++) {
+        print_function(stream, &conf->functions[i]);
+    }
+}
+
+void
+conf_print(const struct conf *conf, FILE *stream)
+{
+    FOR_EACH_KEY (key) {
+        if (!key->of_function) {
+            print_name(stream, key->path);
+            print_values(stream, key, conf);
+        } else if (!key[-1].of_function) {
+            print_functions(stream, conf);
+        }
+    }
+}
+
+/* --- Loading --- */
+
+struct loader {
     struct conf *conf;
+    struct conf_node *root;
     struct conf_errors *errors;
 };
 
-/* Pointer to the member of type TYPE at OFFSET in a structure. */
-#define MEMBER(STRUCT, OFFSET, TYPE) ((TYPE *) ((char *) (STRUCT) + (OFFSET)))
-#define RAW_MEMBER(STRUCT, OFFSET, TYPE) \
-    ((const TYPE *) ((const char *) (STRUCT) + (OFFSET)))
-
-#define ROW(PATH, RAW, CONF) \
-    PATH, offsetof(struct conf_raw, RAW), offsetof(struct conf, CONF)
-
-static const struct {
-    const char *path;
-    size_t raw, conf;
-    conf_check *check;
-    const char *def;
-} strings[] = {
-    { ROW("s1u.enb", s1u.enb, s1u.enb), conf_check_ifname, NULL },
-    { ROW("s1u.sgw", s1u.sgw, s1u.sgw), conf_check_ifname, NULL },
-    { ROW("s1u.interface", s1u.interface, s1u.interface),
-      conf_check_ifname, NULL },
-    { ROW("apps.interface", apps.interface, apps.interface),
-      conf_check_ifname, NULL },
-    { ROW("apps.namespace", apps.namespace, apps.namespace),
-      conf_check_name, "tof-app" },
-    { ROW("api.listen", api.listen, api.listen),
-      conf_check_listen, "127.0.0.1:8080" },
-    { ROW("api.interface", api.interface, api.interface),
-      conf_check_ifname, NULL },
-    { ROW("api.unix", api.unix_path, api.unix_path),
-      conf_check_unix_path, NULL },
-    { ROW("api.token_file", api.token_file, api.token_file),
-      conf_check_path, NULL },
-    { ROW("api.tls_cert", api.tls_cert, api.tls_cert),
-      conf_check_path, NULL },
-    { ROW("api.tls_key", api.tls_key, api.tls_key), conf_check_path, NULL },
-    { ROW("usage.file", usage.file, usage.file),
-      conf_check_path_or_none, NULL },
-    { ROW("standby.listen", standby.listen, standby.listen),
-      conf_check_endpoint, NULL },
-    { ROW("tls.cert", tls.cert, tls.cert), conf_check_path, NULL },
-    { ROW("tls.key", tls.key, tls.key), conf_check_path, NULL },
-    { ROW("tls.ca", tls.ca, tls.ca), conf_check_path, NULL },
-    { ROW("run_dir", run_dir, run_dir), conf_check_run_dir, "/run/tof" },
-    { ROW("state_dir", state_dir, state_dir),
-      conf_check_path, "/var/lib/tof" },
-};
-
-static const struct {
-    const char *path;
-    size_t raw, conf;
-    unsigned int min, max, def;
-} numbers[] = {
-    { ROW("pinger.interval_ms", pinger.interval_ms, pinger.interval_ms),
-      10, 60000, 200 },
-    { ROW("pinger.attempts", pinger.attempts, pinger.attempts), 1, 100, 5 },
-    { ROW("pinger.rate_per_second", pinger.rate_per_second,
-          pinger.rate_per_second), 1, 1000000, 20000 },
-    { ROW("sessions.max", sessions.max, sessions.max), 1, 16000000, 1000000 },
-    { ROW("sessions.idle_seconds", sessions.idle_seconds,
-          sessions.idle_seconds), 1, 86400, 300 },
-    { ROW("sessions.evidence_seconds", sessions.evidence_seconds,
-          sessions.evidence_seconds), 1, 3600, 10 },
-    { ROW("usage.interval_seconds", usage.interval_seconds,
-          usage.interval_seconds), 1, 86400, 300 },
-};
-
-static const struct {
-    const char *path;
-    size_t raw, conf;
-    const char *(*parse)(const char *, struct ip_prefix *);
-} prefix_lists[] = {
-    { ROW("s1u.enodebs", s1u.enodebs, s1u.enodebs), conf_value_network },
-    { ROW("s1u.sgws", s1u.sgws, s1u.sgws), conf_value_network },
-    { ROW("apps.address", apps.address, apps.address), conf_value_interface },
-    { ROW("apps.routes", apps.routes, apps.routes), conf_value_network },
-};
-
-static const struct {
-    const char *path;
-    size_t raw, conf;
-    conf_check *check;
-} text_lists[] = {
-    { ROW("standby.follow", standby.follow, standby.follow),
-      conf_check_endpoint },
-    { ROW("registry", registry, registry), conf_check_registry },
-};
-
 static bool
-fail(struct converter *c, const char *path, const char *message)
+fail(struct loader *l, const char *path, const char *message)
 {
-    return conf_error(c->errors, conf_tree_find(c->root, path), "%s",
+    return conf_error(l->errors, conf_yaml_find(l->root, path), "%s",
                       message);
 }
 
-/* Reports that the value at 'node' is wrong, for the reason 'error'. */
 static bool
-fail_value(struct converter *c, const struct conf_node *node,
-           const char *error)
+missing(struct loader *l, const char *path)
 {
-    return conf_error(c->errors, node, "'%s' %s",
-                      node && node->value ? node->value : "", error);
+    return conf_error_missing(l->errors, l->root, path);
 }
 
 static struct conf_node *
-first_child(struct converter *c, const char *path)
+first_child(struct loader *l, const char *path)
 {
-    struct conf_node *node = conf_tree_find(c->root, path);
+    struct conf_node *node = conf_yaml_find(l->root, path);
 
     return node ? node->first : NULL;
 }
 
+/* Reads 'text', which is at 'node' (or a default, if that is NULL), into
+ * '*value'. */
 static bool
-convert_strings(struct converter *c)
+load_text(struct loader *l, const struct conf_key *key,
+          const struct conf_node *node, const char *text, void *value)
 {
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
-        const char *value = *RAW_MEMBER(c->raw, strings[i].raw, char *);
-        const char *error = value ? strings[i].check(value) : NULL;
+    const char *error = key->kind->read(key, text, value);
+    char range[128] = "";
 
-        if (error) {
-            return fail_value(c, conf_tree_find(c->root, strings[i].path),
-                              error);
-        }
-        value = value ? value : strings[i].def;
-        if (value) {
-            *MEMBER(c->conf, strings[i].conf, char *) =
-                check_alloc(strdup(value));
-        }
-    }
-    return true;
-}
-
-static bool
-convert_numbers(struct converter *c)
-{
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const char *value = *RAW_MEMBER(c->raw, numbers[i].raw, char *);
-        unsigned int *n = MEMBER(c->conf, numbers[i].conf, unsigned int);
-
-        *n = numbers[i].def;
-        const char *error = (value
-                             ? conf_value_uint(value, numbers[i].min,
-                                               numbers[i].max, n)
-                             : NULL);
-        if (error) {
-            return conf_error(c->errors,
-                              conf_tree_find(c->root, numbers[i].path),
-                              "'%s' %s (%u to %u)", value, error,
-                              numbers[i].min, numbers[i].max);
-        }
-    }
-    return true;
-}
-
-static bool
-convert_prefix_list(struct converter *c, size_t row)
-{
-    const struct conf_raw_list *raw = RAW_MEMBER(c->raw, prefix_lists[row].raw,
-                                                 struct conf_raw_list);
-    struct ip_prefix_list *list = MEMBER(c->conf, prefix_lists[row].conf,
-                                         struct ip_prefix_list);
-
-    if (!raw->n) {
+    if (!error) {
         return true;
     }
-    list->prefixes = check_alloc(calloc(raw->n, sizeof *list->prefixes));
-    const struct conf_node *node = first_child(c, prefix_lists[row].path);
-    for (; list->n < raw->n; list->n++, node = node->next) {
-        struct ip_prefix *p = &list->prefixes[list->n];
-        const char *error = prefix_lists[row].parse(raw->items[list->n], p);
-
-        if (error) {
-            return fail_value(c, node, error);
-        }
-        for (size_t i = 0; i < list->n; i++) {
-            if (IN6_ARE_ADDR_EQUAL(&list->prefixes[i].addr, &p->addr)
-                && list->prefixes[i].len == p->len) {
-                return fail_value(c, node, "is there twice");
-            }
-        }
-    }
-    return true;
+    FILE *stream = check_alloc(fmemopen(range, sizeof range, "w"));
+    conf_key_print_range(key, stream);
+    fclose(stream);
+    return conf_error(l->errors, node, "'%s' %s%s%s%s", text, error,
+                      key->max ? " (" : key->words ? " " : "", range,
+                      key->max ? ")" : "");
 }
 
 static bool
-convert_prefix_lists(struct converter *c)
+load_single(struct loader *l, const struct conf_key *key,
+            const struct conf_node *node, void *value)
 {
-    for (size_t i = 0; i < sizeof prefix_lists / sizeof *prefix_lists; i++) {
-        if (!convert_prefix_list(c, i)) {
+    bool may_be_empty = key->kind->none && !*key->kind->none;
+
+    if (node->kind != CONF_SCALAR) {
+        return conf_error(l->errors, node, "must be a single value");
+    }
+    if (node->null || (!*node->value && !may_be_empty)) {
+        return conf_error(l->errors, node, "has no value");
+    }
+    return load_text(l, key, node, node->value, value);
+}
+
+/* Requires 'node' to be a list or mapping, whichever 'kind' says.  A key with
+ * nothing after it is an empty one. */
+static bool
+require_kind(struct loader *l, const struct conf_node *node,
+             enum conf_node_kind kind)
+{
+    return (node->kind == kind || node->null
+            || conf_error(l->errors, node, kind == CONF_MAP
+                          ? "must be a mapping" : "must be a list"));
+}
+
+static bool
+load_many(struct loader *l, const struct conf_key *key,
+          const struct conf_node *node, void *base)
+{
+    bool one = (key->shape == CONF_ONE_OR_MANY && node->kind == CONF_SCALAR
+                && !node->null);
+    size_t *n = (size_t *) ((char *) base + key->n_offset);
+    size_t size = key->kind->size;
+
+    if (!one && !require_kind(l, node, CONF_LIST)) {
+        return false;
+    }
+    size_t max = one;
+    for (const struct conf_node *c = node->first; c; c = c->next) {
+        max++;
+    }
+    char *values = max ? check_alloc(calloc(max, size)) : NULL;
+    memcpy((char *) base + key->offset, &values, sizeof values);
+    for (node = one ? node : node->first; *n < max; node = node->next) {
+        char *value = values + *n * size;
+
+        if (!load_single(l, key, node, value)) {
             return false;
         }
-    }
-    return true;
-}
-
-static bool
-convert_targets(struct converter *c)
-{
-    const struct conf_raw_list *raw = &c->raw->pinger.targets;
-
-    if (!raw->n) {
-        return true;
-    }
-    struct in6_addr *targets = check_alloc(calloc(raw->n, sizeof *targets));
-    c->conf->pinger.targets = targets;
-    const struct conf_node *node = first_child(c, "pinger.targets");
-    for (size_t i = 0; i < raw->n; i++, node = node->next) {
-        const char *error = conf_value_address(raw->items[i], &targets[i]);
-
-        for (size_t j = 0; j < i && !error; j++) {
-            if (IN6_ARE_ADDR_EQUAL(&targets[i], &targets[j])) {
-                error = "is there twice";
+        for (size_t i = 0; i < *n; i++) {
+            /* Texts are pointers here, which differ. */
+            if (!memcmp(values + i * size, value, size)) {
+                return conf_error(l->errors, node, "'%s' is there twice",
+                                  node->value);
             }
         }
-        if (error) {
-            return fail_value(c, node, error);
-        }
-        c->conf->pinger.n_targets = i + 1;
-    }
-    return true;
-}
-
-static bool
-convert_text_list(struct converter *c, size_t row)
-{
-    const struct conf_raw_list *raw = RAW_MEMBER(c->raw, text_lists[row].raw,
-                                                 struct conf_raw_list);
-    struct text_list *list = MEMBER(c->conf, text_lists[row].conf,
-                                    struct text_list);
-
-    if (!raw->n) {
-        return true;
-    }
-    list->items = check_alloc(calloc(raw->n, sizeof *list->items));
-    const struct conf_node *node = first_child(c, text_lists[row].path);
-    for (; list->n < raw->n; node = node->next) {
-        const char *value = raw->items[list->n];
-        const char *error = text_lists[row].check(value);
-
-        if (error) {
-            return fail_value(c, node, error);
-        }
-        list->items[list->n++] = check_alloc(strdup(value));
-    }
-    return true;
-}
-
-static bool
-convert_text_lists(struct converter *c)
-{
-    for (size_t i = 0; i < sizeof text_lists / sizeof *text_lists; i++) {
-        if (!convert_text_list(c, i)) {
-            return false;
-        }
+        ++*n;
     }
     return true;
 }
@@ -292,87 +244,144 @@ same_key(const char *a, const char *b)
     return *a == *b;
 }
 
-static bool
-convert_function(struct converter *c, const struct conf_raw_function *raw,
-                 struct conf_node *node)
+/* Adds the function that 'node' is the key of.  Returns it, or NULL. */
+static struct conf_function *
+add_function(struct loader *l, const struct conf_node *node)
 {
-    struct conf *conf = c->conf;
-    const char *error = conf_check_name(raw->name);
+    const char *error = conf_kind_name.check(node->key);
+    struct conf *conf = l->conf;
 
     if (error) {
-        return conf_error(c->errors, node, "'%s' %s", raw->name, error);
+        conf_error(l->errors, node, "'%s' %s", node->key, error);
+        return NULL;
     }
     for (size_t i = 0; i < conf->n_functions; i++) {
-        if (same_key(conf->functions[i].name, raw->name)) {
-            return conf_error(c->errors, node,
-                              "too similar to the function '%s'",
-                              conf->functions[i].name);
+        if (same_key(conf->functions[i].name, node->key)) {
+            conf_error(l->errors, node, "too similar to the function '%s'",
+                       conf->functions[i].name);
+            return NULL;
         }
     }
-    if ((error = conf_check_ifname(raw->in)) != NULL) {
-        return fail_value(c, conf_tree_find(node, "in"), error);
+    conf->functions = check_alloc(realloc(conf->functions,
+                                          (conf->n_functions + 1)
+                                          * sizeof *conf->functions));
+    struct conf_function *f = &conf->functions[conf->n_functions++];
+    *f = (struct conf_function) { .name = check_alloc(strdup(node->key)) };
+    return f;
+}
+
+/* Loads 'key' into 'base' from the mapping 'map', or else its default. */
+static bool
+load_key(struct loader *l, const struct conf_key *key, struct conf_node *map,
+         void *base)
+{
+    const char *path = local_path(key);
+    const struct conf_node *node = conf_yaml_descend(map, &path);
+    void *member = (char *) base + key->offset;
+
+    if (*path) {
+        return (require_kind(l, node, CONF_MAP)
+                && (!key->def || key->def == CONF_REQUIRED
+                    || load_text(l, key, NULL, key->def, member)));
     }
-    if ((error = conf_check_ifname(raw->out)) != NULL) {
-        return fail_value(c, conf_tree_find(node, "out"), error);
-    }
-    conf->functions[conf->n_functions++] = (struct conf_function) {
-        .name = check_alloc(strdup(raw->name)),
-        .in = check_alloc(strdup(raw->in)),
-        .out = check_alloc(strdup(raw->out)),
-    };
-    return true;
+    return (key->shape == CONF_SINGLE ? load_single(l, key, node, member)
+            : load_many(l, key, node, base));
 }
 
 static bool
-convert_functions(struct converter *c)
+load_keys(struct loader *l, bool of_function, struct conf_node *map,
+          void *base)
 {
-    size_t n = c->raw->n_functions;
-    struct conf *conf = c->conf;
-
-    if (!n) {
-        return true;
-    }
-    conf->functions = check_alloc(calloc(n, sizeof *conf->functions));
-    struct conf_node *node = first_child(c, "functions");
-    for (size_t i = 0; i < n; i++, node = node->next) {
-        if (!convert_function(c, &c->raw->functions[i], node)) {
+    FOR_EACH_KEY (key) {
+        if (key->of_function == of_function && !load_key(l, key, map, base)) {
             return false;
         }
     }
     return true;
 }
 
+/* Refuses keys in the mapping 'map', or below, that nobody has looked for. */
+static bool
+check_known(struct loader *l, const struct conf_node *map)
+{
+    for (const struct conf_node *n = map->first; n; n = n->next) {
+        if (!n->known) {
+            return conf_error(l->errors, n, "unknown key");
+        }
+        if (n->kind == CONF_MAP && !check_known(l, n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Requires what has no default in 'base', which was loaded from 'map'. */
+static bool
+check_required(struct loader *l, bool of_function, struct conf_node *map,
+               const void *base)
+{
+    FOR_EACH_KEY (key) {
+        if (key->of_function == of_function && key->def == CONF_REQUIRED
+            && !is_set(key, base)) {
+            return conf_error_missing(l->errors, map, local_path(key));
+        }
+    }
+    return true;
+}
+
+static bool
+load_functions(struct loader *l)
+{
+    struct conf_node *functions = conf_yaml_find(l->root, "functions");
+
+    if (!functions) {
+        return true;
+    }
+    if (!require_kind(l, functions, CONF_MAP)) {
+        return false;
+    }
+    for (struct conf_node *n = functions->first; n; n = n->next) {
+        struct conf_function *f = add_function(l, n);
+
+        if (!f || !load_keys(l, true, n, f) || !check_known(l, n)
+            || !check_required(l, true, n, f)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- Checks that need several keys --- */
+
 /* Refuses an interface that has two roles. */
 static bool
-check_roles(struct converter *c)
+check_roles(struct loader *l)
 {
-    const struct conf *conf = c->conf;
-    size_t n = 4 + 2 * conf->n_functions;
+    static const char *const paths[] = { "s1u.interface", "s1u.enb", "s1u.sgw",
+                                         "apps.interface" };
+    const struct conf_node **roles;
     bool ok = true;
-    struct role {
-        const char *ifname;
-        const struct conf_node *node;
-    } *roles = check_alloc(calloc(n, sizeof *roles));
+    size_t n = 0;
 
-    roles[0].ifname = conf->s1u.interface;
-    roles[1] = (struct role) { conf->s1u.enb,
-                               conf_tree_find(c->root, "s1u.enb") };
-    roles[2] = (struct role) { conf->s1u.sgw,
-                               conf_tree_find(c->root, "s1u.sgw") };
-    roles[3] = (struct role) { conf->apps.interface,
-                               conf_tree_find(c->root, "apps.interface") };
-    struct conf_node *node = first_child(c, "functions");
-    for (size_t i = 4; i < n; i += 2, node = node->next) {
-        const struct conf_function *f = &conf->functions[(i - 4) / 2];
+    roles = check_alloc(calloc(sizeof paths / sizeof *paths
+                               + 2 * l->conf->n_functions, sizeof *roles));
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const struct conf_node *node = conf_yaml_find(l->root, paths[i]);
 
-        roles[i] = (struct role) { f->in, conf_tree_find(node, "in") };
-        roles[i + 1] = (struct role) { f->out, conf_tree_find(node, "out") };
+        if (node) {
+            roles[n++] = node;
+        }
+    }
+    for (struct conf_node *f = first_child(l, "functions"); f; f = f->next) {
+        roles[n++] = conf_yaml_find(f, "in");
+        roles[n++] = conf_yaml_find(f, "out");
     }
     for (size_t i = 1; i < n && ok; i++) {
         for (size_t j = 0; j < i && ok; j++) {
-            ok = (!roles[i].ifname || !roles[j].ifname
-                  || strcmp(roles[i].ifname, roles[j].ifname)
-                  || fail_value(c, roles[i].node, "has another role already"));
+            ok = (strcmp(roles[i]->value, roles[j]->value)
+                  || conf_error(l->errors, roles[i],
+                                "'%s' has another role already",
+                                roles[i]->value));
         }
     }
     free(roles);
@@ -382,11 +391,11 @@ check_roles(struct converter *c)
 /* With a single adapter the prefixes tell a packet's direction, so none may
  * be on both sides. */
 static bool
-check_overlap(struct converter *c)
+check_overlap(struct loader *l)
 {
-    const struct ip_prefix_list *enodebs = &c->conf->s1u.enodebs;
-    const struct ip_prefix_list *sgws = &c->conf->s1u.sgws;
-    const struct conf_node *node = first_child(c, "s1u.sgws");
+    const struct ip_prefix_list *enodebs = &l->conf->s1u.enodebs;
+    const struct ip_prefix_list *sgws = &l->conf->s1u.sgws;
+    const struct conf_node *node = first_child(l, "s1u.sgws");
 
     for (size_t i = 0; i < sgws->n; i++, node = node->next) {
         struct ip_prefix_list sgw = { &sgws->prefixes[i], 1 };
@@ -396,8 +405,9 @@ check_overlap(struct converter *c)
 
             if (ip_prefix_list_contains(&sgw, &enb.prefixes->addr)
                 || ip_prefix_list_contains(&enb, &sgw.prefixes->addr)) {
-                return fail_value(c, node, "overlaps s1u.enodebs: the "
-                                  "direction of a packet would be unknown");
+                return conf_error(l->errors, node, "'%s' overlaps "
+                                  "s1u.enodebs: the direction of a packet "
+                                  "would be unknown", node->value);
             }
         }
     }
@@ -405,90 +415,76 @@ check_overlap(struct converter *c)
 }
 
 static bool
-check_s1u(struct converter *c)
+check_s1u(struct loader *l)
 {
-    const struct conf *conf = c->conf;
-    struct conf_node *s1u = conf_tree_find(c->root, "s1u");
+    const struct conf *conf = l->conf;
 
     if (conf->s1u.interface) {
         if (conf->s1u.enb || conf->s1u.sgw) {
-            return fail(c, "s1u.interface", "excludes enb and sgw");
+            return fail(l, "s1u.interface", "excludes enb and sgw");
         }
-        if (!conf->s1u.enodebs.n) {
-            return conf_error_missing(c->errors, s1u, "enodebs");
-        }
-        if (!conf->s1u.sgws.n) {
-            return conf_error_missing(c->errors, s1u, "sgws");
-        }
-        return check_overlap(c);
+        return (conf->s1u.enodebs.n ? conf->s1u.sgws.n ? check_overlap(l)
+                : missing(l, "s1u.sgws") : missing(l, "s1u.enodebs"));
     }
     if (!conf->s1u.enb && !conf->s1u.sgw) {
-        return fail(c, "s1u", "needs enb and sgw, or interface");
+        return (conf_yaml_find(l->root, "s1u")
+                ? fail(l, "s1u", "needs enb and sgw, or interface")
+                : missing(l, "s1u"));
     }
-    return ((conf->s1u.enb || conf_error_missing(c->errors, s1u, "enb"))
-            && (conf->s1u.sgw || conf_error_missing(c->errors, s1u, "sgw")));
+    return ((conf->s1u.enb || missing(l, "s1u.enb"))
+            && (conf->s1u.sgw || missing(l, "s1u.sgw")));
 }
 
 static bool
-check_api(struct converter *c)
+check_api(struct loader *l)
 {
-    struct conf *conf = c->conf;
-    struct conf_node *api = conf_tree_find(c->root, "api");
+    const struct conf *conf = l->conf;
 
-    if (!strcmp(conf->api.listen, "none")) {
-        if (!conf->api.unix_path) {
-            return fail(c, "api.listen", "'none' needs api.unix");
-        }
-        free(conf->api.listen);
-        conf->api.listen = NULL;
+    if (!conf->api.listen && !conf->api.unix_path) {
+        return fail(l, "api.listen", "'none' needs api.unix");
     }
     if (!conf->api.tls_cert != !conf->api.tls_key) {
-        return conf_error_missing(c->errors, api, conf->api.tls_key
-                                  ? "tls_cert" : "tls_key");
+        return missing(l, conf->api.tls_key ? "api.tls_cert" : "api.tls_key");
     }
     return true;
 }
 
-/* The default is a file in the directory of state; an empty name means
- * none. */
-static void
-convert_usage(struct converter *c)
+static bool
+check_tls(struct loader *l)
 {
-    static const char name[] = "/usage.jsonl";
-    struct conf *conf = c->conf;
-    size_t len = strlen(conf->state_dir);
+    const struct conf *conf = l->conf;
 
-    if (!conf->usage.file) {
-        conf->usage.file = check_alloc(malloc(len + sizeof name));
-        memcpy(conf->usage.file, conf->state_dir, len);
-        memcpy(conf->usage.file + len, name, sizeof name);
-    } else if (!*conf->usage.file) {
-        free(conf->usage.file);
-        conf->usage.file = NULL;
+    return (!conf_yaml_find(l->root, "tls")
+            || ((conf->tls.cert || missing(l, "tls.cert"))
+                && (conf->tls.key || missing(l, "tls.key"))
+                && (conf->tls.ca || missing(l, "tls.ca"))));
+}
+
+/* --- The whole file --- */
+
+/* The default is a file in the directory of state. */
+static void
+set_usage_file(struct loader *l)
+{
+    struct conf *conf = l->conf;
+
+    if (!conf_yaml_find(l->root, "usage.file")
+        && asprintf(&conf->usage.file, "%s/usage.jsonl",
+                    conf->state_dir) < 0) {
+        abort();
     }
 }
 
 static bool
-convert(struct converter *c)
+load(struct loader *l)
 {
-    const struct conf_raw *raw = c->raw;
-
-    c->conf->apps.may_connect = raw->apps.may_connect != RAW_BOOL_FALSE;
-    c->conf->datapath = raw->datapath;
-    c->conf->learn = raw->learn;
-    c->conf->pinger.pairing = raw->pinger.pairing;
-    if (!convert_strings(c)) {
+    if (!load_keys(l, false, l->root, l->conf) || !load_functions(l)
+        || !check_known(l, l->root)) {
         return false;
     }
-    convert_usage(c);
-    return (convert_numbers(c)
-            && convert_prefix_lists(c) && convert_targets(c)
-            && convert_text_lists(c) && convert_functions(c)
-            && (c->conf->apps.address.n
-                || conf_error_missing(c->errors,
-                                      conf_tree_find(c->root, "apps"),
-                                      "address"))
-            && check_s1u(c) && check_roles(c) && check_api(c));
+    set_usage_file(l);
+    return (check_s1u(l) && check_required(l, false, l->root, l->conf)
+            && check_roles(l) && check_api(l) && check_tls(l));
 }
 
 struct conf *
@@ -496,22 +492,16 @@ conf_parse(const char *text, size_t len, const char *file, char **error)
 {
     struct conf_errors errors = { .file = file };
     struct conf *conf = NULL;
-    struct conf_raw *raw = NULL;
 
-    struct conf_node *root = conf_tree_parse(text, len, &errors);
+    struct conf_node *root = conf_yaml_parse(text, len, &errors);
     if (root) {
-        raw = conf_raw_load(root, &errors);
-    }
-    if (raw) {
         conf = check_alloc(calloc(1, sizeof *conf));
-        struct converter c = { root, raw, conf, &errors };
-        if (!convert(&c)) {
+        if (!load(&(struct loader) { conf, root, &errors })) {
             conf_free(conf);
             conf = NULL;
         }
-        conf_raw_free(raw);
     }
-    conf_tree_free(root);
+    conf_yaml_free(root);
     *error = errors.text;
     return conf;
 }
@@ -540,34 +530,78 @@ conf_read(const char *file, char **error)
     return conf;
 }
 
+static void
+free_values(bool of_function, void *base)
+{
+    FOR_EACH_KEY (key) {
+        if (key->of_function == of_function) {
+            size_t n;
+            char *values = values_of(key, base, &n);
+
+            for (size_t i = 0; key->kind->check && i < n; i++) {
+                free(((char **) values)[i]);
+            }
+            if (key->shape != CONF_SINGLE) {
+                free(values);
+            }
+        }
+    }
+}
+
 void
 conf_free(struct conf *conf)
 {
     if (!conf) {
         return;
     }
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
-        free(*MEMBER(conf, strings[i].conf, char *));
-    }
-    for (size_t i = 0; i < sizeof prefix_lists / sizeof *prefix_lists; i++) {
-        free(MEMBER(conf, prefix_lists[i].conf,
-                    struct ip_prefix_list)->prefixes);
-    }
     for (size_t i = 0; i < conf->n_functions; i++) {
         free(conf->functions[i].name);
-        free(conf->functions[i].in);
-        free(conf->functions[i].out);
+        free_values(true, &conf->functions[i]);
     }
     free(conf->functions);
-    free(conf->pinger.targets);
-    for (size_t i = 0; i < sizeof text_lists / sizeof *text_lists; i++) {
-        struct text_list *list = MEMBER(conf, text_lists[i].conf,
-                                        struct text_list);
-
-        while (list->n) {
-            free(list->items[--list->n]);
-        }
-        free(list->items);
-    }
+    free_values(false, conf);
     free(conf);
+}
+
+/* --- What others ask of it --- */
+
+const char *
+conf_adapter(const struct conf *conf, bool enb)
+{
+    return (conf->s1u.interface ? conf->s1u.interface
+            : enb ? conf->s1u.enb : conf->s1u.sgw);
+}
+
+bool
+conf_are_peers(const struct conf *conf, const struct in6_addr *enb,
+               const struct in6_addr *sgw)
+{
+    return ((!conf->s1u.enodebs.n
+             || ip_prefix_list_contains(&conf->s1u.enodebs, enb))
+            && (!conf->s1u.sgws.n
+                || ip_prefix_list_contains(&conf->s1u.sgws, sgw)));
+}
+
+bool
+ip_prefix_list_contains(const struct ip_prefix_list *list,
+                        const struct in6_addr *addr)
+{
+    bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
+
+    for (size_t i = 0; i < list->n; i++) {
+        const struct ip_prefix *p = &list->prefixes[i];
+
+        if (v4 != !!IN6_IS_ADDR_V4MAPPED(&p->addr)) {
+            continue;
+        }
+        unsigned int len = p->len + (v4 ? 96 : 0);
+        unsigned int bytes = len / 8;
+        unsigned int mask = 0xff00 >> len % 8 & 0xff;
+        if (!memcmp(addr, &p->addr, bytes)
+            && (!mask || !((addr->s6_addr[bytes] ^ p->addr.s6_addr[bytes])
+                           & mask))) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Syntax of single values: see conf_value.h for the place in the flow. */
+/* Kinds of values: see conf_value.h for the place in the flow. */
 
-#include "base/addr.h"
 #include "conf/conf_value.h"
 
 #include <arpa/inet.h>
@@ -13,13 +12,41 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/addr.h"
+#include "conf/conf.h"
+#include "conf/conf_keys.h"
+#include "conf/conf_yaml.h"
+
+#define UNUSED __attribute__((unused))
+
 #define NAME_MAX_LEN 63
 
 /* Room that the names of sockets in the run directory need. */
 #define RUN_DIR_MAX_LEN 80
 
-const char *
-conf_check_ifname(const char *value)
+static const char *
+read_uint(const char *value, unsigned int min, unsigned int max,
+          unsigned int *result)
+{
+    size_t len = strlen(value);
+
+    if (!len || strspn(value, "0123456789") != len
+        || (*value == '0' && len > 1)) {
+        return "is not a whole number";
+    }
+    errno = 0;
+    unsigned long long int n = strtoull(value, NULL, 10);
+    if (errno || n < min || n > max) {
+        return "is out of range";
+    }
+    *result = n;
+    return NULL;
+}
+
+/* --- Checks of texts --- */
+
+static const char *
+check_ifname(const char *value)
 {
     if (strlen(value) >= IFNAMSIZ) {
         return "is not an interface name: longer than 15 characters";
@@ -31,8 +58,8 @@ conf_check_ifname(const char *value)
     return NULL;
 }
 
-const char *
-conf_check_name(const char *value)
+static const char *
+check_name(const char *value)
 {
     size_t len = strlen(value);
 
@@ -48,42 +75,30 @@ conf_check_name(const char *value)
             ? "is not a name" : NULL);
 }
 
-const char *
-conf_check_path(const char *value)
+static const char *
+check_path(const char *value)
 {
     return *value == '/' ? NULL : "is not an absolute path";
 }
 
-const char *
-conf_check_path_or_none(const char *value)
-{
-    return *value ? conf_check_path(value) : NULL;
-}
-
-const char *
-conf_check_run_dir(const char *value)
+static const char *
+check_run_dir(const char *value)
 {
     return (strlen(value) > RUN_DIR_MAX_LEN
             ? "is too long: no room for the names of sockets"
-            : conf_check_path(value));
+            : check_path(value));
 }
 
-const char *
-conf_check_unix_path(const char *value)
+static const char *
+check_unix_path(const char *value)
 {
     return (strlen(value) >= sizeof ((struct sockaddr_un *) NULL)->sun_path
             ? "is too long for a socket's name"
-            : conf_check_path(value));
+            : check_path(value));
 }
 
-const char *
-conf_check_listen(const char *value)
-{
-    return strcmp(value, "none") ? conf_check_endpoint(value) : NULL;
-}
-
-const char *
-conf_check_endpoint(const char *value)
+static const char *
+check_endpoint(const char *value)
 {
     char host[INET6_ADDRSTRLEN];
     struct in6_addr addr;
@@ -105,12 +120,12 @@ conf_check_endpoint(const char *value)
         || bracketed == IN6_IS_ADDR_V4MAPPED(&addr)) {
         return "is not ADDRESS:PORT (an IPv6 address goes in brackets)";
     }
-    return conf_value_uint(colon + 1, 1, 65535, &port) ? "has no valid port"
+    return read_uint(colon + 1, 1, 65535, &port) ? "has no valid port"
                                                        : NULL;
 }
 
-const char *
-conf_check_registry(const char *value)
+static const char *
+check_registry(const char *value)
 {
     static const char *const methods[] = { "tcp:", "ssl:", "unix:" };
 
@@ -125,40 +140,35 @@ conf_check_registry(const char *value)
     return "is not tcp:ADDRESS:PORT, ssl:ADDRESS:PORT or unix:PATH";
 }
 
-const char *
-conf_value_uint(const char *value, unsigned int min, unsigned int max,
-                unsigned int *result)
-{
-    size_t len = strlen(value);
+/* --- Reading and printing --- */
 
-    if (!len || strspn(value, "0123456789") != len
-        || (*value == '0' && len > 1)) {
-        return "is not a whole number";
-    }
-    errno = 0;
-    unsigned long long int n = strtoull(value, NULL, 10);
-    if (errno || n < min || n > max) {
-        return "is out of range";
-    }
-    *result = n;
-    return NULL;
+/* Refuses what no host can have as its address. */
+static const char *
+check_host(const struct in6_addr *addr)
+{
+    uint8_t first = addr->s6_addr[12];
+    bool bad = (IN6_IS_ADDR_V4MAPPED(addr)
+                ? first == 0 || first == 127 || first >= 224
+                : IN6_IS_ADDR_UNSPECIFIED(addr) || IN6_IS_ADDR_LOOPBACK(addr)
+                  || IN6_IS_ADDR_MULTICAST(addr));
+
+    return bad ? "is not an address that a host can have" : NULL;
 }
 
-const char *
-conf_value_address(const char *value, struct in6_addr *addr)
+static const char *
+read_address(const struct conf_key *key UNUSED, const char *text, void *value)
 {
-    if (!addr_parse(value, addr)) {
-        return "is not an IP address";
-    }
-    if (IN6_IS_ADDR_V4MAPPED(addr)) {
-        uint8_t first = addr->s6_addr[12];
+    return addr_parse(text, value) ? check_host(value)
+                                   : "is not an IP address";
+}
 
-        return (first == 0 || first == 127 || first >= 224
-                ? "is not an address that a host can have" : NULL);
-    }
-    return (IN6_IS_ADDR_UNSPECIFIED(addr) || IN6_IS_ADDR_LOOPBACK(addr)
-            || IN6_IS_ADDR_MULTICAST(addr)
-            ? "is not an address that a host can have" : NULL);
+static void
+print_address(const struct conf_key *key UNUSED, const void *value,
+              FILE *stream)
+{
+    char s[INET6_ADDRSTRLEN];
+
+    fputs(addr_format(value, s), stream);
 }
 
 /* Parses "ADDRESS/LENGTH", or "ADDRESS" with the length of a host. */
@@ -181,17 +191,18 @@ parse_prefix(const char *value, struct ip_prefix *prefix)
     unsigned int max = IN6_IS_ADDR_V4MAPPED(&prefix->addr) ? 32 : 128;
     if (!slash) {
         len = max;
-    } else if (conf_value_uint(slash + 1, 0, max, &len)) {
+    } else if (read_uint(slash + 1, 0, max, &len)) {
         return "has no valid prefix length";
     }
     prefix->len = len;
     return NULL;
 }
 
-const char *
-conf_value_network(const char *value, struct ip_prefix *prefix)
+static const char *
+read_network(const struct conf_key *key UNUSED, const char *text, void *value)
 {
-    const char *error = parse_prefix(value, prefix);
+    struct ip_prefix *prefix = value;
+    const char *error = parse_prefix(text, prefix);
 
     if (!error) {
         bool v4 = IN6_IS_ADDR_V4MAPPED(&prefix->addr);
@@ -203,67 +214,128 @@ conf_value_network(const char *value, struct ip_prefix *prefix)
     return error;
 }
 
-const char *
-conf_value_interface(const char *value, struct ip_prefix *prefix)
+static const char *
+read_host_prefix(const struct conf_key *key UNUSED, const char *text,
+                 void *value)
 {
-    char host[INET6_ADDRSTRLEN];
-    struct in6_addr addr;
+    struct ip_prefix *prefix = value;
+    const char *error = parse_prefix(text, prefix);
 
-    const char *error = parse_prefix(value, prefix);
-    if (error) {
-        return error;
+    if (!error && (!strchr(text, '/') || !prefix->len)) {
+        error = "has no prefix length, as in 192.0.2.1/24";
     }
-    if (!strchr(value, '/') || !prefix->len) {
-        return "has no prefix length, as in 192.0.2.1/24";
-    }
-    addr_format(&prefix->addr, host);
-    return conf_value_address(host, &addr);
+    return error ? error : check_host(&prefix->addr);
 }
 
-void
-ip_prefix_format(const struct ip_prefix *prefix, char s[IP_PREFIX_STRLEN])
+static void
+print_prefix(const struct conf_key *key, const void *value, FILE *stream)
 {
-    addr_format(&prefix->addr, s);
-    snprintf(s + strlen(s), IP_PREFIX_STRLEN - strlen(s), "/%u", prefix->len);
+    const struct ip_prefix *prefix = value;
+
+    print_address(key, &prefix->addr, stream);
+    fprintf(stream, "/%u", prefix->len);
 }
 
-const char *
-conf_adapter(const struct conf *conf, bool enb)
+static const char *
+read_number(const struct conf_key *key, const char *text, void *value)
 {
-    return (conf->s1u.interface ? conf->s1u.interface
-            : enb ? conf->s1u.enb : conf->s1u.sgw);
+    return read_uint(text, key->min, key->max, value);
 }
 
-bool
-conf_are_peers(const struct conf *conf, const struct in6_addr *enb,
-               const struct in6_addr *sgw)
+static void
+print_number(const struct conf_key *key UNUSED, const void *value,
+             FILE *stream)
 {
-    return ((!conf->s1u.enodebs.n
-             || ip_prefix_list_contains(&conf->s1u.enodebs, enb))
-            && (!conf->s1u.sgws.n
-                || ip_prefix_list_contains(&conf->s1u.sgws, sgw)));
+    fprintf(stream, "%u", *(const unsigned int *) value);
 }
 
-bool
-ip_prefix_list_contains(const struct ip_prefix_list *list,
-                        const struct in6_addr *addr)
+static const char *
+read_word(const struct conf_key *key, const char *text, void *value)
 {
-    bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
+    unsigned int *index = value;
 
-    for (size_t i = 0; i < list->n; i++) {
-        const struct ip_prefix *p = &list->prefixes[i];
-
-        if (v4 != !!IN6_IS_ADDR_V4MAPPED(&p->addr)) {
-            continue;
-        }
-        unsigned int len = p->len + (v4 ? 96 : 0);
-        unsigned int bytes = len / 8;
-        unsigned int mask = 0xff00 >> len % 8 & 0xff;
-        if (!memcmp(addr, &p->addr, bytes)
-            && (!mask || !((addr->s6_addr[bytes] ^ p->addr.s6_addr[bytes])
-                           & mask))) {
-            return true;
+    for (*index = 0; key->words[*index]; ++*index) {
+        if (!strcmp(key->words[*index], text)) {
+            return NULL;
         }
     }
-    return false;
+    return "is not one of";
 }
+
+static void
+print_word(const struct conf_key *key, const void *value, FILE *stream)
+{
+    fputs(key->words[*(const unsigned int *) value], stream);
+}
+
+/* The words of booleans are pairs, of which the first means true. */
+static const char *
+read_boolean(const struct conf_key *key, const char *text, void *value)
+{
+    unsigned int index;
+    const char *error = read_word(key, text, &index);
+
+    *(bool *) value = index % 2 == 0;
+    return error;
+}
+
+static void
+print_boolean(const struct conf_key *key, const void *value, FILE *stream)
+{
+    fputs(key->words[!*(const bool *) value], stream);
+}
+
+static const char *
+read_text(const struct conf_key *key, const char *text, void *value)
+{
+    const char *none = key->kind->none;
+    bool is_none = none && !strcmp(text, none);
+    const char *error = is_none ? NULL : key->kind->check(text);
+    char **copy = value;
+
+    if (!error) {
+        *copy = is_none ? NULL : check_alloc(strdup(text));
+    }
+    return error;
+}
+
+static void
+print_text(const struct conf_key *key, const void *value, FILE *stream)
+{
+    const char *text = *(char *const *) value;
+
+    text = text ? text : key->kind->none;
+    for (; text && *text; text++) {
+        if (*text == '\'') {
+            fputs("'\\''", stream);
+        } else {
+            putc(*text, stream);
+        }
+    }
+}
+
+#define VALUE(NAME, TYPE, READ, PRINT) \
+    { NAME, sizeof(TYPE), READ, PRINT, NULL, NULL }
+#define TEXT(NAME, CHECK, NONE) \
+    { NAME, sizeof(char *), read_text, print_text, CHECK, NONE }
+
+const struct conf_kind
+    conf_kind_address = VALUE("address", struct in6_addr, read_address,
+                              print_address),
+    conf_kind_boolean = VALUE("boolean", bool, read_boolean, print_boolean),
+    conf_kind_endpoint = TEXT("ADDRESS:PORT", check_endpoint, NULL),
+    conf_kind_endpoint_or_none = TEXT("ADDRESS:PORT or none", check_endpoint,
+                                      "none"),
+    conf_kind_host_prefix = VALUE("address/length", struct ip_prefix,
+                                  read_host_prefix, print_prefix),
+    conf_kind_interface = TEXT("interface", check_ifname, NULL),
+    conf_kind_name = TEXT("name", check_name, NULL),
+    conf_kind_network = VALUE("network", struct ip_prefix, read_network,
+                              print_prefix),
+    conf_kind_number = VALUE(NULL, unsigned int, read_number, print_number),
+    conf_kind_path = TEXT("path", check_path, NULL),
+    conf_kind_path_or_none = TEXT("path or \\(dq\\(dq", check_path, ""),
+    conf_kind_registry = TEXT("OVSDB server", check_registry, NULL),
+    conf_kind_run_dir = TEXT("path", check_run_dir, NULL),
+    conf_kind_unix_path = TEXT("path", check_unix_path, NULL),
+    conf_kind_word = VALUE(NULL, unsigned int, read_word, print_word);

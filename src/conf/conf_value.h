@@ -2,41 +2,52 @@
 #ifndef TOF_CONF_VALUE_H
 #define TOF_CONF_VALUE_H 1
 
-/* What a single value of the configuration may look like.  Pure; used by the
- * tables of conf.c.
+/* The kinds of values that keys of the configuration can have: the text in the
+ * file, the value in memory, and what is printed.
  *
- * Each function returns NULL if 'value' is good, otherwise what is wrong with
- * it, to be printed after the key and the value. */
+ * Place in the flow: each row of conf_keys.c names one, conf.c calls it. */
 
-#include "conf/conf.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
 
-typedef const char *conf_check(const char *value);
+struct conf_key;
 
-conf_check conf_check_ifname;
-conf_check conf_check_name;             /* A function or a namespace. */
-conf_check conf_check_path;
-conf_check conf_check_path_or_none;     /* "" included. */
-conf_check conf_check_run_dir;
-conf_check conf_check_unix_path;
-conf_check conf_check_endpoint;         /* ADDRESS:PORT. */
-conf_check conf_check_listen;           /* "none" included. */
-conf_check conf_check_registry;
+struct conf_kind {
+    const char *name;           /* In the manual; NULL: the key's range. */
+    size_t size;                /* Of one value in memory. */
 
-const char *conf_value_uint(const char *value, unsigned int min,
-                            unsigned int max, unsigned int *);
+    /* Reads 'text' into '*value'.  Returns NULL, or what is wrong with the
+     * text, to be printed after it. */
+    const char *(*read)(const struct conf_key *, const char *text,
+                        void *value);
+    /* Prints '*value' as it may stand between a shell's single quotes. */
+    void (*print)(const struct conf_key *, const void *value, FILE *);
 
-/* An address that a host can have: not unspecified, loopback or multicast. */
-const char *conf_value_address(const char *value, struct in6_addr *);
+    /* Only for kinds whose values are malloc'd texts, 'char *'. */
+    const char *(*check)(const char *text);     /* Returns as 'read' does. */
+    const char *none;           /* The text that is NULL in memory, if any. */
+};
 
-/* A network, "ADDRESS/LENGTH" or "ADDRESS"; bits beyond the length are
- * cleared. */
-const char *conf_value_network(const char *value, struct ip_prefix *);
-
-/* A host's address with the length of its network, "ADDRESS/LENGTH". */
-const char *conf_value_interface(const char *value, struct ip_prefix *);
-
-/* "ADDRESS/LENGTH", and "ADDRESS". */
-#define IP_PREFIX_STRLEN (INET6_ADDRSTRLEN + 4)
-void ip_prefix_format(const struct ip_prefix *, char[IP_PREFIX_STRLEN]);
+extern const struct conf_kind
+    conf_kind_address,          /* struct in6_addr, one that a host can have:
+                                 * not unspecified, loopback or multicast. */
+    conf_kind_boolean,          /* bool. */
+    conf_kind_endpoint,         /* "ADDRESS:PORT". */
+    conf_kind_endpoint_or_none,
+    conf_kind_host_prefix,      /* struct ip_prefix: a host's address with the
+                                 * length of its network. */
+    conf_kind_interface,
+    conf_kind_name,             /* Of a function or a network namespace. */
+    conf_kind_network,          /* struct ip_prefix: "ADDRESS/LENGTH", or
+                                 * "ADDRESS" for one host; bits beyond the
+                                 * length are cleared. */
+    conf_kind_number,           /* unsigned int. */
+    conf_kind_path,
+    conf_kind_path_or_none,
+    conf_kind_registry,         /* OVSDB's "METHOD:...". */
+    conf_kind_run_dir,
+    conf_kind_unix_path,
+    conf_kind_word;             /* An enum: the word's index. */
 
 #endif /* conf/conf_value.h */

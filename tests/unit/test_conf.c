@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/conf_tree.h"
+#include "conf/conf_yaml.h"
 #include "tap.h"
 
 #define S1U "s1u: {enb: enb0, sgw: sgw0}\n"

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef TOF_CONF_TREE_H
-#define TOF_CONF_TREE_H 1
+#ifndef TOF_CONF_YAML_H
+#define TOF_CONF_YAML_H 1
 
 /* A YAML file as a tree whose nodes know their line and key.
  *
- * Place in the flow: conf.c makes the tree from the file with libyaml,
- * conf_schema.c checks it against the libcyaml schema and has libcyaml load
- * the text that conf_tree_text() makes of it.  The tree is what lets each
- * error name line and key, which libcyaml's own messages do not do reliably.
+ * Place in the flow: conf.c has the file's text made into a tree here, goes
+ * through it beside its table of keys, and reports errors at its nodes.
  *
  * Refused here: what is not one YAML document with a mapping at its root,
  * aliases, keys that are not plain words, duplicate keys, values with
@@ -26,8 +24,7 @@ struct conf_node {
     char *key;                  /* In a mapping, else NULL. */
     char *value;                /* Of a scalar, else NULL. */
     bool null;                  /* A scalar left empty, or "null". */
-    bool bare;                  /* A list that the file has as one value, or
-                                 * as a mapping: entries have no index. */
+    bool known;                 /* conf_yaml_descend() has been here. */
     int line;                   /* Of the key if there is one. */
     struct conf_node *parent;
     struct conf_node *first, *last;     /* Children. */
@@ -46,28 +43,24 @@ bool conf_error(struct conf_errors *, const struct conf_node *,
                 const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for the key 'key' that 'node', a mapping, has not got. */
-bool conf_error_missing(struct conf_errors *, const struct conf_node *,
-                        const char *key);
+/* Reports that 'map' has no key with the dotted path 'path', or that nothing
+ * is there: names the first part of the path that is not there. */
+bool conf_error_missing(struct conf_errors *, struct conf_node *map,
+                        const char *path);
 
 /* Parses 'len' bytes of YAML.  Returns the root, which the caller frees with
- * conf_tree_free(), or NULL with an error reported. */
-struct conf_node *conf_tree_parse(const char *text, size_t len,
+ * conf_yaml_free(), or NULL with an error reported. */
+struct conf_node *conf_yaml_parse(const char *text, size_t len,
                                   struct conf_errors *);
-void conf_tree_free(struct conf_node *);
+void conf_yaml_free(struct conf_node *);
 
-/* The node with a dotted path like "pinger.interval_ms", or NULL. */
-struct conf_node *conf_tree_find(struct conf_node *root, const char *path);
+/* Goes down from 'node' along the dotted path '*path' as far as there are
+ * nodes.  Returns the last one, with what is left of the path in '*path'. */
+struct conf_node *conf_yaml_descend(struct conf_node *, const char **path);
 
-/* Makes a scalar a list of that one value. */
-void conf_node_wrap(struct conf_node *);
-
-/* Makes a mapping of names to mappings a list of mappings, each with its
- * former key as one more member 'key'. */
-void conf_node_unname(struct conf_node *, const char *key);
-
-/* The tree as a malloc'd text of YAML in flow style. */
-char *conf_tree_text(const struct conf_node *root);
+/* The node below a mapping with a dotted path like "pinger.interval_ms", or
+ * NULL. */
+struct conf_node *conf_yaml_find(struct conf_node *, const char *path);
 
 /* What malloc() and the like have returned; without memory there is no
  * configuration. */
@@ -80,4 +73,4 @@ check_alloc(void *p)
     return p;
 }
 
-#endif /* conf/conf_tree.h */
+#endif /* conf/conf_yaml.h */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* YAML to tree, and tree to text: see conf_tree.h for the place in the flow.
+/* YAML to tree: see conf_yaml.h for the place in the flow.
  *
  * libyaml's events are read by recursive descent.  Recursion is bounded by
  * MAX_DEPTH and aliases are refused, so that neither cycles nor expansions of
  * a small file into a large tree are possible; MAX_NODES bounds what the
  * linear searches cost. */
 
-#include "conf/conf_tree.h"
+#include "conf/conf_yaml.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -42,7 +42,7 @@ print_path(FILE *stream, const struct conf_node *node)
     print_path(stream, parent);
     if (node->key) {
         fprintf(stream, "%s%s", parent->parent ? "." : "", node->key);
-    } else if (!parent->bare) {
+    } else {
         size_t i = 0;
 
         for (const struct conf_node *n = parent->first; n != node;
@@ -53,14 +53,15 @@ print_path(FILE *stream, const struct conf_node *node)
     }
 }
 
-static void __attribute__((format(printf, 4, 0)))
-report(struct conf_errors *errors, const struct conf_node *node,
-       const char *key, const char *format, va_list args)
+bool
+conf_error(struct conf_errors *errors, const struct conf_node *node,
+           const char *format, ...)
 {
+    va_list args;
     size_t size;
 
     if (errors->text) {
-        return;
+        return false;
     }
     FILE *stream = check_alloc(open_memstream(&errors->text, &size));
     fprintf(stream, "%s:", errors->file);
@@ -69,44 +70,72 @@ report(struct conf_errors *errors, const struct conf_node *node,
         if (node->parent) {
             putc(' ', stream);
             print_path(stream, node);
-            fprintf(stream, "%s%s:", key ? "." : "", key ? key : "");
-        } else if (key) {
-            fprintf(stream, " %s:", key);
+            putc(':', stream);
         }
     }
     putc(' ', stream);
-    vfprintf(stream, format, args);
-    fclose(stream);
-}
-
-bool
-conf_error(struct conf_errors *errors, const struct conf_node *node,
-           const char *format, ...)
-{
-    va_list args;
-
     va_start(args, format);
-    report(errors, node, NULL, format, args);
+    vfprintf(stream, format, args);
     va_end(args);
+    fclose(stream);
     return false;
 }
 
-static void __attribute__((format(printf, 4, 5)))
-report_key(struct conf_errors *errors, const struct conf_node *node,
-           const char *key, const char *format, ...)
+/* The child of 'node' whose key is the 'len' bytes at 'key', or NULL. */
+static struct conf_node *
+find_child(const struct conf_node *node, const char *key, size_t len)
 {
-    va_list args;
+    struct conf_node *child = node->first;
 
-    va_start(args, format);
-    report(errors, node, key, format, args);
-    va_end(args);
+    while (child && (!child->key || strlen(child->key) != len
+                     || memcmp(child->key, key, len))) {
+        child = child->next;
+    }
+    return child;
+}
+
+struct conf_node *
+conf_yaml_descend(struct conf_node *node, const char **path)
+{
+    node->known = true;
+    while (**path) {
+        size_t len = strcspn(*path, ".");
+        struct conf_node *child = find_child(node, *path, len);
+
+        if (!child) {
+            break;
+        }
+        node = child;
+        node->known = true;
+        *path += len + ((*path)[len] == '.');
+    }
+    return node;
+}
+
+struct conf_node *
+conf_yaml_find(struct conf_node *node, const char *path)
+{
+    node = conf_yaml_descend(node, &path);
+    return *path ? NULL : node;
 }
 
 bool
-conf_error_missing(struct conf_errors *errors, const struct conf_node *node,
-                   const char *key)
+conf_error_missing(struct conf_errors *errors, struct conf_node *map,
+                   const char *path)
 {
-    report_key(errors, node, key, "missing");
+    struct conf_node *node = conf_yaml_descend(map, &path);
+
+    if (!*path) {
+        return conf_error(errors, node, "missing");
+    }
+    /* Report it as if it were there. */
+    struct conf_node missing = {
+        .key = check_alloc(strndup(path, strcspn(path, "."))),
+        .line = node->line,
+        .parent = node,
+    };
+    conf_error(errors, &missing, "missing");
+    free(missing.key);
     return false;
 }
 
@@ -134,12 +163,12 @@ node_create(struct conf_node *parent, size_t line)
 }
 
 void
-conf_tree_free(struct conf_node *node)
+conf_yaml_free(struct conf_node *node)
 {
     while (node) {
         struct conf_node *next = node->next;
 
-        conf_tree_free(node->first);
+        conf_yaml_free(node->first);
         free(node->key);
         free(node->value);
         free(node);
@@ -215,10 +244,7 @@ read_key(struct reader *r, const yaml_event_t *event, struct conf_node *map)
         error_at(r, line, "a key must be a word");
         return NULL;
     }
-    const struct conf_node *old = map->first;
-    while (old && strcmp(old->key, key)) {
-        old = old->next;
-    }
+    const struct conf_node *old = find_child(map, key, strlen(key));
     struct conf_node *node = node_create(map, line);
     node->key = check_alloc(strdup(key));
     if (old) {
@@ -335,7 +361,7 @@ read_document(struct reader *r, struct conf_node **root)
 }
 
 struct conf_node *
-conf_tree_parse(const char *text, size_t len, struct conf_errors *errors)
+conf_yaml_parse(const char *text, size_t len, struct conf_errors *errors)
 {
     struct reader r = { .text = text, .len = len, .errors = errors };
     struct conf_node *root = NULL;
@@ -345,97 +371,9 @@ conf_tree_parse(const char *text, size_t len, struct conf_errors *errors)
     }
     yaml_parser_set_input_string(&r.parser, (const unsigned char *) text, len);
     if (!read_document(&r, &root)) {
-        conf_tree_free(root);
+        conf_yaml_free(root);
         root = NULL;
     }
     yaml_parser_delete(&r.parser);
     return root;
-}
-
-struct conf_node *
-conf_tree_find(struct conf_node *root, const char *path)
-{
-    struct conf_node *node = root;
-
-    while (node && *path) {
-        size_t len = strcspn(path, ".");
-
-        node = node->first;
-        while (node && (!node->key || strlen(node->key) != len
-                        || memcmp(node->key, path, len))) {
-            node = node->next;
-        }
-        path += len;
-        path += *path == '.';
-    }
-    return node;
-}
-
-void
-conf_node_wrap(struct conf_node *node)
-{
-    struct conf_node *child = node_create(node, node->line - 1);
-
-    child->value = node->value;
-    child->null = node->null;
-    node->kind = CONF_LIST;
-    node->value = NULL;
-    node->null = false;
-    node->bare = true;
-}
-
-void
-conf_node_unname(struct conf_node *node, const char *key)
-{
-    node->kind = CONF_LIST;
-    for (struct conf_node *child = node->first; child; child = child->next) {
-        struct conf_node *name = node_create(child, child->line - 1);
-
-        name->key = check_alloc(strdup(key));
-        name->value = check_alloc(strdup(child->key));
-    }
-}
-
-static void
-print_quoted(FILE *stream, const char *s)
-{
-    putc('"', stream);
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\') {
-            putc('\\', stream);
-        }
-        putc(*s, stream);
-    }
-    putc('"', stream);
-}
-
-static void
-print_node(FILE *stream, const struct conf_node *node)
-{
-    if (node->kind == CONF_SCALAR) {
-        print_quoted(stream, node->value);
-        return;
-    }
-    putc(node->kind == CONF_MAP ? '{' : '[', stream);
-    for (const struct conf_node *n = node->first; n; n = n->next) {
-        if (node->kind == CONF_MAP) {
-            print_quoted(stream, n->key);
-            fputs(": ", stream);
-        }
-        print_node(stream, n);
-        fputs(n->next ? ", " : "", stream);
-    }
-    putc(node->kind == CONF_MAP ? '}' : ']', stream);
-}
-
-char *
-conf_tree_text(const struct conf_node *root)
-{
-    char *text;
-    size_t size;
-    FILE *stream = check_alloc(open_memstream(&text, &size));
-
-    print_node(stream, root);
-    fclose(stream);
-    return text;
 }

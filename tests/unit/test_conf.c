@@ -31,10 +31,21 @@ static const struct {
     { "? [a]\n: 1\n", "f:3: a key must be a word" },
     { "a\x01: 1\n", "f:3: control characters are not allowed" },
 
+    { "s1u.enb: enb1\n", "f:3: s1u.enb: unknown key" },
+    { "functions.NAME.in: fw0\n",
+      "f:3: functions.NAME.in: unknown key" },
+    { "learn: all\n\"learn\": all\n",
+      "f:4: learn: already given on line 3" },
+    { "pinger: {<<: {attempts: 3}}\n", "f:3: pinger.<<: unknown key" },
+
     { "datapath: dpdk\n",
       "f:3: datapath: 'dpdk' is not one of auto, ovs, xdp" },
     { "datapath: [ovs]\n", "f:3: datapath: must be a single value" },
+    { "datapath: {ovs: 1}\n", "f:3: datapath: must be a single value" },
     { "datapath:\n", "f:3: datapath: has no value" },
+    { "datapath: ''\n", "f:3: datapath: has no value" },
+    { "datapath: OVS\n",
+      "f:3: datapath: 'OVS' is not one of auto, ovs, xdp" },
     { "learn: 1\n", "f:3: learn: '1' is not one of all, services" },
     { "pinger: {pairing: no}\n",
       "f:3: pinger.pairing: 'no' is not one of proved, observed" },
@@ -49,6 +60,19 @@ static const struct {
       "is not a whole number (10 to 60000)" },
     { "pinger: {interval_ms: 020}\n", "f:3: pinger.interval_ms: '020' "
       "is not a whole number (10 to 60000)" },
+    { "pinger: {interval_ms: 1e3}\n", "f:3: pinger.interval_ms: '1e3' "
+      "is not a whole number (10 to 60000)" },
+    { "pinger: {interval_ms: +20}\n", "f:3: pinger.interval_ms: '+20' "
+      "is not a whole number (10 to 60000)" },
+    { "pinger: {interval_ms: 1_000}\n", "f:3: pinger.interval_ms: '1_000' "
+      "is not a whole number (10 to 60000)" },
+    { "pinger: {interval_ms: 20 30}\n", "f:3: pinger.interval_ms: '20 30' "
+      "is not a whole number (10 to 60000)" },
+    { "pinger: {interval_ms: ' 20'}\n", "f:3: pinger.interval_ms: ' 20' "
+      "is not a whole number (10 to 60000)" },
+    { "pinger: {interval_ms: [20]}\n",
+      "f:3: pinger.interval_ms: must be a single value" },
+    { "pinger: {interval_ms: ~}\n", "f:3: pinger.interval_ms: has no value" },
     { "pinger: {interval_ms: -20}\n", "f:3: pinger.interval_ms: '-20' "
       "is not a whole number (10 to 60000)" },
     { "pinger: {interval_ms: ''}\n", "f:3: pinger.interval_ms: has no value" },
@@ -64,6 +88,8 @@ static const struct {
       "'1000001' is out of range (1 to 1000000)" },
     { "sessions: {max: 16000001}\n",
       "f:3: sessions.max: '16000001' is out of range (1 to 16000000)" },
+    { "sessions: {max: 18446744073709551617}\n", "f:3: sessions.max: "
+      "'18446744073709551617' is out of range (1 to 16000000)" },
     { "sessions: {max: 99999999999999999999999}\n", "f:3: sessions.max: "
       "'99999999999999999999999' is out of range (1 to 16000000)" },
     { "sessions: {max: 4294967297}\n", "f:3: sessions.max: "
@@ -93,9 +119,19 @@ static const struct {
       "f:3: pinger.targets[0]: must be a single value" },
     { "pinger: {targets: ['']}\n", "f:3: pinger.targets[0]: has no value" },
 
+    { "api: [listen]\n", "f:3: api: must be a mapping" },
+    { "api: ''\n", "f:3: api: must be a mapping" },
+    { "registry: [[a]]\n", "f:3: registry[0]: must be a single value" },
+    { "standby: {follow: ''}\n", "f:3: standby.follow: has no value" },
+
     { "functions: [fw]\n", "f:3: functions: must be a mapping" },
     { "functions: {fw: fw0}\n", "f:3: functions.fw: must be a mapping" },
+    { "functions:\n  fw:\n", "f:4: functions.fw.in: missing" },
     { "functions:\n  fw:\n    in: fw0\n", "f:4: functions.fw.out: missing" },
+    { "functions:\n  fw: {in: fw0, Out: fw1}\n",
+      "f:4: functions.fw.Out: unknown key" },
+    { "functions: {~: {in: a, out: b}}\n", "f:3: functions.~: '~' "
+      "is not a name: only letters, digits, '-', '_' and '.'" },
     { "functions:\n  fw: {in: fw0, out: fw1, via: x}\n",
       "f:4: functions.fw.via: unknown key" },
     { "functions:\n  fw: {in: fw0, out: much-too-long-name}\n",
@@ -145,6 +181,7 @@ static const struct {
       "goes in brackets)" },
     { "standby: {leader: yes}\n", "f:3: standby.leader: unknown key" },
     { "tls: {cert: /c, key: /k}\n", "f:3: tls.ca: missing" },
+    { "tls:\n", "f:3: tls.cert: missing" },
     { "tls: {cert: c, key: /k, ca: /a}\n",
       "f:3: tls.cert: 'c' is not an absolute path" },
     { "run_dir: tof\n", "f:3: run_dir: 'tof' is not an absolute path" },
@@ -206,6 +243,10 @@ static const struct {
     { S1U "apps: {interface: app0}\n", "f:2: apps.address: missing" },
     { S1U "apps: {interface: app0, address: []}\n",
       "f:2: apps.address: missing" },
+    { S1U "apps:\n  interface: app0\n  address: []\n",
+      "f:4: apps.address: missing" },
+    { S1U "apps: {interface: app0, adress: 192.0.2.1/24}\n",
+      "f:2: apps.adress: unknown key" },
     { S1U "apps: {interface: app0, address: 192.0.2.1}\n",
       "f:2: apps.address: '192.0.2.1' has no prefix length, as in "
       "192.0.2.1/24" },
@@ -222,21 +263,37 @@ static const struct {
       "may_connect: maybe}\n",
       "f:2: apps.may_connect: 'maybe' is not one of true, false, yes, no, "
       "on, off" },
+    { S1U "apps: {interface: app0, address: 192.0.2.1/24, "
+      "may_connect: No}\n",
+      "f:2: apps.may_connect: 'No' is not one of true, false, yes, no, "
+      "on, off" },
+    { S1U "apps: {interface: app0, address: 192.0.2.1/24, "
+      "may_connect: 0}\n",
+      "f:2: apps.may_connect: '0' is not one of true, false, yes, no, "
+      "on, off" },
+    { S1U "apps: {interface: app0, address: 192.0.2.1/24, "
+      "may_connect: }\n", "f:2: apps.may_connect: has no value" },
     { S1U "apps: {interface: app0, address: 192.0.2.1/24, routes: [x]}\n",
       "f:2: apps.routes[0]: 'x' is not an IP address" },
 };
 
 static void
-check_error(const char *yaml, const char *expected)
+check_error_of(const char *yaml, size_t len, const char *expected)
 {
     char *error;
-    struct conf *conf = conf_parse(yaml, strlen(yaml), "f", &error);
+    struct conf *conf = conf_parse(yaml, len, "f", &error);
 
     if (!tap_ok(!conf && error && !strcmp(error, expected), "%s", expected)) {
         tap_diag("got: %s", error ? error : "no error");
     }
     free(error);
     conf_free(conf);
+}
+
+static void
+check_error(const char *yaml, const char *expected)
+{
+    check_error_of(yaml, strlen(yaml), expected);
 }
 
 static void
@@ -250,6 +307,95 @@ test_errors(void)
     }
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         check_error(whole[i].yaml, whole[i].error);
+    }
+}
+
+/* What is no text, or none that YAML allows. */
+static void
+test_bytes(void)
+{
+#define BYTES(S) S, sizeof S - 1
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *error;
+    } cases[] = {
+        { BYTES("s1u: {enb: e\0nb0}\n"),
+          "f:1: control characters are not allowed" },
+        { BYTES(MINIMAL "\0"), "f:3: control characters are not allowed" },
+        { BYTES(MINIMAL "run_dir: \"/a\\0b\"\n"), "f:3: run_dir: has "
+          "characters that are not printable ASCII" },
+        { BYTES(MINIMAL "\"run_dir\\0\": /a\n"),
+          "f:3: a key must be a word" },
+        { BYTES(MINIMAL "run_dir: /\xff\n"),
+          "f:3: invalid leading UTF-8 octet" },
+        { BYTES(MINIMAL "run_dir: /\xc0\xaf\n"),
+          "f:3: invalid length of a UTF-8 sequence" },
+        { BYTES(MINIMAL "run_dir: /\xc3"),
+          "f:3: incomplete UTF-8 octet sequence" },
+        { BYTES(MINIMAL "run_dir: /\xc3\xa9\n"), "f:3: run_dir: has "
+          "characters that are not printable ASCII" },
+        { BYTES(MINIMAL "\xef\xbb\xbf" "learn: all\n"),
+          "f:3: did not find expected key" },
+        { BYTES("s1u: {enb: a, sgw: b}\r\napps:\r\n  interface: c/\r\n"),
+          "f:3: apps.interface: 'c/' is not an interface name" },
+        { BYTES("\xef\xbb\xbf"), "f:1: file is empty" },
+        { BYTES("%YAML 2.0\n---\n" MINIMAL),
+          "f:1: found incompatible YAML document" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_error_of(cases[i].bytes, cases[i].len, cases[i].error);
+    }
+}
+
+/* What a small text could become, or a large one cost. */
+static void
+test_large(void)
+{
+    static const struct {
+        const char *start, *repeated;
+        size_t n;
+        const char *end, *error;
+    } cases[] = {
+        { "a: ", "[", 1000000, "",
+          "f:1: a[0][0][0][0][0][0][0]: nested too deeply" },
+        { "", "{a: ", 250000, "",
+          "f:1: a.a.a.a.a.a.a.a: nested too deeply" },
+        { "a:\n ", "- ", 500000, "",
+          "f:2: a[0][0][0][0][0][0][0]: nested too deeply" },
+        { "", "? ", 500000, "", "f:1: a key must be a word" },
+        { "a: &a [x]\n", "b: &b [*a, *a, *a]\n", 1, "c: [*b, *b, *b]\n",
+          "f:2: b[0]: aliases are not supported" },
+        { "a: &a\n  b: ", "*a", 1, "\n",
+          "f:2: a.b: aliases are not supported" },
+        { "a: [", "&a x, ", 100000, "]\n",
+          "f:1: a[9998]: too many values in the file" },
+        { MINIMAL "run_dir: /", "r", 1000000, "\n",
+          "f:3: run_dir: longer than 255 characters" },
+        { MINIMAL "state_dir: /", "s", 255, "\n",
+          "f:3: state_dir: longer than 255 characters" },
+        { MINIMAL "run_dir: /", "r", 80, "\n", "f:3: run_dir: "
+          "'/rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr"
+          "rrrrrrrrrrrrr' is too long: no room for the names of sockets" },
+        { MINIMAL, "k", 65, ": 1\n", "f:3: a key must be a word" },
+        { MINIMAL "'", "k", 1000000, "': 1\n",
+          "f:3: could not find expected ':'" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t size;
+        char *yaml;
+        FILE *stream = open_memstream(&yaml, &size);
+
+        fputs(cases[i].start, stream);
+        for (size_t j = 0; j < cases[i].n; j++) {
+            fputs(cases[i].repeated, stream);
+        }
+        fputs(cases[i].end, stream);
+        fclose(stream);
+        check_error_of(yaml, size, cases[i].error);
+        free(yaml);
     }
 }
 
@@ -445,6 +591,13 @@ test_same(void)
         "{\"s1u\": {\"enb\": \"enb0\", \"sgw\": \"sgw0\"}, \"apps\": "
         "{\"interface\": \"app0\", \"address\": \"192.168.100.1/24\"}}",
         MINIMAL "pinger: {interval_ms: \"200\", targets: []}\n",
+        MINIMAL "pinger: {interval_ms: '200', attempts: 5}\nlearn: 'all'\n",
+        "\xef\xbb\xbf" MINIMAL,
+        "s1u:\r\n  enb: enb0\r\n  sgw: sgw0\r\n" "apps:\t{interface: app0,"
+        "\taddress: 192.168.100.1/24, may_connect: 'yes'}\r\n",
+        "s1u: &a {enb: &b enb0, sgw: sgw0}\n" APPS,
+        "%YAML 1.1\n---\n" MINIMAL "sessions: {max: !!int 1000000}\n",
+        MINIMAL "api:\nfunctions: ~\nregistry: null\nstandby: {follow: }\n",
     };
 
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
@@ -529,6 +682,8 @@ main(void)
     const char *example = getenv("TOF_EXAMPLE_CONF");
 
     test_errors();
+    test_bytes();
+    test_large();
     test_files();
     test_many_keys();
     test_print();

@@ -18,7 +18,7 @@
 
 #include "api/exchange.h"
 #include "api/view.h"
-#include "hash.h"
+#include "base/secure.h"
 #include "openvswitch/hmap.h"
 #include "session/session.h"
 #include "timeval.h"
@@ -134,7 +134,7 @@ peer_walk_free(void *w_)
 static void
 peer_walk_count(struct peer_walk *w, const struct in6_addr *addr, bool enb)
 {
-    uint32_t hash = hash_bytes(addr, sizeof *addr, enb);
+    uint32_t hash = secure_table_hash(addr, enb);
     struct peer *p;
 
     HMAP_FOR_EACH_WITH_HASH (p, node, hash, &w->peers) {

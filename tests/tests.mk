@@ -10,6 +10,7 @@ check_PROGRAMS += \
 	test_hold \
 	test_idtable \
 	test_pinger \
+	test_secure \
 	test_session
 
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
@@ -44,6 +45,11 @@ test_pinger_SOURCES = tests/unit/test_pinger.c tests/unit/address.h \
 	tests/unit/tap.h
 test_pinger_CPPFLAGS = $(TEST_CPPFLAGS)
 test_pinger_LDADD = $(TOF_LIBS)
+
+test_secure_SOURCES = tests/unit/test_secure.c tests/unit/address.h \
+	tests/unit/tap.h
+test_secure_CPPFLAGS = $(TEST_CPPFLAGS)
+test_secure_LDADD = $(TOF_LIBS)
 
 world_sources = tests/model/packets_model.c tests/model/packets_model.h \
 	tests/model/world.c tests/model/world.h \

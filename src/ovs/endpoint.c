@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secure.h"
 #include "base/status.h"
 #include "conf/conf.h"
 #include "filter/filter.h"
@@ -92,7 +93,7 @@ static long long int polled_at;         /* The last ones. */
 static uint32_t
 hash_down(const struct endpoint_bearer *b)
 {
-    return hash_bytes(&b->down, sizeof b->down, 0);
+    return secure_table_hash(&b->down.dst, b->down.teid);
 }
 
 static struct ovs_bearer *

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
+#include "base/secure.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "timeval.h"
@@ -28,18 +28,13 @@ struct cleared {
 static struct hmap cleared;
 static struct ovs_list cleared_by_age;
 
-static uint32_t
-hash_key(const struct in6_addr *addr, uint32_t teid)
-{
-    return hash_bytes(addr, sizeof *addr, teid);
-}
-
 static struct cleared *
 find_cleared(const struct in6_addr *addr, uint32_t teid)
 {
     struct cleared *c;
 
-    HMAP_FOR_EACH_WITH_HASH (c, node, hash_key(addr, teid), &cleared) {
+    HMAP_FOR_EACH_WITH_HASH (c, node, secure_table_hash(addr, teid),
+                             &cleared) {
         if (c->teid == teid && IN6_ARE_ADDR_EQUAL(&c->addr, addr)) {
             return c;
         }
@@ -66,7 +61,7 @@ settle_note(const struct in6_addr *addr, uint32_t teid)
     }
     c = xmalloc(sizeof *c);
     *c = (struct cleared) { .addr = *addr, .teid = teid, .at = now };
-    hmap_insert(&cleared, &c->node, hash_key(addr, teid));
+    hmap_insert(&cleared, &c->node, secure_table_hash(addr, teid));
     ovs_list_push_back(&cleared_by_age, &c->age_node);
     while ((c = CONTAINER_OF(ovs_list_front(&cleared_by_age), struct cleared,
                              age_node))->at < now - CACHE_LIFE_MS) {

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
+#include "base/secure.h"
 #include "openvswitch/hmap.h"
 #include "util.h"
 
@@ -35,7 +35,7 @@ peers_destroy(void)
 const struct in6_addr *
 peers_get(const struct in6_addr *addr)
 {
-    uint32_t hash = hash_bytes(addr, sizeof *addr, 0);
+    uint32_t hash = secure_table_hash(addr, 0);
     struct peer *p;
 
     HMAP_FOR_EACH_WITH_HASH (p, node, hash, &peers) {

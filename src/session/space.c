@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
+#include "base/secure.h"
 #include "random.h"
 #include "util.h"
 
@@ -87,7 +87,7 @@ space_create(const struct in6_addr *sgw, uint32_t hash, uint16_t wanted)
 struct space *
 space_get(const struct in6_addr *sgw, uint16_t wanted)
 {
-    uint32_t hash = hash_bytes(sgw, sizeof *sgw, 0);
+    uint32_t hash = secure_table_hash(sgw, 0);
     struct space *space = space_find(sgw, hash);
 
     return space ? space : space_create(sgw, hash, wanted);

@@ -18,7 +18,7 @@
 
 #include "base/addr.h"
 #include "base/idtable.h"
-#include "hash.h"
+#include "base/secure.h"
 #include "session/peers.h"
 #include "session/space.h"
 #include "util.h"
@@ -29,15 +29,9 @@ static struct ovs_list embryonic, rest;         /* Oldest 'seen' first. */
 static size_t n_state[3];
 
 static uint32_t
-hash_addr(const struct in6_addr *addr, uint32_t basis)
-{
-    return hash_bytes(addr, sizeof *addr, basis);
-}
-
-static uint32_t
 hash_fteid(const struct fteid *f)
 {
-    return hash_addr(&f->addr, f->teid);
+    return secure_table_hash(&f->addr, f->teid);
 }
 
 void
@@ -118,7 +112,7 @@ get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id)
         space_hold(space);
         s->id = (id && idtable_restore(&session_ids, id, s)
                  ? id : idtable_add(&session_ids, s));
-        hmap_insert(&by_ue, &s->ue_node, hash_addr(&ue, 0));
+        hmap_insert(&by_ue, &s->ue_node, secure_table_hash(&ue, 0));
     }
     return s;
 }
@@ -293,7 +287,7 @@ session_find(const struct in6_addr *ue, uint16_t space)
 {
     struct session *s;
 
-    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
+    HMAP_FOR_EACH_WITH_HASH (s, ue_node, secure_table_hash(ue, 0), &by_ue) {
         if (s->space->number == space && IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
             return s;
         }
@@ -306,7 +300,7 @@ session_find_unambiguous(const struct in6_addr *ue)
 {
     struct session *s, *found = NULL;
 
-    HMAP_FOR_EACH_WITH_HASH (s, ue_node, hash_addr(ue, 0), &by_ue) {
+    HMAP_FOR_EACH_WITH_HASH (s, ue_node, secure_table_hash(ue, 0), &by_ue) {
         if (IN6_ARE_ADDR_EQUAL(&s->ue, ue)) {
             if (found) {
                 return NULL;

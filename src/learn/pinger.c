@@ -5,9 +5,24 @@
  * Jobs wait in two queues.  An urgent one sends at once and then every
  * interval_ms; the others share rate_per_second, and wait twice as long after
  * each attempt.  A job ends with a reply, when it is stopped, or when its
- * attempts are used up; it lingers for a while, so that late replies are still
- * known.  In the last case (paging takes its time) they prove as much as early
- * ones. */
+ * attempts are used up; in the last case (paging takes its time) it lingers
+ * for a while, and late replies prove as much as early ones.
+ *
+ * What a request carries is its cookie, behind the ICMP header:
+ *
+ *      offset  size
+ *           0     4  magic, "TOFP"
+ *           4     4  bearer id
+ *           8    16  nonce: random, of this request alone; its first two bytes
+ *                    are the identifier in the ICMP header, too
+ *          24     8  tag: a hash, with a key that only TOFs on this host have,
+ *                    of all before it and of identifier and sequence number
+ *
+ * The nonce is the proof: nobody can know it who has not been sent the request
+ * or its reply.  The tag says no more than that a request was ours, whether or
+ * not anything is still known of it, so that a reply however late does not
+ * reach a UE, while a UE's own pings do.  Its key is in a file, which the next
+ * tofd takes over. */
 
 #include <config.h>
 
@@ -22,6 +37,7 @@
 
 #include "base/addr.h"
 #include "base/metrics.h"
+#include "base/secure.h"
 #include "conf/conf.h"
 #include "csum.h"
 #include "hash.h"
@@ -30,15 +46,21 @@
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/token-bucket.h"
+#include "openvswitch/vlog.h"
 #include "packets.h"
-#include "random.h"
 #include "timeval.h"
 #include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(pinger);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
 METRIC_COUNTER(n_requests, "tof_pinger_requests_total", "",
                "Echo requests sent as a UE.");
 METRIC_COUNTER(n_replies, "tof_pinger_replies_total", "",
                "Replies that carried a valid cookie.");
+METRIC_COUNTER(n_late, "tof_pinger_late_total", "",
+               "Such replies that proved nothing: late, or to another UE.");
 METRIC_COUNTER(n_forged, "tof_pinger_foreign_total", "",
                "Echo replies from a target that were not ours.");
 METRIC_COUNTER(n_failed, "tof_pinger_failed_total", "",
@@ -50,12 +72,21 @@ METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
 #define RETRY_MS 2              /* What cannot be sent yet is tried again. */
 
 #define MAGIC 0x544f4650        /* "TOFP" */
+#define KEY_FILE "pinger.key"
+
+/* In an ICMP message. */
+#define TAGGED_OFFSET 4         /* From the identifier on, */
+#define TAG_OFFSET (PINGER_ICMP_LEN - 8)        /* up to the tag. */
+
+struct nonce {
+    uint64_t word[2];
+};
 
 /* The cookie of one request. */
 struct cookie {
     uint32_t bearer_id;
     uint16_t seq;
-    uint64_t nonce[2];          /* Random: not to be guessed. */
+    struct nonce nonce;
 };
 
 /* Of one address family each; taken in turn. */
@@ -68,18 +99,23 @@ struct job {
     struct hmap_node node;              /* In jobs, by id. */
     struct ovs_list queue_node;         /* In urgent or normal, else empty. */
     struct heap_node due_node;          /* In asleep, if in no queue. */
-    struct cookie cookie;
-    uint64_t old_nonce[2];              /* Of requests that do not count. */
+    uint32_t bearer_id;
+    struct in6_addr ue;                 /* Its key: see addr_ue_key(). */
     const struct target_list *targets;
     bool urgent;
     bool sent;                          /* Any request, ever. */
-    bool stopped;                       /* A reply proves nothing. */
     bool done;                          /* Sends nothing any more. */
     bool answered;                      /* A reply has served. */
     unsigned int attempts;
     unsigned int delays;        /* Times that it could not be sent yet. */
     long long int due;
+    uint16_t seq;                       /* Of the last request sent. */
+    unsigned int n_valid;               /* So many of them may be answered. */
+    struct nonce nonces[];              /* By seq, 'attempts' of them. */
 };
+
+static struct secure_key key;
+static bool key_known;
 
 static struct hmap jobs;
 static struct ovs_list urgent, normal;  /* To be sent now. */
@@ -99,6 +135,13 @@ n_jobs_metric(void)
 METRIC_GAUGE(g_jobs, "tof_pinger_jobs", "", "Bearers being proved.",
              n_jobs_metric);
 
+static uint64_t
+tag_of(const uint8_t icmp[PINGER_ICMP_LEN])
+{
+    return secure_hash(&key, icmp + TAGGED_OFFSET,
+                       TAG_OFFSET - TAGGED_OFFSET);
+}
+
 /* The ICMP message, alike in both families but for its type. */
 static void
 build_icmp(uint8_t type, const struct cookie *cookie,
@@ -106,14 +149,17 @@ build_icmp(uint8_t type, const struct cookie *cookie,
 {
     uint32_t magic = htonl(MAGIC), id = htonl(cookie->bearer_id);
     uint16_t seq = htons(cookie->seq);
+    uint64_t tag;
 
     memset(icmp, 0, 8);
     icmp[0] = type;
-    memcpy(icmp + 4, cookie->nonce, 2);         /* Identifier. */
+    memcpy(icmp + 4, &cookie->nonce, 2);        /* Identifier. */
     memcpy(icmp + 6, &seq, sizeof seq);
     memcpy(icmp + 8, &magic, sizeof magic);
     memcpy(icmp + 12, &id, sizeof id);
-    memcpy(icmp + 16, cookie->nonce, sizeof cookie->nonce);
+    memcpy(icmp + 16, &cookie->nonce, sizeof cookie->nonce);
+    tag = tag_of(icmp);
+    memcpy(icmp + TAG_OFFSET, &tag, sizeof tag);
 }
 
 static size_t
@@ -187,24 +233,42 @@ find_echo_reply(const uint8_t *ip, size_t len)
     return NULL;
 }
 
-/* Takes the cookie out of what may be a reply. */
+/* Takes the cookie out of what may be a reply.  Returns false if it is none of
+ * ours. */
 static bool
 parse_reply(const void *ip, size_t len, struct cookie *cookie)
 {
     const uint8_t *icmp = find_echo_reply(ip, len);
     uint32_t magic, id;
+    uint64_t tag;
     uint16_t seq;
 
-    if (!icmp) {
+    if (!icmp || !key_known) {
         return false;
     }
     memcpy(&seq, icmp + 6, sizeof seq);
     memcpy(&magic, icmp + 8, sizeof magic);
     memcpy(&id, icmp + 12, sizeof id);
-    memcpy(cookie->nonce, icmp + 16, sizeof cookie->nonce);
+    memcpy(&cookie->nonce, icmp + 16, sizeof cookie->nonce);
+    memcpy(&tag, icmp + TAG_OFFSET, sizeof tag);
     cookie->bearer_id = ntohl(id);
     cookie->seq = ntohs(seq);
-    return ntohl(magic) == MAGIC;
+    return ntohl(magic) == MAGIC && tag == tag_of(icmp);
+}
+
+/* The key of the UE that a packet, of either family, is for. */
+static struct in6_addr
+receiver_of(const void *packet)
+{
+    const uint8_t *ip = packet;
+    struct in6_addr addr = { .s6_addr = { [10] = 0xff, 0xff } };
+
+    if (ip[0] >> 4 == 4) {
+        memcpy(&addr.s6_addr[12], ip + 16, 4);
+    } else {
+        memcpy(&addr, ip + 24, sizeof addr);
+    }
+    return addr_ue_key(&addr);
 }
 
 static struct target_list *
@@ -213,11 +277,28 @@ targets_of(sa_family_t family)
     return family == AF_INET ? &targets4 : &targets6;
 }
 
+/* Makes sure that there is a key.  Returns 0 or a positive errno value. */
+static int
+need_key(void)
+{
+    int error = key_known ? 0 : secure_key_load(conf->run_dir, KEY_FILE, &key,
+                                                &key_known);
+
+    if (error) {
+        VLOG_WARN_RL(&rl, "%s/"KEY_FILE": %s%s", conf->run_dir,
+                     ovs_strerror(error),
+                     key_known ? "; replies that come after a restart of tofd "
+                                 "will be switched to UEs" : "");
+    }
+    return key_known ? 0 : error;
+}
+
 void
 pinger_init(const struct conf *conf_, pinger_send_cb *send,
             pinger_failed_cb *failed)
 {
     conf = conf_;
+    key_known = false;
     send_cb = send;
     failed_cb = failed;
     hmap_init(&jobs);
@@ -235,6 +316,7 @@ pinger_init(const struct conf *conf_, pinger_send_cb *send,
                                (list->n + 1) * sizeof *list->addrs);
         list->addrs[list->n++] = *addr;
     }
+    need_key();
 }
 
 bool
@@ -249,7 +331,7 @@ find(uint32_t id)
     struct job *job;
 
     HMAP_FOR_EACH_WITH_HASH (job, node, hash_int(id, 0), &jobs) {
-        if (job->cookie.bearer_id == id) {
+        if (job->bearer_id == id) {
             return job;
         }
     }
@@ -297,29 +379,37 @@ pinger_destroy(void)
     targets4 = targets6 = (struct target_list) { .n = 0 };
 }
 
+static struct job *
+create(uint32_t id, const struct in6_addr *ue)
+{
+    struct job *job = xzalloc(sizeof *job + (conf->pinger.attempts
+                                             * sizeof *job->nonces));
+
+    job->bearer_id = id;
+    job->ue = *ue;
+    job->targets = targets_of(addr_family(ue));
+    hmap_insert(&jobs, &job->node, hash_int(id, 0));
+    return job;
+}
+
 void
-pinger_ask(uint32_t id, sa_family_t family, bool is_urgent)
+pinger_ask(uint32_t id, const struct in6_addr *ue, bool is_urgent)
 {
     struct job *job = find(id);
 
-    if (!pinger_has_target(family)) {
+    if (!pinger_has_target(addr_family(ue))) {
         return;
     }
+    if (job && !IN6_ARE_ADDR_EQUAL(&job->ue, ue)) {
+        destroy(job);           /* Of one that had the identifier before. */
+        job = NULL;
+    }
     if (!job) {
-        job = xzalloc(sizeof *job);
-        job->cookie.bearer_id = id;
-        job->targets = targets_of(family);
-        random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
-        random_bytes(job->old_nonce, sizeof job->old_nonce);
-        hmap_insert(&jobs, &job->node, hash_int(id, 0));
+        job = create(id, ue);
         job->urgent = is_urgent;
         enqueue(job);
     } else if (job->done) {
-        if (job->stopped) {
-            memcpy(job->old_nonce, job->cookie.nonce, sizeof job->old_nonce);
-            random_bytes(job->cookie.nonce, sizeof job->cookie.nonce);
-        }
-        job->done = job->stopped = job->answered = false;
+        job->done = job->answered = false;
         job->attempts = job->delays = 0;
         job->urgent = is_urgent;
         unqueue(job);
@@ -354,7 +444,7 @@ pinger_stop(uint32_t id)
     struct job *job = find(id);
 
     if (job && job->sent) {
-        job->stopped = true;
+        job->n_valid = 0;
         linger(job);
     } else if (job) {
         destroy(job);
@@ -379,31 +469,48 @@ pinger_is_active(uint32_t id)
     return job && job->sent;
 }
 
+static struct nonce *
+nonce_of(struct job *job, uint16_t seq)
+{
+    return &job->nonces[seq % conf->pinger.attempts];
+}
+
+/* Whether a request of 'job', whose reply still counts, had that cookie. */
+static bool
+is_valid(struct job *job, const struct cookie *cookie)
+{
+    return ((uint16_t) (job->seq - cookie->seq) < job->n_valid
+            && !memcmp(nonce_of(job, cookie->seq), &cookie->nonce,
+                       sizeof cookie->nonce));
+}
+
 bool
 pinger_is_reply(const void *ip, size_t len, uint32_t *id)
 {
     struct cookie cookie;
 
-    if (parse_reply(ip, len, &cookie)) {
-        struct job *job = find(cookie.bearer_id);
-        bool now = job && !memcmp(job->cookie.nonce, cookie.nonce,
-                                  sizeof cookie.nonce);
-        bool old = job && !memcmp(job->old_nonce, cookie.nonce,
-                                  sizeof cookie.nonce);
-        if (now || old) {
-            metric_inc(&n_replies);
-            *id = now && !job->stopped ? cookie.bearer_id : 0;
-            return true;
-        }
+    if (!parse_reply(ip, len, &cookie)) {
+        metric_inc(&n_forged);
+        return false;
     }
-    metric_inc(&n_forged);
-    return false;
+
+    struct in6_addr ue = receiver_of(ip);
+    struct job *job = find(cookie.bearer_id);
+    bool proves = (job && IN6_ARE_ADDR_EQUAL(&job->ue, &ue)
+                   && is_valid(job, &cookie));
+
+    metric_inc(&n_replies);
+    if (!proves) {
+        metric_inc(&n_late);
+    }
+    *id = proves ? cookie.bearer_id : 0;
+    return true;
 }
 
 static void
 give_up(struct job *job)
 {
-    uint32_t id = job->cookie.bearer_id;
+    uint32_t id = job->bearer_id;
 
     linger(job);                /* Paging may take longer. */
     if (!job->answered) {
@@ -427,13 +534,39 @@ delay(struct job *job, int error)
     return true;
 }
 
+/* Sends a request to 'target'.  Returns 0, or a positive errno value and then
+ * none has been sent: there is none without a nonce that is random. */
+static int
+send_request(struct job *job, const struct in6_addr *target)
+{
+    struct cookie cookie = { job->bearer_id, job->seq + 1, { { 0, 0 } } };
+    uint8_t packet[PINGER_PACKET_MAX];
+    int error = need_key();
+
+    error = error ? error : secure_random(&cookie.nonce, sizeof cookie.nonce);
+    if (error) {
+        VLOG_WARN_RL(&rl, "no random numbers, so no pings: %s",
+                     ovs_strerror(error));
+        return error;
+    }
+    job->seq = cookie.seq;
+    job->n_valid = MIN(job->n_valid + 1, conf->pinger.attempts);
+    *nonce_of(job, cookie.seq) = cookie.nonce;
+    job->sent = true;
+    error = send_cb(job->bearer_id, packet,
+                    build_request(target, &cookie, packet));
+    if (error && job->n_valid) {
+        job->seq--;
+        job->n_valid--;
+    }
+    return error;
+}
+
 /* Sends one request, or gives up if all have been sent. */
 static void
 attempt(struct job *job)
 {
     const struct target_list *targets = job->targets;
-    uint8_t packet[PINGER_PACKET_MAX];
-    size_t len;
     int error;
     unsigned int backoff = job->urgent ? 0 : MIN(job->attempts, 6);
 
@@ -441,11 +574,8 @@ attempt(struct job *job)
         give_up(job);
         return;
     }
-    job->cookie.seq++;
-    job->sent = true;
-    len = build_request(&targets->addrs[job->attempts++ % targets->n],
-                        &job->cookie, packet);
-    error = send_cb(job->cookie.bearer_id, packet, len);
+    error = send_request(job,
+                         &targets->addrs[job->attempts++ % targets->n]);
     if (!delay(job, error)) {
         metric_inc(error ? &n_send_errors : &n_requests);
         sleep_until(job, time_msec() + ((long long) conf->pinger.interval_ms

@@ -9,8 +9,9 @@
  * Place in the flow: agent.c asks for a bearer to be proved; the endpoint
  * sends what is built here; detect.c brings back what the filter holds as a
  * possible reply.  Identifier, sequence and payload of a request are a cookie
- * for that one uplink tunnel: a reply that carries it proves the pairing,
- * whatever its addresses say. */
+ * for that one uplink tunnel: a reply to the UE that carries it proves the
+ * pairing, whoever sends it (an SGW need not send from the address that it
+ * receives at). */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -33,13 +34,13 @@ void pinger_destroy(void);
 void pinger_run(void);
 void pinger_wait(void);
 
-/* Asks for bearer 'id', whose UE's address is of that family, to be proved.
+/* Asks for bearer 'id', of the UE with the key 'ue' (see addr_ue_key()), to be
+ * proved.
  * 'urgent': packets are waiting for it, the first request goes out at once.
  * Asking again while it is under way only raises the urgency. */
-void pinger_ask(uint32_t id, sa_family_t, bool urgent);
+void pinger_ask(uint32_t id, const struct in6_addr *ue, bool urgent);
 /* A reply has served, or what was asked before does not count any more: later
- * replies to it prove nothing, but are still known as ours for a while.
- * Nothing happens if nothing was asked. */
+ * replies to it prove nothing.  Nothing happens if nothing was asked. */
 void pinger_stop(uint32_t id);
 
 /* A reply has served, but others may say something else: what has been asked
@@ -49,15 +50,16 @@ void pinger_confirm(uint32_t id);
 /* True if a request has been sent for bearer 'id' in the last seconds. */
 bool pinger_is_active(uint32_t id);
 
-/* True if the IP packet is the reply to a request of ours, to be consumed,
- * with the bearer that it proves in '*id', or 0 if it proves nothing (any
- * more). */
+/* True if the IP packet is the reply to a request of ours, or of a tofd that
+ * ran before this one, to be consumed; with the bearer that it proves in
+ * '*id', or 0 if it proves nothing (any more). */
 bool pinger_is_reply(const void *ip, size_t len, uint32_t *id);
 
 /* True if there is anything to ping for UEs of that family. */
 bool pinger_has_target(sa_family_t);
 
-#define PINGER_ICMP_LEN 32      /* Header 8, cookie 24. */
+/* Of an echo request: the ICMP message, and at most the whole packet. */
+#define PINGER_ICMP_LEN 40      /* Header 8, cookie 32. */
 #define PINGER_PACKET_MAX (40 + PINGER_ICMP_LEN)
 
 #endif /* learn/pinger.h */

@@ -126,7 +126,7 @@ prove_ask(const struct bearer *b, bool urgent)
     const struct bearer *witness = find_witness(b);
 
     if (witness) {
-        pinger_ask(witness->id, bearer_family(witness), urgent);
+        pinger_ask(witness->id, &witness->session->ue, urgent);
     }
 }
 

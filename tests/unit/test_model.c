@@ -9,17 +9,23 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "openvswitch/vlog.h"
 #include "plane.h"
 #include "tap.h"
+#include "util.h"
 #include "world.h"
 
 #define EVIDENCE_US 1000000
 
-static const char conf[] =
+static char dir[] = "/tmp/tof-model-XXXXXX";
+
+static const char conf_format[] =
+    "run_dir: %s\n"
     "s1u: {enb: enb0, sgw: sgw0}\n"
     "datapath: ovs\n"
     "pinger: {targets: 203.0.113.10, interval_ms: 200, attempts: 5}\n"
@@ -30,6 +36,7 @@ static void
 run(uint64_t seed, uint64_t events)
 {
     uint64_t rng = seed;
+    char *conf = xasprintf(conf_format, dir);
     const struct world_config config = {
         .seed = seed,
         .silence_us = EVIDENCE_US + 30000,
@@ -46,6 +53,7 @@ run(uint64_t seed, uint64_t events)
     plane_now = 1000000;
     world_init(&config);
     plane_init(seed, conf);
+    free(conf);
     while (world_stats.events < events) {
         rng = rng * 6364136223846793005ull + 1442695040888963407ull;
         plane_now += 1 + (rng >> 33) % 2500;
@@ -55,6 +63,19 @@ run(uint64_t seed, uint64_t events)
     plane_destroy();
 }
 
+/* With the Pinger's key, which is all that the agent leaves there. */
+static void
+remove_dir(void)
+{
+    char *key = xasprintf("%s/pinger.key", dir);
+
+    unlink(key);
+    free(key);
+    if (rmdir(dir)) {
+        ovs_fatal(errno, "%s", dir);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -62,7 +83,11 @@ main(int argc, char *argv[])
     uint64_t events = argc > 2 ? strtoull(argv[2], NULL, 0) : 1000000;
 
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
+    if (!mkdtemp(dir)) {
+        ovs_fatal(errno, "%s", dir);
+    }
     run(seed, events);
+    remove_dir();
 
     const struct world_stats *w = &world_stats;
     const struct plane_stats *p = &plane_stats;

@@ -108,23 +108,15 @@ follow_destroy(void)
 
 /* What was said. */
 
-static void
-add_age(uint32_t *age, uint32_t more)
-{
-    *age = MIN(STATELET_AGE_MAX, (uint64_t) *age + more);
-}
-
 /* Adds the time that 'st' has been under way. */
 static void
 make_older(struct statelet *st)
 {
-    const uint64_t now = time_msec();
-    uint32_t way = (st->time_ms > now ? 0
-                    : MIN(now - st->time_ms, STATELET_AGE_MAX));
+    const long long int now = time_msec();
 
-    add_age(&st->heard_age, way);
-    add_age(&st->seen_age, way);
-    add_age(&st->proved_age, way);
+    st->heard_age = statelet_age(st->heard_age, st->time_ms, now);
+    st->seen_age = statelet_age(st->seen_age, st->time_ms, now);
+    st->proved_age = statelet_age(st->proved_age, st->time_ms, now);
 }
 
 /* Diverts 'b' before its first packet comes here, for as long as it would be

@@ -77,10 +77,10 @@ is_others(const struct statelet *st, const struct fteid *up)
 static struct statelet
 as_hearsay(const struct statelet *st)
 {
-    const int64_t passed = MAX(0, time_wall_msec() - (int64_t) st->time_ms);
     struct statelet hearsay = *st;
 
-    hearsay.heard_age = MIN(STATELET_AGE_MAX, st->heard_age + passed);
+    hearsay.heard_age = statelet_age(st->heard_age, st->time_ms,
+                                     time_wall_msec());
     hearsay.proved = true;      /* It was, once. */
     hearsay.proved_age = STATELET_AGE_MAX;
     hearsay.diverted = false;

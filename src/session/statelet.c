@@ -175,6 +175,15 @@ put_path(uint8_t *p, const struct statelet *s)
     }
 }
 
+uint32_t
+statelet_age(uint32_t age, uint64_t then, uint64_t now)
+{
+    const uint64_t passed = now > then ? now - then : 0;
+
+    return (age >= STATELET_AGE_MAX || passed >= STATELET_AGE_MAX - age
+            ? STATELET_AGE_MAX : age + passed);
+}
+
 struct statelet
 statelet_of_path(bool from_sgw, const struct in6_addr *src,
                  const struct in6_addr *dst, const struct l2_header *l2)

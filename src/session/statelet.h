@@ -77,6 +77,11 @@ void statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN]);
  * wrong. */
 bool statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s);
 
+/* 'age' of a record, as of the time 'then', when it is 'now' by the same clock
+ * (ms): at most STATELET_AGE_MAX.  'then' may be anything that somebody has
+ * written there; if it is in the future the age is as it was. */
+uint32_t statelet_age(uint32_t age, uint64_t then, uint64_t now);
+
 struct journal;
 
 /* Opens 'DIR/sessions.journal' (made if missing, mode 0600), calls 'replay'

@@ -6,6 +6,7 @@
 
 #include "persist/import.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "session/statelet.h"
 #include "tap.h"
 #include "timeval.h"
+#include "util.h"
 
 #define ENB "10.1.0.1"
 #define SGW "10.1.0.2"
@@ -182,6 +184,35 @@ test_ages(void)
     session_destroy();
 }
 
+/* Whatever a client writes there. */
+static void
+test_absurd_times(void)
+{
+    const uint64_t now = time_wall_msec();
+    const struct {
+        uint64_t time_ms;
+        bool old;
+    } cases[] = {
+        { 0, true }, { 1, true }, { now - STATELET_AGE_MAX, true },
+        { INT64_MAX, false }, { (uint64_t) INT64_MAX + 1, false },
+        { now - INT64_MAX, false }, { UINT64_MAX, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct statelet st = record(1, 101, UE);
+
+        start(100);
+        st.heard_age = 5000;
+        st.time_ms = cases[i].time_ms;
+        import_bearer(&st);
+        long long int age = time_msec() - find(1, AF_INET)->heard;
+        tap_ok(cases[i].old ? age >= STATELET_AGE_MAX
+               : age >= 5000 && age < 65000, "of time %#"PRIx64,
+               cases[i].time_ms);
+        session_destroy();
+    }
+}
+
 static void
 test_limits(void)
 {
@@ -230,6 +261,7 @@ main(void)
     test_default_bearer_answers_for_others();
     test_dual_stack();
     test_ages();
+    test_absurd_times();
     test_limits();
     test_problems();
     return tap_done();

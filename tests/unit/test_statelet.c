@@ -125,6 +125,35 @@ test_ages(void)
            && s.proved_age == STATELET_AGE_MAX, "ages are rounded up");
 }
 
+/* The time of a record is what somebody has written there. */
+static void
+test_age_later(void)
+{
+    static const struct {
+        uint32_t age;
+        uint64_t then, now;
+        uint32_t later;
+    } cases[] = {
+        { 0, 1000, 1000, 0 },
+        { 50, 1000, 1030, 80 },
+        { 50, 1001, 1000, 50 },
+        { 50, UINT64_MAX, 1000, 50 },
+        { 50, (uint64_t) INT64_MAX + 1, 1000, 50 },
+        { 50, 0, UINT64_MAX, STATELET_AGE_MAX },
+        { 50, 0, STATELET_AGE_MAX - 51, STATELET_AGE_MAX - 1 },
+        { 50, 0, STATELET_AGE_MAX - 50, STATELET_AGE_MAX },
+        { STATELET_AGE_MAX, 1000, 1000, STATELET_AGE_MAX },
+        { UINT32_MAX, 1000, 1001, STATELET_AGE_MAX },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tap_ok(statelet_age(cases[i].age, cases[i].then, cases[i].now)
+               == cases[i].later, "age %u of %#llx at %#llx", cases[i].age,
+               (unsigned long long) cases[i].then,
+               (unsigned long long) cases[i].now);
+    }
+}
+
 static void
 test_bad(void)
 {
@@ -169,6 +198,7 @@ main(void)
     test_round_trip();
     test_path();
     test_ages();
+    test_age_later();
     test_bad();
     return tap_done();
 }

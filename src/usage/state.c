@@ -24,6 +24,7 @@
 #include "usage/private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@
 VLOG_DEFINE_THIS_MODULE(usage_state);
 
 #define NAME "usage.state"
+#define SINCE_MAX 253402300799999       /* ms: 9999-12-31T23:59:59.999Z. */
 #define COUNTERS "%"PRIu64" %"PRIu64" %"PRIu64" %"PRIu64
 #define COUNTERS_IN "%"SCNu64" %"SCNu64" %"SCNu64" %"SCNu64
 
@@ -59,6 +61,17 @@ boot_id(void)
     return xstrdup(buf);
 }
 
+/* A new file that only this user can read: it says who talked to whom. */
+static FILE *
+open_private(const char *path)
+{
+    int fd;
+
+    unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
 void
 usage_state_begin(const char *dir)
 {
@@ -71,7 +84,7 @@ usage_state_begin(const char *dir)
     }
     name = xasprintf("%s/"NAME, dir);
     temporary = xasprintf("%s.tmp", name);
-    stream = fopen(temporary, "we");
+    stream = open_private(temporary);
     if (stream) {
         fprintf(stream, "boot %s\n", boot);
     } else {
@@ -175,7 +188,7 @@ restore_session(const char *args, struct restoring *r)
 
     if (sscanf(args, "%"SCNx32" %48s %lld %d %15s", &id, ue, &since, &changed,
                reason) != 5
-        || !addr_parse_ue(ue, &addr)) {
+        || !addr_parse_ue(ue, &addr) || since < 0 || since > SINCE_MAX) {
         return false;
     }
     r->account = usage_account_create(id, &addr, since);

@@ -259,6 +259,25 @@ make_bearer(const char *ue, uint32_t teid)
     return session_uplink(&enb, &up, &addr, 1000);
 }
 
+/* Whether a session that the file of sums names is still in it afterwards. */
+static bool
+is_restored(const char *state, const char *session)
+{
+    char *text = xasprintf("boot x\nsession %s\nservice 198.51.100.10 1 1 1 1 "
+                           "x\nseq 1 1\n", session);
+    char *id = xasprintf("session 000000%.2s ", session);
+
+    put_contents(state, text);
+    free(text);
+    usage_init(&conf);
+    usage_destroy();
+    text = contents(state);
+    bool found = strstr(text, id);
+    free(text);
+    free(id);
+    return found;
+}
+
 static void
 test_restart(void)
 {
@@ -266,6 +285,7 @@ test_restart(void)
     struct bearer *quiet = make_bearer("10.45.0.2", 2);
     struct bearer *gone = make_bearer("10.45.0.3", 3);
     struct bearer *six = make_bearer("2001:db8:45:1::7", 6);
+    struct stat st;
 
     unlink(file);
     usage_init(&conf);
@@ -298,6 +318,13 @@ test_restart(void)
     tap_ok(strstr(text, " deleted\n") && strstr(text, " unknown\n"),
            "what has ended is remembered with its reason");
     free(text);
+    tap_ok(!stat(state, &st) && (st.st_mode & 07777) == 0600,
+           "for nobody else");
+    tap_ok(is_restored(state, "77 10.45.0.9 5 1 deleted")
+           && !is_restored(state, "78 10.45.0.9 -5 1 deleted")
+           && !is_restored(state, "79 10.45.0.9 253402300800000 1 deleted")
+           && !is_restored(state, "7a 10.45.0.9 99999999999999999999 1 x"),
+           "no session began before 1970 or after 9999");
     put_contents(state, "boot x\nsession 1 nonsense\nservice 1.2.3.4\n");
     usage_init(&conf);
     same("a damaged file is no harm", shown(1), "");

@@ -436,8 +436,8 @@ read_secrets(const struct conf *conf, char **error)
         *error = xstrdup("api.tls_cert, api.tls_key: one needs the other");
         return EINVAL;
     }
-    retval = secret_read("api.token_file", conf->api.token_file, &token,
-                         error);
+    retval = secret_read_token("api.token_file", conf->api.token_file, &token,
+                               error);
     if (!retval) {
         retval = secret_read("api.tls_cert", conf->api.tls_cert, &tls_cert,
                              error);

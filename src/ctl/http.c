@@ -124,16 +124,27 @@ http_set_ca_file(const char *file)
 void
 http_read_token(const char *file)
 {
-    char token[TOKEN_MAX];
-    FILE *stream = fopen(file, "r");
+    FILE *stream = fopen(file, "re");
+    size_t allocated = 0;
+    char *token = NULL;
+    ssize_t n = stream ? getline(&token, &allocated, stream) : -1;
 
-    if (!stream || !fgets(token, sizeof token, stream)) {
+    if (n < 0) {
         die(EXIT_USAGE, "%s: cannot read a token", file);
     }
     fclose(stream);
-    token[strcspn(token, "\r\n")] = '\0';
+    while (n && strchr(" \t\r\n", token[n - 1])) {
+        n--;
+    }
+    token[n] = '\0';
+    if (!n || n > TOKEN_MAX || strlen(token) != (size_t) n) {
+        die(EXIT_USAGE, "%s: %s", file,
+            !n ? "the first line has no token"
+            : n > TOKEN_MAX ? "is too long for a token" : "has a NUL byte");
+    }
     free(authorization);
     authorization = format_text("Authorization: Bearer %s", token);
+    free(token);
 }
 
 /* Makes what a refusal says a sentence. */

@@ -284,6 +284,43 @@ def test_token(token_file, header, status):
         assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("content, text", [
+    (b"\0secret\n", "has a NUL byte"), (b"sec\0ret\n", "has a NUL byte"),
+    (b"\0", "has a NUL byte"), (b"", "has no text"),
+    (b" \t\r\n\n", "has no text"), (b" secret\n", "begins with a space"),
+    (b"one\ntwo\n", "is no token"), (b"tab\there\n", "is no token"),
+    (b"x" * 4097, "is too long for a token"), (b"x" * 70000, "is too long"),
+    (None, "Is a directory"),
+], ids=range(11))
+def test_token_file_that_is_none(tmp_path, content, text):
+    """It is said at the start, not when the first client comes."""
+    file = tmp_path / "token"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    done = subprocess.run(
+        [*WRAPPER, str(DRIVER), "-l", f"127.0.0.1:{free_port()}",
+         "-t", str(file)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert f"api.token_file: {file}: {text}" in done.stderr
+
+
+@pytest.mark.parametrize("content", [
+    TOKEN, TOKEN + " \t\r\n", TOKEN + "\n\n", "x" * 4096, "with spaces in it"],
+    ids=range(5))
+def test_token_is_a_line(tmp_path, content):
+    """Without white space at its end."""
+    file = tmp_path / "token"
+    file.write_text(content)
+    with Driver("-t", str(file)) as running:
+        url = f"http://127.0.0.1:{running.port}"
+        for token, status in ((content.strip(), 200), ("", 401), ("x", 401)):
+            answer = requests.get(url + "/service", timeout=15, headers={
+                "Authorization": "Bearer " + token})
+            assert answer.status_code == status
+
+
 def test_unix_socket(tmp_path):
     path = str(tmp_path / "api.sock")
     with Driver("-u", path) as running:

@@ -217,6 +217,26 @@ def test_unix_socket_and_token(tofctl, tmp_path):
         tofctl("-u", "unix:" + path, "-t", str(token), "services")
 
 
+@pytest.mark.parametrize("content", [
+    b"s3cret", b"s3cret \t\r\n", b"s3cret\n\n", b"x" * 4096],
+    ids=range(4))
+def test_token_file_serves_both(tofctl, tmp_path, content):
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    with Driver("-t", str(token)) as running:
+        tofctl("-t", str(token), "services", url=f"http://{running.address}")
+
+
+@pytest.mark.parametrize("content, text", [
+    (b"", "cannot read a token"), (b"\n", "has no token"),
+    (b"\0s3cret\n", "has a NUL byte"), (b"x" * 4097, "is too long")],
+    ids=range(4))
+def test_token_file_that_is_none(tofctl, tmp_path, content, text):
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    assert text in tofctl("-t", str(token), "services", expect=2)
+
+
 def test_health_of_an_ill_tof(tofctl):
     with Driver("-m", "openflow") as running:
         assert "openflow" in tofctl("health", expect=1,

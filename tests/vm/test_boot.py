@@ -39,6 +39,14 @@ def vm(*args, timeout=600):
                           ).stdout
 
 
+def sysconfdir():
+    """As this checkout is configured."""
+    return subprocess.run(
+        ["make", "-s", "-C", TOP, "--eval=tof-show: ; @echo $(sysconfdir)",
+         "tof-show"], check=True, text=True, stdout=subprocess.PIPE
+        ).stdout.strip()
+
+
 def healthy():
     return vm("run", "curl -s -o /dev/null -w '%{http_code}' "
               "http://127.0.0.1:8080/healthz") == "200"
@@ -107,7 +115,7 @@ def test_a_host_that_boots(installed, app, datapath):
     """S1-U passes before tofd is up; then the first packet of a UE that
     nobody has seen is diverted.  No hand is needed."""
     # pylint: disable=unused-argument,redefined-outer-name
-    vm("run", f"cat >/etc/tof/tof.yaml <<'END'\n"
+    vm("run", f"cat >{sysconfdir()}/tof/tof.yaml <<'END'\n"
        f"{CONFIG.format(datapath=datapath)}END\n"
        "systemctl restart tof-net tof-ovs tofd")
     wait_until(healthy, 60, "tofd")

@@ -33,6 +33,7 @@
 
 static char dir[] = "/tmp/tof-pinger-XXXXXX";
 static uint8_t last[PINGER_PACKET_MAX];
+static uint32_t last_of;                /* That bearer's; 0: anybody's. */
 static uint32_t sent[64], failed[64];
 static uint32_t nonces[64][4];          /* Of the requests in 'sent'. */
 static unsigned int n_sent, n_failed, n_not_yet;
@@ -44,8 +45,11 @@ record_sent(uint32_t id, const void *ip, size_t len)
         n_not_yet--;
         return EAGAIN;
     }
-    memcpy(last, ip, len);
-    memcpy(nonces[n_sent % 64], last + len - 24, sizeof nonces[0]);
+    if (!last_of || last_of == id) {
+        memcpy(last, ip, len);
+    }
+    memcpy(nonces[n_sent % 64], (const uint8_t *) ip + len - 24,
+           sizeof nonces[0]);
     sent[n_sent++ % 64] = id;
     return 0;
 }
@@ -173,6 +177,7 @@ test_not_yet(const struct conf *conf)
 static void
 test_requests(void)
 {
+    last_of = 0x100;            /* On a slow machine 0x200 asks once more. */
     ask(0x100, UE, false);
     ask(0x200, UE, true);
     pinger_run();
@@ -213,6 +218,7 @@ test_replies(void)
     reply(r);
     tap_ok(proves(r, LEN) == 0x100, "then a new reply does");
     pinger_stop(0x100);
+    last_of = 0;
 }
 
 static void

@@ -23,7 +23,8 @@ SO_RCVBUFFORCE = 33
 TP_STATUS_VLAN_VALID = 0x10
 TP_STATUS_VLAN_TPID_VALID = 0x40
 # Frames by which tofd finds out whether a driver sends what XDP redirects to it
-# (src/kernel/netdev.c); as any host does, we take no notice.
+# (src/kernel/netdev.c), each from an interface to itself; as any host does, we
+# take no notice.
 PROBE = b"\x88\xb5"
 AUXDATA = struct.Struct("=IIIHHHH")
 
@@ -162,7 +163,7 @@ class RawPort:
                 continue
             frame = Frame(_put_tag_back(data, aux))
             frame.time = time.monotonic()
-            if frame[12:14] == PROBE:
+            if frame[12:14] == PROBE and frame[:6] == frame[6:12]:
                 continue
             if self.ignore(frame):
                 continue

@@ -328,6 +328,7 @@ run_slowly(void)
         conntrack_due = false;
     }
     filter_poll_counters();
+    nat_poll_counters();
 }
 
 void

@@ -69,6 +69,9 @@ int nat_usage_next(nat_usage_cb *cb, void *aux);
  * under way, which it would tear. */
 int nat_usage_forget(const struct nat_usage *, size_t n);
 
+/* Reads what is dropped in there, for /metrics. */
+void nat_poll_counters(void);
+
 void nat_close(void);
 
 #endif /* nat/nat.h */

@@ -198,11 +198,11 @@ match_tcp_syn(struct nftnl_rule *r)
 /* Ends. */
 
 static void
-drop(struct nft_batch *b, struct nftnl_rule *r, const char *comment)
+drop(struct nft_batch *b, struct nftnl_rule *r, const char *reason)
 {
     nft_x_counter(r);
     nft_x_verdict(r, NF_DROP, NULL);
-    nft_rule_comment(r, comment);
+    nft_rule_comment(r, reason);
     nft_rule_add(b, r);
 }
 
@@ -293,7 +293,7 @@ from_ue_rules(struct nft_batch *b)
 
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
-    drop(b, r, "invalid from a UE");
+    drop(b, r, "invalid_from_ue");
 
     service_rules(b, "from_ue", 0, false);
     service_rules(b, "from_ue", 1, false);
@@ -301,7 +301,7 @@ from_ue_rules(struct nft_batch *b)
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_direction(r, IP_CT_DIR_REPLY);
     let_pass(b, r);
-    drop(b, nft_rule(&nat_inet, "from_ue"), "not for a service");
+    drop(b, nft_rule(&nat_inet, "from_ue"), "not_for_service");
 }
 
 static void
@@ -330,7 +330,7 @@ forward_rules(struct nft_batch *b)
 
     match_ue(r, NFT_META_IIFNAME);
     match_ue(r, NFT_META_OIFNAME);
-    drop(b, r, "from a UE to a UE");
+    drop(b, r, "ue_to_ue");
 
     r = nft_rule(&nat_inet, "forward");
     match_tcp_syn(r);
@@ -360,7 +360,7 @@ output_rules(struct nft_batch *b)
     match_ue(r, NFT_META_OIFNAME);
     match_ct_state(r, NFT_CMP_EQ, (NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
                                    | NF_CT_STATE_BIT(IP_CT_RELATED)));
-    drop(b, r, "of the host itself");
+    drop(b, r, "own");
 
     r = nft_rule(&nat_inet, "output");
     match_ue(r, NFT_META_OIFNAME);
@@ -372,7 +372,7 @@ output_rules(struct nft_batch *b)
     match_ue(r, NFT_META_OIFNAME);
     nft_x_meta(r, NFT_META_MARK, REG);
     match_u32(r, NFT_CMP_EQ, 0);
-    drop(b, r, "of the host itself, without bearer");
+    drop(b, r, "own_without_bearer");
 }
 
 /* Errors come from whoever found them. */
@@ -386,7 +386,7 @@ to_ue_rules(struct nft_batch *b)
 
     r = nft_rule(&nat_inet, "to_ue");
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
-    drop(b, r, "invalid to a UE");
+    drop(b, r, "invalid_to_ue");
 
     r = nft_rule(&nat_inet, "to_ue");
     nft_x_meta(r, NFT_META_MARK, REG);
@@ -401,7 +401,7 @@ to_ue_rules(struct nft_batch *b)
     r = nft_rule(&nat_inet, "to_ue");
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_BIT(IP_CT_RELATED));
     let_pass(b, r);
-    drop(b, nft_rule(&nat_inet, "to_ue"), "not of a service");
+    drop(b, nft_rule(&nat_inet, "to_ue"), "not_of_service");
 }
 
 static void
@@ -418,13 +418,13 @@ netdev_rules(struct nft_batch *b, bool may_connect)
         nft_x_meta_set(r, NFT_META_PKTTYPE, REG);
         let_pass(b, r);
     }
-    drop(b, nft_rule(&nat_netdev, "ingress"), "not IP");
+    drop(b, nft_rule(&nat_netdev, "ingress"), "not_ip");
 
     if (!may_connect) {
         r = nft_rule(&nat_netdev, "egress");
         nft_x_meta(r, NFT_META_MARK, REG);
         match_u32(r, NFT_CMP_EQ, 0);
-        drop(b, r, "application may not connect");
+        drop(b, r, "may_not_connect");
     }
     r = nft_rule(&nat_netdev, "egress");
     nft_x_meta(r, NFT_META_MARK, REG);

@@ -82,6 +82,11 @@ filter_poll_counters(void)
 {
 }
 
+void
+nat_poll_counters(void)
+{
+}
+
 /* Ethernet headers. */
 
 bool

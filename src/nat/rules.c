@@ -227,17 +227,19 @@ space_rules(struct nft_batch *b)
     nft_rule_add(b, r);
 }
 
-/* The packet's destination (else: source) is a service.  Linux 6.1 takes no
- * map for a set, so it is asked what the map has, and that is not used. */
+/* The packet's destination (else: source) is a key of the map of its family,
+ * whose value goes to 'REG'.  Linux 6.1 takes no map for a set, so it is asked
+ * for the value even where that is not used. */
 static void
-match_service(struct nftnl_rule *r, int family, bool dst, uint32_t reg)
+match_in_map(struct nftnl_rule *r, const struct nft_set maps[2], int family,
+             bool dst)
 {
     const struct family *f = &families[family];
 
     match_family(r, f);
     nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
-                  dst ? f->dst_offset : f->src_offset, f->len, reg);
-    nft_x_lookup_map(r, nat_services[family].name, reg, reg);
+                  dst ? f->dst_offset : f->src_offset, f->len, REG);
+    nft_x_lookup_map(r, maps[family].name, REG, REG);
 }
 
 /* What a UE and a service send to each other, in whichever direction of the
@@ -251,7 +253,7 @@ service_rules(struct nft_batch *b, const char *chain, int family, bool down)
     int index = (family ? NAT_COUNT_IPV6 : 0) | (down ? NAT_COUNT_DOWN : 0);
     struct nftnl_rule *r = nft_rule(&nat_inet, chain);
 
-    match_service(r, family, !down, REG);
+    match_in_map(r, nat_services, family, !down);
     nft_x_verdict(r, NFT_GOTO, counts);
     nft_rule_add(b, r);
 
@@ -305,18 +307,16 @@ from_ue_rules(struct nft_batch *b)
 }
 
 static void
-nat_chain_rules(struct nft_batch *b, const char *chain, const char *map,
-                enum nft_nat_types type, const struct family *f)
+nat_chain_rules(struct nft_batch *b, const char *chain,
+                const struct nft_set maps[2], enum nft_nat_types type,
+                int family)
 {
     struct nftnl_rule *r = nft_rule(&nat_inet, chain);
     bool dnat = type == NFT_NAT_DNAT;
 
     match_ue(r, dnat ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-    match_family(r, f);
-    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER,
-                  dnat ? f->dst_offset : f->src_offset, f->len, REG);
-    nft_x_lookup_map(r, map, REG, REG);
-    nft_x_nat(r, type, f->nfproto, REG);
+    match_in_map(r, maps, family, dnat);
+    nft_x_nat(r, type, families[family].nfproto, REG);
     nft_rule_add(b, r);
 }
 
@@ -467,11 +467,9 @@ nat_rules(struct nft_batch *b, bool may_connect)
     forward_rules(b);
     output_rules(b);
     for (int i = 0; i < 2; i++) {
-        nat_chain_rules(b, "to_app", nat_services[i].name, NFT_NAT_DNAT,
-                        &families[i]);
+        nat_chain_rules(b, "to_app", nat_services, NFT_NAT_DNAT, i);
         if (may_connect) {
-            nat_chain_rules(b, "as_service", nat_apps[i].name, NFT_NAT_SNAT,
-                            &families[i]);
+            nat_chain_rules(b, "as_service", nat_apps, NFT_NAT_SNAT, i);
         }
     }
     to_ue_rules(b);

@@ -152,6 +152,9 @@ void nft_x_payload(struct nftnl_rule *, enum nft_payload_bases base,
 /* Writes the register into the packet; no checksum is mended. */
 void nft_x_payload_set(struct nftnl_rule *, enum nft_payload_bases base,
                        uint32_t offset, uint32_t len, uint32_t reg);
+/* The same in an IPv4 header, whose checksum is mended. */
+void nft_x_ip4_set(struct nftnl_rule *, uint32_t offset, uint32_t len,
+                   uint32_t reg);
 void nft_x_meta(struct nftnl_rule *, enum nft_meta_keys, uint32_t reg);
 void nft_x_meta_set(struct nftnl_rule *, enum nft_meta_keys, uint32_t reg);
 void nft_x_imm(struct nftnl_rule *, uint32_t reg, const void *, uint32_t len);

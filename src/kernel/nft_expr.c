@@ -28,6 +28,8 @@
 
 #include "kernel/nft_private.h"
 
+#define IPV4_CHECKSUM_OFFSET 10
+
 #define EXPRS_MAX 128           /* The kernel's NFT_RULE_MAXEXPRS. */
 
 /* Where fwd and dup find their device.  The last register, so that they leave
@@ -192,17 +194,33 @@ nft_x_payload(struct nftnl_rule *rule, enum nft_payload_bases base,
              { .attr = NFTNL_EXPR_PAYLOAD_LEN, .u = len });
 }
 
-void
-nft_x_payload_set(struct nftnl_rule *rule, enum nft_payload_bases base,
-                  uint32_t offset, uint32_t len, uint32_t reg)
+static void
+payload_set(struct nftnl_rule *rule, enum nft_payload_bases base,
+            uint32_t offset, uint32_t len, uint32_t reg,
+            uint32_t csum_type, uint32_t csum_offset)
 {
     ADD_EXPR(rule, "payload",
              { .attr = NFTNL_EXPR_PAYLOAD_SREG, .u = reg },
              { .attr = NFTNL_EXPR_PAYLOAD_BASE, .u = base },
              { .attr = NFTNL_EXPR_PAYLOAD_OFFSET, .u = offset },
              { .attr = NFTNL_EXPR_PAYLOAD_LEN, .u = len },
-             { .attr = NFTNL_EXPR_PAYLOAD_CSUM_TYPE,
-               .u = NFT_PAYLOAD_CSUM_NONE });
+             { .attr = NFTNL_EXPR_PAYLOAD_CSUM_TYPE, .u = csum_type },
+             { .attr = NFTNL_EXPR_PAYLOAD_CSUM_OFFSET, .u = csum_offset });
+}
+
+void
+nft_x_payload_set(struct nftnl_rule *rule, enum nft_payload_bases base,
+                  uint32_t offset, uint32_t len, uint32_t reg)
+{
+    payload_set(rule, base, offset, len, reg, NFT_PAYLOAD_CSUM_NONE, 0);
+}
+
+void
+nft_x_ip4_set(struct nftnl_rule *rule, uint32_t offset, uint32_t len,
+              uint32_t reg)
+{
+    payload_set(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, len, reg,
+                NFT_PAYLOAD_CSUM_INET, IPV4_CHECKSUM_OFFSET);
 }
 
 void

@@ -7,11 +7,17 @@
  * 02:00:00:00:<address space>, and goes down the chains in this order:
  *
  *   ingress    it is for us, whatever its destination MAC says
- *   spaces     the address space is the conntrack zone of its direction
+ *   spaces     the address space is the conntrack zone of its direction.  This
+ *              comes before fragments are put together, so that those of two
+ *              UEs with one address and IP id stay apart: the kernel gathers
+ *              the fragments of each zone for themselves
  *   from_ue    the bearer id is its mark and its flow's; only services pass,
  *              and are counted
  *   to_app     service -> application
  *   forward    TCP MSS
+ *
+ * Its IP id is made anew on the way (from_ue4): to an application, UEs with one
+ * address are one host.
  *
  * An answer comes in on the Apps adapter; conntrack turns its addresses back:
  *
@@ -46,6 +52,7 @@
 #include <net/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 
@@ -53,6 +60,10 @@
 #define SPACE_OFFSET 4          /* In the destination MAC, 2 bytes. */
 #define BEARER_IN_OFFSET 8      /* In the source MAC, 4 bytes. */
 #define BEARER_OUT_OFFSET 2     /* In the destination MAC, 4 bytes. */
+
+#define IPV4_ID_OFFSET 4
+#define IPV4_FLAGS_OFFSET 6
+#define IPV4_DONT_FRAGMENT 0x40 /* In the first byte. */
 
 #define TCP_FLAGS_OFFSET 13
 #define TCP_FLAG_SYN 0x02
@@ -105,7 +116,8 @@ static const struct family {
 };
 
 static const struct nft_chain inet_chains[] = {
-    { "spaces", "filter", NF_INET_PRE_ROUTING, -300, NULL },
+    { "spaces", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW_BEFORE_DEFRAG,
+      NULL },
     { "prerouting", "filter", NF_INET_PRE_ROUTING, -150, NULL },
     { "from_ue", NULL, 0, 0, NULL },
     { "from_ue4", NULL, 0, 0, NULL },
@@ -269,6 +281,24 @@ service_rules(struct nft_batch *b, const char *chain, int family, bool down)
     let_pass(b, nft_rule(&nat_inet, counts));
 }
 
+/* What may be cut on its way to an application gets an IP id that no UE has
+ * chosen: UEs with one address are one host to the application, which puts
+ * parts with one id together (RFC 6864, section 5.3.1; for IPv6 the kernel
+ * makes a new one). */
+static void
+fresh_id_rules(struct nft_batch *b)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, families[0].up);
+    uint8_t mask = IPV4_DONT_FRAGMENT, none = 0;
+
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, IPV4_FLAGS_OFFSET, 1, REG);
+    nft_x_bitwise(r, REG, &mask, &none, sizeof mask);
+    nft_x_cmp(r, REG, NFT_CMP_EQ, &none, sizeof none);
+    nft_x_meta(r, NFT_META_PRANDOM, REG);
+    nft_x_ip4_set(r, IPV4_ID_OFFSET, 2, REG);
+    nft_rule_add(b, r);
+}
+
 static void
 from_ue_rules(struct nft_batch *b)
 {
@@ -297,6 +327,7 @@ from_ue_rules(struct nft_batch *b)
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
     drop(b, r, "invalid_from_ue");
 
+    fresh_id_rules(b);
     service_rules(b, "from_ue", 0, false);
     service_rules(b, "from_ue", 1, false);
 

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""UEs of several address spaces may have one address: what one of them has
+sent never reaches another one, in fragments neither.  First the NAT namespace
+alone (natdriver.py), then the whole TOF."""
+
+import pytest
+
+# pylint: disable=unused-import,redefined-outer-name
+from natdriver import (
+    APP, APP4, APP6, SVC4, SVC6, UE4, UE6, Udp, driver_path,
+    frame_up, nat, packet_to, port, topology)
+from tofnet import lab as labs
+from tofnet import packet as p
+from tofnet.netns import RawPort, run_in
+from tofnet.packet import Inner
+from tofnet.service import diverted, service_of
+from tofnet.wait import wait_until
+
+# Two texts whose parts have the same sum: a datagram that is made of both
+# would have a good checksum.
+ONE, TWO = b"ABCD" * 375, b"CDAB" * 375
+
+families = pytest.mark.parametrize("ue,svc,app", [
+    (UE4, SVC4, APP4), (UE6, SVC6, APP6)], ids=["IPv4", "IPv6"])
+
+
+def in_fragments(ue, service, text, ident=4242):
+    return p.fragments(p.ip_udp(ue, service, text, 4000, 7), 800, ident)
+
+
+def fragment_id(packet):
+    """Of the first fragment of a datagram; else None."""
+    if packet[0] >> 4 == 6:
+        return packet[44:48] if packet[6] == 44 and packet[42:44] == b"\0\1" \
+            else None
+    return packet[4:6] if packet[6:8] == b"\x20\0" else None
+
+
+@families
+def test_fragments_of_two_ues_are_not_mixed(nat, port, ue, svc, app):
+    nat.do("set", svc, app)
+    one, two = (in_fragments(ue, svc, text) for text in (ONE, TWO))
+    with Udp(app) as server:
+        # The first part of one and the second part of the other come first.
+        for bearer, space, part in ((0x1100, 1, one[0]), (0x2200, 2, two[1]),
+                                    (0x2200, 2, two[0]), (0x1100, 1, one[1])):
+            port.send(frame_up(bearer, part, space))
+        peers = dict(server.receive() for _ in range(2))
+        assert set(peers) == {ONE, TWO}
+        for text, peer in peers.items():
+            server.sock.sendto(text[:1000], peer)
+        for bearer, text in ((0x1100, ONE), (0x2200, TWO)):
+            packet_to(port, bearer, dst=ue, payload=text[:1000])
+    assert len(port.frames) == 2
+
+
+@families
+def test_application_gets_fragments_with_ids_that_no_ue_has_chosen(
+        nat, port, ue, svc, app):
+    """To the App both are one host: parts of one id would be one datagram if
+    others of it are lost on the way."""
+    nat.do("set", svc, app)
+    with Udp(app) as server, RawPort(APP, "app0") as wire:
+        for i, text in enumerate((ONE, TWO, ONE)):
+            for part in in_fragments(ue, svc, text):
+                port.send(frame_up(0x1100 + i, part, 1 + i))
+            assert server.receive()[0] == text
+
+        def ids():
+            return [i for f in wire.frames if Inner.parse(f[14:]).dst == app
+                    and (i := fragment_id(f[14:]))]
+        wait_until(lambda: len(ids()) == 3, what="fragments of all three")
+        # One of 2^32 runs may find them alike.
+        assert len(set(ids())) > 1
+        assert all(f.header_ok for f in map(Inner.parse, (
+            f[14:] for f in wire.frames)) if f.version == 4)
+
+
+# --- The whole TOF ------------------------------------------------------------
+
+BEHIND_ANOTHER = {"sgw": "10.1.0.22", "sgw_mac": "0e:05:09:00:00:22",
+                  "enb": "10.1.0.12", "enb_mac": "0e:0e:0b:00:00:12"}
+
+
+def datagrams(net, b):
+    """The payloads of UDP datagrams that have come for a bearer, whether they
+    came in fragments or not."""
+    packets = [f.payload for raw in net.enb.frames if (f := b.is_downlink(raw))]
+    gathered = {}
+    for packet in packets:
+        key = packet[44:48] if packet[0] >> 4 == 6 else packet[4:6]
+        gathered.setdefault(key, []).append(packet)
+    wholes = (p.reassemble(parts) for parts in gathered.values())
+    return [Inner.parse(whole).payload for whole in wholes if whole]
+
+
+def learn_path_mtu(b):
+    """The App's kernel is refused its first large answer, and cuts the others
+    as it is told then."""
+    for part in in_fragments(b.ue, service_of(b.ue), ONE, 4241):
+        b.uplink(part)
+    wait_until(lambda: " mtu " in run_in("lab-app", "ip", "route", "get",
+                                         b.ue).stdout,
+               what="the App to know the path's MTU")
+
+
+@pytest.mark.parametrize("ue", ["10.45.8.1", "2001:db8:8:1::1"],
+                         ids=["IPv4", "IPv6"])
+def test_fragments_and_answers_of_two_ues_with_one_address(net, api, ue):
+    api.register()
+    api.register("svc6", labs.SERVICE_IP6, labs.APP6)
+    one = diverted(net, ue)
+    two = diverted(net, ue, **BEHIND_ANOTHER)
+    if ":" in ue:
+        learn_path_mtu(one)
+    net.enb.clear()
+    for ident, order in ((4242, 1), (4243, -1)):
+        (a, a_parts), (b, b_parts) = [
+            (bearer, in_fragments(ue, service_of(ue), text, ident))
+            for bearer, text in ((one, ONE), (two, TWO))][::order]
+        a.uplink(a_parts[0])
+        b.uplink(b_parts[1])
+        b.uplink(b_parts[0])
+        a.uplink(a_parts[1])
+    for b, text in ((one, ONE), (two, TWO)):
+        wait_until(lambda b=b: len(datagrams(net, b)) >= 2,
+                   what="both answers")
+        assert datagrams(net, b) == [text, text]

@@ -125,6 +125,7 @@ static const struct nft_chain inet_chains[] = {
     { "to_app", "nat", NF_INET_PRE_ROUTING, -100, NULL },
     { "forward", "filter", NF_INET_FORWARD, -150, NULL },
     { "mss", NULL, 0, 0, NULL },
+    { "input", "filter", NF_INET_LOCAL_IN, -150, NULL },
     { "output", "filter", NF_INET_LOCAL_OUT, -150, NULL },
     { "as_service", "nat", NF_INET_POST_ROUTING, 100, NULL },
     { "to_ue", "filter", NF_INET_POST_ROUTING, 150, NULL },
@@ -380,6 +381,20 @@ forward_rules(struct nft_batch *b)
     }
 }
 
+/* ICMP errors to the host itself end here.  The kernel would remember by the
+ * UE's address what they say of the path to a UE: one packet from the Apps'
+ * network, and what goes to all UEs with that address is cut to 552 bytes, or
+ * refused above 1280. */
+static void
+input_rules(struct nft_batch *b)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, "input");
+
+    match_ct_state(r, NFT_CMP_NEQ, (NF_CT_STATE_INVALID_BIT
+                                    | NF_CT_STATE_BIT(IP_CT_RELATED)));
+    drop(b, r, "error_to_host");
+}
+
 /* The host itself has nothing to say to UEs, except for errors.  Its multicast
  * reports (IGMP, MLD) must be kept back by their state: the kernel uses their
  * mark for something else, so it may look like any bearer id. */
@@ -496,6 +511,7 @@ nat_rules(struct nft_batch *b, bool may_connect)
     space_rules(b);
     from_ue_rules(b);
     forward_rules(b);
+    input_rules(b);
     output_rules(b);
     for (int i = 0; i < 2; i++) {
         nat_chain_rules(b, "to_app", nat_services, NFT_NAT_DNAT, i);

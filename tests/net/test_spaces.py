@@ -3,11 +3,14 @@
 sent never reaches another one, in fragments neither.  First the NAT namespace
 alone (natdriver.py), then the whole TOF."""
 
+import json
+import struct
+
 import pytest
 
 # pylint: disable=unused-import,redefined-outer-name
 from natdriver import (
-    APP, APP4, APP6, SVC4, SVC6, UE4, UE6, Udp, driver_path,
+    APP, APP4, APP6, NAT, ROUTE_MTU, SVC4, SVC6, UE4, UE6, Udp, driver_path,
     frame_up, nat, packet_to, port, topology)
 from tofnet import lab as labs
 from tofnet import packet as p
@@ -74,6 +77,34 @@ def test_application_gets_fragments_with_ids_that_no_ue_has_chosen(
         assert len(set(ids())) > 1
         assert all(f.header_ok for f in map(Inner.parse, (
             f[14:] for f in wire.frames)) if f.version == 4)
+
+
+def error_to_the_host(wire, ue):
+    """A host of the Apps' network tells the NAT namespace itself that the path
+    to a UE has become narrow."""
+    six = ":" in ue
+    src, dst = (APP6, "fd00:100::1") if six else (APP4, "192.168.100.1")
+    quoted = p.ip_echo(dst, ue, payload=bytes(1300), reply=not six)[:600]
+    head = (2, 0, 1280) if six else (3, 4, 300)
+    macs = [json.loads(run_in(ns, "ip", "-j", "link", "show", "app0").stdout)
+            [0]["address"] for ns in (NAT, APP)]
+    wire.send(p.eth(*macs, p.ip_icmp(src, dst, *head, quoted)))
+
+
+@families
+def test_nothing_is_remembered_of_the_path_to_an_address(
+        nat, port, ue, svc, app):
+    """It would be true of one UE at most of those that have the address."""
+    nat.do("set", svc, app)
+    size = ROUTE_MTU - (48 if ":" in ue else 28)
+    with Udp(app) as server, RawPort(APP, "app0") as wire:
+        error_to_the_host(wire, ue)
+        port.send(frame_up(0x88, p.ip_udp(ue, svc, b"x", 4000, 7)))
+        _, peer = server.receive()
+        server.sock.sendto(bytes(size), peer)
+        packet_to(port, 0x88, dst=ue, payload=bytes(size))
+    assert "error_to_host" in run_in(
+        NAT, "nft", "list", "chain", "inet", "tof_nat", "input").stdout
 
 
 # --- The whole TOF ------------------------------------------------------------

@@ -192,17 +192,24 @@ def ip_tcp(src, dst, sport, dport, flags="S", seq=0, ack=0, payload=b"",
                                          + data)), TCP, **kw)
 
 
-def ip_echo(src, dst, ident=1, seq=1, payload=b"ping", reply=False, **kw):
-    """ICMP or ICMPv6 echo request or reply, IP header and all."""
+def ip_icmp(src, dst, kind, code, rest, payload=b"", **kw):
+    """An ICMP or ICMPv6 message, IP header and all; 'rest': the second word of
+    its header."""
     v6 = ":" in str(dst)
-    kind = (129 if reply else 128) if v6 else (0 if reply else 8)
     proto = ICMPV6 if v6 else ICMP
 
     def message(c):
-        return struct.pack("!BBHHH", kind, 0, c, ident, seq) + payload
+        return struct.pack("!BBHI", kind, code, c, rest) + payload
     data = message(0)
     pseudo = _pseudo(src, dst, proto, len(data)) if v6 else b""
     return ip(src, dst, message(checksum(pseudo + data)), proto, **kw)
+
+
+def ip_echo(src, dst, ident=1, seq=1, payload=b"ping", reply=False, **kw):
+    """ICMP or ICMPv6 echo request or reply."""
+    v6 = ":" in str(dst)
+    kind = (129 if reply else 128) if v6 else (0 if reply else 8)
+    return ip_icmp(src, dst, kind, 0, ident << 16 | seq, payload, **kw)
 
 
 def echo_reply_to(packet):

@@ -21,7 +21,7 @@
  *
  * An answer comes in on the Apps adapter; conntrack turns its addresses back:
  *
- *   forward    TCP MSS
+ *   forward    TCP MSS; who opens a connection must serve a service
  *   as_service (a connection of the application's own: application -> service)
  *   to_ue      what goes to a UE takes the flow's mark; only services pass,
  *              and are counted
@@ -36,6 +36,9 @@
  *     that an application opened has none: its packets leave with id 0, to be
  *     looked up by UE address, for the reply direction has no zone that would
  *     tell two UEs with one address apart.
+ *   - Nobody in the Apps' network speaks as a service that his own address does
+ *     not serve: a flow's answers come from the address that its packets went
+ *     to, and who opens a flow is given the source of a service of his.
  *   - What belongs to no flow leaves for nobody: an application that answers
  *     when its service has gone would show its own address, to whoever has the
  *     UE's address by then.
@@ -125,6 +128,7 @@ static const struct nft_chain inet_chains[] = {
     { "to_app", "nat", NF_INET_PRE_ROUTING, -100, NULL },
     { "forward", "filter", NF_INET_FORWARD, -150, NULL },
     { "mss", NULL, 0, 0, NULL },
+    { "from_app", NULL, 0, 0, NULL },
     { "input", "filter", NF_INET_LOCAL_IN, -150, NULL },
     { "output", "filter", NF_INET_LOCAL_OUT, -150, NULL },
     { "as_service", "nat", NF_INET_POST_ROUTING, 100, NULL },
@@ -381,6 +385,27 @@ forward_rules(struct nft_batch *b)
     }
 }
 
+/* The first packet of a flow to a UE comes from an address that serves a
+ * service, whose own address it is given later (as_service).  Others may have
+ * put a service's address into it themselves. */
+static void
+from_app_rules(struct nft_batch *b)
+{
+    struct nftnl_rule *r = nft_rule(&nat_inet, "forward");
+
+    match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_BIT(IP_CT_NEW));
+    match_ue(r, NFT_META_OIFNAME);
+    nft_x_verdict(r, NFT_GOTO, "from_app");
+    nft_rule_add(b, r);
+
+    for (int i = 0; i < 2; i++) {
+        r = nft_rule(&nat_inet, "from_app");
+        match_in_map(r, nat_apps, i, false);
+        let_pass(b, r);
+    }
+    drop(b, nft_rule(&nat_inet, "from_app"), "serves_no_service");
+}
+
 /* ICMP errors to the host itself end here.  The kernel would remember by the
  * UE's address what they say of the path to a UE: one packet from the Apps'
  * network, and what goes to all UEs with that address is cut to 552 bytes, or
@@ -511,6 +536,7 @@ nat_rules(struct nft_batch *b, bool may_connect)
     space_rules(b);
     from_ue_rules(b);
     forward_rules(b);
+    from_app_rules(b);
     input_rules(b);
     output_rules(b);
     for (int i = 0; i < 2; i++) {

@@ -2,12 +2,15 @@
 """The main job: what goes to a service reaches the ME App and is answered,
 everything else is switched, and nothing goes down a tunnel not proved."""
 
+import socket
+
 import pytest
 
 from tofnet import packet as p
 from tofnet.emulator import TARGET
 from tofnet.frames import FRAMES, turned
-from tofnet.lab import SERVICE_IP
+from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6
+from tofnet.netns import call_in
 from tofnet.service import (
     OTHER, app_socket, echo, establish, is_syn_ack, is_text, switched, syn)
 from tofnet.wait import wait_until
@@ -180,6 +183,37 @@ def test_app_opens_a_connection(net, api):
         b.wait_downlink(is_text(b"again"))
         assert not [f for f in net.enb.since(mark)
                     if p.GtpFrame.parse(f).inner.payload == b"nobody"]
+
+
+@pytest.mark.parametrize("ue,service,app,others,other_app", [
+    ("10.45.4.1", SERVICE_IP, APP, "198.51.100.20", "192.168.100.20"),
+    ("2001:db8:4:1::1", SERVICE_IP6, APP6, "2001:db8:5::20",
+     "fd00:100::20")], ids=["IPv4", "IPv6"])
+def test_app_speaks_only_as_its_own_service(net, api, ue, service, app,
+                                            others, other_app):
+    """What a host in the Apps' network sends with a service's address is
+    dropped, whichever service it is, and counted."""
+    api.register(service=service, app=app)
+    api.register("others", others, other_app)
+    b = establish(net, ue)
+    key = 'tof_nat_dropped_packets_total{reason="serves_no_service"}'
+    wait_until(lambda: key in api.metrics(), what="the metric")
+    before = api.metrics()[key]
+
+    def send_raw(*packets):
+        family = socket.AF_INET6 if ":" in ue else socket.AF_INET
+        with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
+            for packet in packets:
+                s.sendto(packet, (ue, 0))
+
+    call_in("lab-app", send_raw, *(
+        p.ip_udp(src, ue, text, 443, 5001) for src, text in (
+            (others, b"forged"), (service, b"forged"), (app, b"true"))))
+    f = b.wait_downlink(is_text(b"true"))
+    assert f.inner.src == service
+    assert not [f for raw in net.enb.frames if (f := b.is_downlink(raw))
+                and f.inner.payload == b"forged"]
+    wait_until(lambda: api.metrics()[key] == before + 2, what="both counted")
 
 
 def test_traffic_is_counted(net, api):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The NAT namespace alone (natdriver.py): who reaches whom, and how."""
 
+import ipaddress
 import json
 import re
 import socket
@@ -17,7 +18,7 @@ from natdriver import (
 from tofnet import netns
 from tofnet.netns import RawPort, call_in, run_in
 from tofnet.packet import (
-    ICMP, ICMPV6, TCP, Inner, checksum, eth, ip_tcp, ip_udp, ipv4)
+    ICMP, ICMPV6, TCP, Inner, checksum, eth, ip_echo, ip_tcp, ip_udp, ipv4)
 from tofnet.wait import wait_until
 
 
@@ -288,6 +289,52 @@ def test_segments_of_no_flow_reach_nobody(nat, port, ue, svc, app):
             client.sock.sendto(b"now", (ue, 6001))
             packet_to(port, 0, src=svc, payload=b"now")
     assert len(port.frames) == 2
+
+
+def drops(reason):
+    rules = run_in(NAT, "nft", "list", "table", "inet", "tof_nat").stdout
+    return int(re.search(rf'packets (\d+) bytes \d+ drop comment "{reason}"',
+                         rules)[1])
+
+
+@pytest.mark.parametrize("ue,svc,app,others,other_app", [
+    (UE4, SVC4, APP4, SVC4_B, APP4_B),
+    (UE6, SVC6, APP6, "2001:db8:51::11", "fd00:100::11")],
+    ids=["IPv4", "IPv6"])
+def test_nobody_speaks_as_the_service_of_another(nat, port, ue, svc, app,
+                                                 others, other_app):
+    """Raw packets of a host in the Apps' network: with the address of a
+    service that another App serves, of its own one, of a UE, or its own though
+    it serves none."""
+    nat.do("set", svc, app)
+    nat.do("set", others, other_app)
+    macs = link(NAT, "app0")["address"], link(APP, "app0")["address"]
+    stranger = str(ipaddress.ip_address(app) + 50)
+    before = drops("serves_no_service")
+    with RawPort(APP, "app0") as wire:
+        forged = [others, svc, str(ipaddress.ip_address(ue) + 1), stranger]
+        for src in forged:
+            for packet in (ip_udp(src, ue, b"forged", 7, 6000),
+                           ip_tcp(src, ue, 80, 6000, "S"),
+                           ip_echo(src, ue)):
+                wire.send(eth(*macs, packet))
+        wire.send(eth(*macs, ip_udp(app, ue, b"true", 7, 6000)))
+    packet_to(port, 0, src=svc, payload=b"true")
+    assert len(port.frames) == 1
+    assert drops("serves_no_service") - before == 3 * len(forged)
+
+
+def test_an_app_whose_address_is_another_service_speaks_as_its_own(nat, port):
+    """APP4_B serves SVC4, and UEs reach another App by APP4_B."""
+    nat.do("set", SVC4, APP4_B)
+    nat.do("set", APP4_B, APP4)
+    with Udp(APP4_B, 5555) as client, Udp(APP4) as other:
+        client.sock.sendto(b"push", (UE4, 6000))
+        packet_to(port, 0, src=SVC4, payload=b"push")
+        port.send(frame_up(0xdd, ip_udp(UE4, APP4_B, b"x", 6001, 7)))
+        data, peer = other.receive()
+        other.sock.sendto(data, peer)
+        packet_to(port, 0xdd, src=APP4_B, payload=b"x")
 
 
 def test_application_may_not_connect(topology, driver_path, nat, port):

@@ -124,13 +124,30 @@ filter_match_live(struct nftnl_rule *r)
 
 /* Keys. */
 
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+void
+filter_switch_mapped(const struct filter_compiler *c, const char *what, int n,
+                     enum nft_payload_bases base, uint32_t offset,
+                     const char *why)
+{
+    static const uint32_t addresses[] = { 8, 24 };
+
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        struct nftnl_rule *r = filter_rule(c, what, n);
+
+        nft_x_payload(r, base, offset + addresses[i], sizeof mapped,
+                      NFT_REG32_00);
+        nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, mapped, sizeof mapped);
+        filter_rule_end(c, r, why, NF_ACCEPT, NULL, 0);
+    }
+}
+
 /* An IPv4 address as IPv4-mapped IPv6. */
 static void
 load_ip4(struct nftnl_rule *r, enum nft_payload_bases base, uint32_t offset,
          uint32_t reg)
 {
-    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
     nft_x_imm(r, reg, mapped, sizeof mapped);
     nft_x_payload(r, base, offset, 4, reg + 3);
 }

@@ -32,6 +32,13 @@ struct nftnl_rule *filter_rule(const struct filter_compiler *,
 void filter_rule_end(const struct filter_compiler *, struct nftnl_rule *,
                      const char *why, int verdict, const char *what, int n);
 
+/* Rules for an IPv6 header 'offset' bytes after the start of 'base': if either
+ * address is an IPv4-mapped one, the packet is switched and counted as 'why'.
+ * In a key it would be that IPv4 address. */
+void filter_switch_mapped(const struct filter_compiler *, const char *what,
+                          int n, enum nft_payload_bases base, uint32_t offset,
+                          const char *why);
+
 /* Match 'value' at 'offset' bytes after the header's start; integers in host
  * byte order.  They use up NFT_REG32_00. */
 void filter_match_byte(struct nftnl_rule *, uint32_t offset, uint8_t mask,

@@ -32,7 +32,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 11
+#define RULES_VERSION 12
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -264,8 +264,13 @@ static void
 compile_gtp(const struct filter_compiler *c)
 {
     const uint32_t zero = 0;
-    struct nftnl_rule *r = filter_rule(c, "gtp", 0);
+    struct nftnl_rule *r;
 
+    if (c->outer == AF_INET6) {
+        filter_switch_mapped(c, "gtp", 0, NFT_PAYLOAD_NETWORK_HEADER, 0,
+                             "outer_mapped");
+    }
+    r = filter_rule(c, "gtp", 0);
     filter_match_byte(r, UDP_LEN + 1, 0xff, NFT_CMP_EQ, GTPU_ERROR_INDICATION);
     filter_rule_end(c, r, "error_indication", NFT_GOTO, "hold", 0);
 

@@ -92,6 +92,10 @@ compile_hold_fragments(const struct filter_compiler *c)
     r = filter_rule(c, "hold", 0);
     filter_match_part(r, c->outer, FILTER_FIRST_FRAGMENT);
     filter_rule_end(c, r, "hold_overflow", NF_ACCEPT, NULL, 0);
+    if (c->outer == AF_INET6) {
+        filter_switch_mapped(c, "later", 0, NFT_PAYLOAD_NETWORK_HEADER, 0,
+                             "outer_mapped");
+    }
     hold(c, filter_rule(c, "later", 0));
 }
 
@@ -297,6 +301,8 @@ compile_inner(const struct filter_compiler *c, const struct family *f, int n)
     struct nftnl_rule *r;
 
     if (f->inner == AF_INET6) {
+        filter_switch_mapped(c, f->start, n, NFT_PAYLOAD_TRANSPORT_HEADER,
+                             UDP_LEN + n, "inner_mapped");
         compile_not_a_ue(c, f, n);
     }
     if (!is_enb(c)) {

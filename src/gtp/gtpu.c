@@ -152,7 +152,8 @@ struct ip {
 /* Why ip_parse() failed. */
 enum ip_error {
     IP_OK,
-    IP_E_HEADER,                /* Version or header length. */
+    IP_E_HEADER,                /* Version, header length, or an IPv6 address
+                                 * that is an IPv4-mapped one. */
     IP_E_SHORT,                 /* Ends before the length it declares. */
 };
 
@@ -244,6 +245,9 @@ ip6_parse(struct cursor *c, struct ip *ip)
     cursor_limit(c, payload_len);
     if (c->bad) {
         return IP_E_SHORT;
+    }
+    if (IN6_IS_ADDR_V4MAPPED(&ip->src) || IN6_IS_ADDR_V4MAPPED(&ip->dst)) {
+        return IP_E_HEADER;
     }
     ip6_skip_extensions(c, ip);
     return IP_OK;
@@ -415,9 +419,7 @@ gtpu_parse_inner(const void *p, size_t len, struct gtpu_inner *inner)
     struct ip ip;
 
     memset(inner, 0, sizeof *inner);
-    if (ip_parse(&c, &ip)
-        || (ip.version == 6 && (IN6_IS_ADDR_V4MAPPED(&ip.src)
-                                || IN6_IS_ADDR_V4MAPPED(&ip.dst)))) {
+    if (ip_parse(&c, &ip)) {
         return GTPU_E_INNER;
     }
     inner->version = ip.version;

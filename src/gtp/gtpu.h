@@ -10,7 +10,9 @@
  * the unit tests and the fuzzer link this file alone.
  *
  * Addresses are of both families in one form, IPv4 as IPv4-mapped IPv6
- * (::ffff:a.b.c.d).  Integers are in host byte order. */
+ * (::ffff:a.b.c.d).  An IPv6 packet with such an address, which never belongs
+ * on the wire, is an error: it would pass for one of the IPv4 address's.
+ * Integers are in host byte order. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -34,7 +36,8 @@ enum {
  * a counter of its own (gtpu_reason()). */
 enum gtpu_error {
     GTPU_OK,
-    GTPU_E_NOT_IP,          /* Outer header: version, IHL or length. */
+    GTPU_E_NOT_IP,          /* Outer header: version, IHL, length; or an
+                             * IPv4-mapped address in IPv6. */
     GTPU_E_FRAGMENT,        /* Outer fragment: no header to look at. */
     GTPU_E_NOT_UDP,         /* Not UDP to or from port 2152. */
     GTPU_E_TRUNCATED,       /* Ends within a header. */
@@ -95,9 +98,7 @@ enum gtpu_error gtpu_parse(const void *p, size_t len, struct gtpu_msg *msg);
 enum gtpu_error gtpu_parse_packet(const void *p, size_t len,
                                   struct gtpu_packet *pkt);
 
-/* Parses the IP packet of 'len' bytes at 'p' into '*inner'.  IPv4-mapped
- * addresses in an IPv6 packet, which never belong on the wire, are an error:
- * here they would pass for a UE's IPv4 address. */
+/* Parses the IP packet of 'len' bytes at 'p' into '*inner'. */
 enum gtpu_error gtpu_parse_inner(const void *p, size_t len,
                                  struct gtpu_inner *inner);
 

@@ -13,7 +13,8 @@
 #include "packets.h"
 #include "unaligned.h"
 
-/* To whom an IP packet goes; false if it is none. */
+/* To whom an IP packet goes; false if it is none, or if it is one of IPv6 to an
+ * IPv4-mapped address, which is nobody's. */
 static bool
 get_destination(const uint8_t *frame, size_t len, struct in6_addr *dst)
 {
@@ -31,7 +32,7 @@ get_destination(const uint8_t *frame, size_t len, struct in6_addr *dst)
         const struct ovs_16aligned_ip6_hdr *ip = l3;
 
         memcpy(dst, &ip->ip6_dst, sizeof *dst);
-        return true;
+        return !IN6_IS_ADDR_V4MAPPED(dst);
     }
     return false;
 }

@@ -56,11 +56,30 @@ struct packet {
     bool echo_reply;                    /* ICMP or ICMPv6. */
 };
 
-static __always_inline void
-load_in6(__u64 dst[2], const struct in6_addr *src)
+/* Whether an address is not an IPv4-mapped one.  By one condition on a sum:
+ * with one on each part, the verifier would walk through what follows for each
+ * part apart. */
+static __always_inline bool
+is_ipv6(const __u64 addr[2])
 {
-    dst[0] = (__u64) src->s6_addr32[1] << 32 | src->s6_addr32[0];
-    dst[1] = (__u64) src->s6_addr32[3] << 32 | src->s6_addr32[2];
+    __u64 differs = addr[0] | ((__u32) addr[1] ^ V4_MAPPED);
+
+    barrier_var(differs);
+    return differs;
+}
+
+/* An IPv6 header's addresses.  False if one is an IPv4-mapped one, which would
+ * pass for that IPv4 address in our tables. */
+static __always_inline bool
+load_in6(const struct ipv6hdr *ip6, __u64 src[2], __u64 dst[2])
+{
+    const __u32 *s = ip6->saddr.s6_addr32, *d = ip6->daddr.s6_addr32;
+
+    src[0] = (__u64) s[1] << 32 | s[0];
+    src[1] = (__u64) s[3] << 32 | s[2];
+    dst[0] = (__u64) d[1] << 32 | d[0];
+    dst[1] = (__u64) d[3] << 32 | d[2];
+    return is_ipv6(src) && is_ipv6(dst);
 }
 
 static __always_inline void
@@ -94,13 +113,12 @@ parse_outer(void *l3, void *end, __u32 proto, struct packet *p)
         load_in4(p->dst, ip->daddr);
     } else if (proto == bpf_htons(ETH_P_IPV6)) {
         if (l3 + sizeof *ip6 > end || ip6->version != 6
-            || ip6->nexthdr != IPPROTO_UDP) {
+            || ip6->nexthdr != IPPROTO_UDP
+            || !load_in6(ip6, p->src, p->dst)) {
             return 0;
         }
         ihl = sizeof *ip6;
         len = sizeof *ip6 + bpf_ntohs(ip6->payload_len);
-        load_in6(p->src, &ip6->saddr);
-        load_in6(p->dst, &ip6->daddr);
     } else {
         return 0;
     }
@@ -181,11 +199,10 @@ parse_inner(void *inner, void *end, struct packet *p)
             return false;
         }
         p->inner_len = sizeof *ip6 + bpf_ntohs(ip6->payload_len);
-        if (p->inner_len > room) {
+        if (p->inner_len > room
+            || !load_in6(ip6, p->inner_src, p->inner_dst)) {
             return false;
         }
-        load_in6(p->inner_src, &ip6->saddr);
-        load_in6(p->inner_dst, &ip6->daddr);
         p->inner6 = true;
         l4 = (__u8 *) (ip6 + 1);
         p->echo_reply = (ip6->nexthdr == IPPROTO_ICMPV6
@@ -281,11 +298,10 @@ parse_answer(struct xdp_md *ctx, struct answer *a)
         load_in4(a->src, ip->saddr);
         load_in4(a->dst, ip->daddr);
     } else if (eth->h_proto == bpf_htons(ETH_P_IPV6)
-               && (void *) (ip6 + 1) <= end && ip6->version == 6) {
+               && (void *) (ip6 + 1) <= end && ip6->version == 6
+               && load_in6(ip6, a->src, a->dst)) {
         a->len = sizeof *ip6 + bpf_ntohs(ip6->payload_len);
         a->inner6 = true;
-        load_in6(a->src, &ip6->saddr);
-        load_in6(a->dst, &ip6->daddr);
     } else {
         return false;
     }

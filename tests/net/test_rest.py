@@ -159,6 +159,7 @@ BAD_MEMBERS = [
     dict(applicationIP="fd00::1"), dict(applicationIP="127.1.2.3"),
     dict(applicationIP="239.1.1.1"), dict(applicationIP="0.0.0.0"),
     dict(applicationIP="x"), dict(applicationIP=EDGE["serviceIP"]),
+    dict(applicationIP="::ffff:192.168.100.10"),
     dict(port=80), dict(Name="edge"), dict(chain="fw"), dict(chain=[1]),
     dict(chain=["f w"]), dict(chain=["fw"] * 2), dict(chain=None),
     dict(chain=[str(i) for i in range(9)]),

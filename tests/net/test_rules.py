@@ -5,7 +5,7 @@ and IPv6 outside and inside, with and without a VLAN tag."""
 import pytest
 
 from tofnet import packet as p
-from tofnet.emulator import ENB6, SGW6, TARGET, TARGET6
+from tofnet.emulator import ENB, ENB6, SGW, SGW6, TARGET, TARGET6
 from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, app_sends
 from tofnet.service import echo, is_text
 from tofnet.wait import wait_until
@@ -48,6 +48,10 @@ def establish(net, api, ue, kw):
     b.uplink(to_service(b, b"first"))
     b.wait_downlink(is_text(b"first"))
     return b
+
+
+def mapped(address):
+    return "::ffff:" + address
 
 
 def framed(b, packet):
@@ -106,6 +110,43 @@ def test_what_is_no_gpdu_to_a_service_is_switched(net, api, ue, kw):
     for _, packet in (*not_gtpu(b), *no_service_packet(b)):
         switched(net, framed(b, packet))
     app_was_not_reached(net, b, b"odd", mark)
+
+
+def mapped_packets(b):
+    """Packets of IPv6 in which an IPv4 address has the form of IPv6."""
+    own = mapped(UE4)
+    for src, dst in ((UE6, mapped(SERVICE_IP)), (own, SERVICE_IP6),
+                     (own, mapped(SERVICE_IP))):
+        yield p.outer(b.enb, b.sgw, p.gtpu(b.up_teid, echo(src, b"odd", dst)))
+    for enb, sgw in ((mapped(ENB), mapped(SGW)), (ENB6, mapped(SGW)),
+                     (mapped(ENB), SGW6)):
+        whole = p.outer(enb, sgw, p.gtpu(b.up_teid, to_service(
+            b, b"odd" * 300)))
+        yield whole
+        yield from p.fragments(whole, 800, 0x333)
+
+
+@paths
+def test_ipv4_addresses_in_the_form_of_ipv6_are_nobodys(net, api, ue, kw):
+    """As the filter's keys have them, but in IPv6 they belong to no service,
+    no UE and no peer."""
+    api.register("four")
+    api.register("six", SERVICE_IP6, APP6)
+    b = net.bearer(ue, **kw)
+    for text in (b"held", b"diverted"):
+        b.uplink(to_service(b, text))
+        b.wait_downlink(is_text(text))
+    mark = net.enb.mark()
+    fates = {("enb", "inner_mapped"): 3, ("enb", "outer_mapped"): 6,
+             ("sgw", "inner_mapped"): 1}
+    before = {fate: counted(api, *fate) for fate in fates}
+    for packet in mapped_packets(b):
+        switched(net, framed(b, packet))
+    frame = b.downlink(p.ip_echo(mapped(TARGET), UE6, reply=True))
+    net.enb.wait(frame)
+    app_was_not_reached(net, b, b"odd", mark)
+    wait_until(lambda: all(counted(api, *fate) == before[fate] + n
+                           for fate, n in fates.items()), what="all counted")
 
 
 def odd_lengths(b):

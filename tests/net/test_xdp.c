@@ -172,6 +172,42 @@ test_families(void)
     expect(XDP_DEV_ENB, &f, XDP_PASS, XDP_UP_NOT_GTPU, "802.1ad");
 }
 
+/* In IPv6 an IPv4-mapped address is nobody's: not the IPv4 peer's, UE's or
+ * service's that has the same form in the tables. */
+static void
+test_mapped(void)
+{
+    enum { OUTER_ADDR = 14 + 8, INNER_ADDR = 50 + 8 };
+    const struct in6_addr ue = ip(UE), service = ip(SERVICE);
+    struct outer o = uplink(1), o6 = uplink6(2);
+    struct frame inner = inner_packet(UE, ELSEWHERE, 20, 0);
+    struct frame inner6 = inner_packet(UE6, "2001:db8::1", 20, 0);
+
+    learn(&o, XDP_UP, true);
+    expect_switched(XDP_DEV_ENB, &o, &inner6, "IPv6 inside");
+    struct frame whole = wrap(&o, &inner6), f = whole;
+    memcpy(f.bytes + INNER_ADDR, &ue, 16);
+    expect(XDP_DEV_ENB, &f, XDP_PASS, XDP_UP_MALFORMED, "inner source mapped");
+    f = whole;
+    memcpy(f.bytes + INNER_ADDR + 16, &service, 16);
+    expect(XDP_DEV_ENB, &f, XDP_PASS, XDP_UP_MALFORMED,
+           "inner destination mapped");
+
+    /* The tunnel of these addresses is learned, but it is one of IPv4. */
+    learn(&o, XDP_UP, false);
+    f = wrap(&o6, &inner);
+    f.bytes[14 + 40 + 8 + 7] = 1;                       /* TEID */
+    memcpy(f.bytes + OUTER_ADDR, &o.t.src, 16);
+    memcpy(f.bytes + OUTER_ADDR + 16, &o.t.dst, 16);
+    expect(XDP_DEV_ENB, &f, XDP_PASS, XDP_UP_NOT_GTPU,
+           "outer addresses mapped");
+
+    inner6 = inner_packet(SERVICE6, UE6, 20, 0);
+    memcpy(inner6.bytes + 24, &ue, 16);
+    expect_answer(0, &inner6, XDP_PASS, XDP_UE_NOT_IP,
+                  "an answer to a mapped address");
+}
+
 static void
 test_learned_ends(void)
 {
@@ -291,7 +327,7 @@ main(void)
 {
     static void (*const tests[])(void) = {
         test_headers, test_odd, test_truncated, test_families,
-        test_learned_ends, test_no_target, test_downlink, test_many_pingers,
+        test_mapped, test_learned_ends, test_no_target, test_downlink, test_many_pingers,
         test_cost,
     };
 

@@ -29,6 +29,10 @@
 #define OUT6 "6b 80 00 00 %plen 11 3e" \
              "fd 01 00 00 00 00 00 00 00 00 00 00 00 00 00 01" \
              "fd 01 00 00 00 00 00 00 00 00 00 00 00 00 00 02"
+#define OUT6_FROM_MAPPED "6b 80 00 00 %plen 11 3e" IN_MAPPED \
+             "fd 01 00 00 00 00 00 00 00 00 00 00 00 00 00 02"
+#define OUT6_TO_MAPPED "6b 80 00 00 %plen 11 3e" \
+             "fd 01 00 00 00 00 00 00 00 00 00 00 00 00 00 01" IN_MAPPED
 #define UDP "08 68 08 68 %udp 00 00"
 
 struct bytes {
@@ -474,6 +478,10 @@ static const struct {
     { "inner IPv6 to an IPv4-mapped address",
       OUT4 UDP "30 ff 00 28 00 00 00 01"
       "60 00 00 00 00 00 3b ff" IN6_SRC IN_MAPPED, GTPU_E_INNER },
+    { "outer IPv6 from an IPv4-mapped address",
+      OUT6_FROM_MAPPED UDP "30 ff 00 1c 00 00 00 01" IN4, GTPU_E_NOT_IP },
+    { "outer IPv6 to an IPv4-mapped address",
+      OUT6_TO_MAPPED UDP "30 ff 00 1c 00 00 00 01" IN4, GTPU_E_NOT_IP },
 };
 
 static void

@@ -163,6 +163,10 @@ static const struct {
     { "net/ipv6/conf/%s/accept_ra", "0", true },
     /* Else no neighbour can be asked for in the first seconds. */
     { "net/ipv6/conf/%s/accept_dad", "0", true },
+    /* Seconds.  The rest of a datagram comes at once or never; in 30 s, as it
+     * is by default, another UE may have the address. */
+    { "net/ipv4/ipfrag_time", "2", false },
+    { "net/netfilter/nf_conntrack_frag6_timeout", "2", true },
     /* Packets may be missing from what it sees of a flow. */
     { "net/netfilter/nf_conntrack_tcp_be_liberal", "1", true },
 };

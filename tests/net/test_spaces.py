@@ -4,7 +4,7 @@ sent never reaches another one, in fragments neither.  First the NAT namespace
 alone (natdriver.py), then the whole TOF."""
 
 import json
-import struct
+import re
 
 import pytest
 
@@ -29,6 +29,13 @@ families = pytest.mark.parametrize("ue,svc,app", [
 
 def in_fragments(ue, service, text, ident=4242):
     return p.fragments(p.ip_udp(ue, service, text, 4000, 7), 800, ident)
+
+
+def from_app(packet):
+    """'packet' as the Apps' host sends it."""
+    return p.eth(*(json.loads(run_in(ns, "ip", "-j", "link", "show", "app0")
+                              .stdout)[0]["address"] for ns in (NAT, APP)),
+                 packet)
 
 
 def fragment_id(packet):
@@ -79,6 +86,73 @@ def test_application_gets_fragments_with_ids_that_no_ue_has_chosen(
             f[14:] for f in wire.frames)) if f.version == 4)
 
 
+def kept_fragments():
+    """Datagrams of IPv4 that the NAT namespace has parts of."""
+    text = run_in(NAT, "cat", "/proc/net/sockstat").stdout
+    return int(re.search(r"FRAG: inuse (\d+)", text)[1])
+
+
+@families
+def test_what_is_left_of_a_datagram_is_forgotten_soon(nat, port, ue, svc, app):
+    """Before another UE of the same SGW gets the address.  For IPv6 the kernel
+    does not tell what it has, so a part of IPv4 that comes later stands for
+    it."""
+    nat.do("set", svc, app)
+    one, two = (in_fragments(ue, svc, text, 77) for text in (ONE, TWO))
+    with Udp(app) as server:
+        port.send(frame_up(0x1100, one[0]))
+        port.send(frame_up(0x1100, in_fragments(UE4, SVC4, ONE, 78)[0]))
+        wait_until(kept_fragments, what="a fragment to be kept")
+        wait_until(lambda: not kept_fragments(), timeout=10,
+                   what="the fragments to be forgotten")
+        for part in two[::-1]:
+            port.send(frame_up(0x1101, part))
+        assert server.receive()[0] == TWO
+
+
+@families
+def test_one_of_them_has_a_protocol_without_ports(nat, port, ue, svc, app):
+    """An answer can be told to be that one's by nothing: so the other one is
+    not served."""
+    nat.do("set", svc, app)
+    with RawPort(APP, "app0") as wire, Udp(app) as server:
+        for bearer, space in ((0x1100, 1), (0x2200, 2)):
+            port.send(frame_up(bearer, p.ip(ue, svc, b"%x" % bearer, 253),
+                               space))
+            port.send(frame_up(bearer, p.ip_udp(ue, svc, b"y", 4000, 7),
+                               space))
+            server.receive()
+        wire.send(from_app(p.ip(app, ue, b"answer", 253)))
+        packet_to(port, 0x1100, src=svc, dst=ue, proto=253)
+        came = [q.l4 for f in wire.frames if (q := Inner.parse(f[14:]))
+                and q.proto == 253]
+        assert came == [b"1100"]
+
+
+@families
+def test_an_error_is_about_flows_of_its_own_space(nat, port, ue, svc, app):
+    """The same error of either UE, about an answer that only one of them has
+    got: the App is told by that one alone."""
+    nat.do("set", svc, app)
+    kind = (1, 4) if ":" in ue else (3, 3)
+    with Udp(app) as server, RawPort(APP, "app0") as wire:
+        port.send(frame_up(0x1100, p.ip_udp(ue, svc, b"x", 4000, 7), 1))
+        _, peer = server.receive()
+        server.sock.sendto(b"answer", peer)
+        quoted = packet_to(port, 0x1100, payload=b"answer").raw
+
+        def is_error(frame):
+            q = Inner.parse(frame[14:])
+            return q.proto in (p.ICMP, p.ICMPV6) and q.kind == kind[0]
+
+        for bearer, space in ((0x2200, 2), (0x1100, 1)):
+            port.send(frame_up(bearer, p.ip_icmp(
+                ue, svc, *kind, space, quoted), space))
+        error = wire.wait(is_error)
+        assert error[-len(quoted) - 4:-len(quoted)] == b"\0\0\0\1"
+        assert len([f for f in wire.frames if is_error(f)]) == 1
+
+
 def error_to_the_host(wire, ue):
     """A host of the Apps' network tells the NAT namespace itself that the path
     to a UE has become narrow."""
@@ -86,9 +160,7 @@ def error_to_the_host(wire, ue):
     src, dst = (APP6, "fd00:100::1") if six else (APP4, "192.168.100.1")
     quoted = p.ip_echo(dst, ue, payload=bytes(1300), reply=not six)[:600]
     head = (2, 0, 1280) if six else (3, 4, 300)
-    macs = [json.loads(run_in(ns, "ip", "-j", "link", "show", "app0").stdout)
-            [0]["address"] for ns in (NAT, APP)]
-    wire.send(p.eth(*macs, p.ip_icmp(src, dst, *head, quoted)))
+    wire.send(from_app(p.ip_icmp(src, dst, *head, quoted)))
 
 
 @families

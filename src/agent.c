@@ -223,8 +223,8 @@ agent_init(const struct conf *conf_, char **what)
         .packet = detect_packet,
         .endpoint = { answer_ready, answer_refused, answer_held,
                       answer_unclaimed, answer_orphaned,
-                      account_bearer, account_alive, signalling_reused,
-                      service_count },
+                      account_bearer, account_alive, detect_missed,
+                      signalling_reused, service_count },
         .up = dataplane_came_up,
     };
     int error;

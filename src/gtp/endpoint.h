@@ -49,6 +49,10 @@ struct endpoint_events {
     /* The UE has sent something, to whomever, that nobody copied, the last of
      * it not before 'since'; and part of it was switched, if 'onward'. */
     void (*alive)(uint32_t id, bool onward, long long int since);
+    /* The UE's IP packet 'ip' has been diverted, but the endpoint had no flow
+     * for its tunnel: not yet, or not any more. */
+    void (*missed)(const struct tunnel *, const void *ip, size_t len);
+
     /* Another UE's packet has been seen in the bearer's downlink tunnel. */
     void (*reused)(uint32_t id);
     /* The same as counters() for a service. */

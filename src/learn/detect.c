@@ -22,6 +22,7 @@
 #include "filter/nfq.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
+#include "gtp/gtpu_build.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "learn/signalling.h"
@@ -39,6 +40,10 @@ METRIC_COUNTER(n_nested, "tof_packets_nested_total", "",
                "G-PDUs with GTP-U inside, of which nothing is learned.");
 METRIC_COUNTER(n_strangers, "tof_packets_strangers_total", "",
                "Packets of peers outside of the configured prefixes.");
+
+METRIC_COUNTER(n_missed, "tof_packets_missed_total", "",
+               "Diverted packets for which the endpoint had no flow yet, or "
+               "no more: they go on like held ones.");
 
 static struct metric n_malformed[GTPU_N_ERRORS];        /* By reason. */
 
@@ -380,5 +385,28 @@ detect_packet(const struct nfq_packet *np)
         } else {
             downlink_seen(&p, np->since);
         }
+    }
+}
+
+/* Its G-PDU is built once more, as the UE's packets have been of late. */
+void
+detect_missed(const struct tunnel *tunnel, const void *ip, size_t len)
+{
+    static uint8_t buf[UINT16_MAX];
+    const struct fteid up = { tunnel->dst, tunnel->teid };
+    const uint8_t *version = ip;
+    const struct bearer *b = session_bearer_by_uplink(
+        &up, *version >> 4 == 6 ? AF_INET6 : AF_INET);
+    struct nfq_packet np = { .queue = QUEUE_HOLD_ENB, .ip = buf };
+    struct gtpu_packet p;
+
+    metric_inc(&n_missed);
+    np.len = gtpu_build(buf, sizeof buf, tunnel, b ? b->up_dscp << 2 : 0,
+                        b && b->up_qfi ? b->up_qfi | QFI_UPLINK : 0, ip, len);
+    enum gtpu_error error = gtpu_parse_packet(buf, np.len, &p);
+    if (error) {
+        metric_inc(&n_malformed[error]);
+    } else {
+        uplink_seen(&np, &p);
     }
 }

@@ -28,6 +28,9 @@ classifier_static(const struct classifier_ports *ports, struct ds *ds)
     ds_put_format(ds, "table=%d,priority=50,in_port=%"PRIu32
                   ",actions=goto_table:%d\n",
                   TABLE_INPUT, ports->nat, TABLE_ANSWER);
+    ds_put_format(ds, "table=%d,priority=50,in_port=%"PRIu32
+                  ",actions=controller(max_len=65535)\n",
+                  TABLE_INPUT, ports->gtp);
     ds_put_format(ds, "table=%d,priority=0,actions=goto_table:%d\n",
                   TABLE_ANSWER, TABLE_DOWNLINK);
     ds_put_format(ds, "table=%d,priority=0,actions=goto_table:%d\n",

@@ -13,8 +13,9 @@
  *
  *    0  by ingress port.  From the tunnels: one flow for each diverted bearer
  *       puts the bearer's id into the source MAC, the address space into the
- *       destination MAC, renews the bearer's lease, and goes on to 1.  From
- *       NAT: goes on to 10.  From functions: SFF flows.
+ *       destination MAC, renews the bearer's lease, and goes on to 1; what
+ *       has none goes up to the agent.  From NAT: goes on to 10.  From
+ *       functions: SFF flows.
  *    1  Classifier: a service's packets go to its chain's first port.
  *   10  answers of a service go to its chain's last function, nowhere while
  *       a function is missing, or if it has none, like all else, on to

@@ -20,9 +20,9 @@
  * filter diverts only into a switch that is alive, connected *and*
  * programmed, whatever happens to whom.
  *
- * A bearer is programmed in this order: path and bearer flows, barrier, and
- * meanwhile the filter's guard, which lets answers out; held packets; divert
- * set.  It is withdrawn in reverse. */
+ * A bearer is programmed in this order: paths, barrier, bearer flows, barrier,
+ * and meanwhile the filter's guard, which lets answers out; held packets;
+ * divert set.  It is withdrawn in reverse. */
 
 #include <config.h>
 
@@ -68,6 +68,7 @@ struct ovs_bearer {
     struct hmap_node down_node;         /* In by_down, by b.down. */
     struct endpoint_bearer b;
     struct ovs_list waiting_node;       /* In waiting, else empty. */
+    struct ovs_list pathless_node;      /* In pathless, else empty. */
     struct path *up, *down;             /* Kept, or NULL. */
     uint64_t tof_seqno, gtp_seqno;      /* What must be acknowledged, */
     uint64_t filter_seqno;              /* and committed. */
@@ -75,10 +76,12 @@ struct ovs_bearer {
                                          * its UE heard before. */
     long long int settled;              /* Not diverted before this. */
     bool adopted;
+    bool new_proof;                     /* Gets a lease with its flows. */
 };
 
 static struct hmap bearers, by_down;
 static struct ovs_list waiting;         /* Of ovs_bearer, oldest first. */
+static struct ovs_list pathless;        /* Those that wait for their paths. */
 static struct ofctl *gtp, *tof;
 static struct endpoint_events events;
 static const struct conf *conf;
@@ -120,7 +123,12 @@ ports_known(void)
 static void
 packet_in(const struct ofctl_packet_in *pi, void *aux OVS_UNUSED)
 {
-    ue_frame_hand_on(&events, pi->frame, pi->len);
+    if (pi->table_id == TABLE_TUNNEL) {
+        ue_frame_hand_on(&events, pi->frame, pi->len);
+    } else if (pi->tunnel.teid && pi->len > ETH_HEADER_LEN) {
+        events.missed(&pi->tunnel, pi->frame + ETH_HEADER_LEN,
+                      pi->len - ETH_HEADER_LEN);
+    }
 }
 
 static void
@@ -153,6 +161,7 @@ ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
     hmap_init(&by_down);
     settle_init();
     ovs_list_init(&waiting);
+    ovs_list_init(&pathless);
 
     char *remote = xasprintf("unix:%s/ovs/db.sock", conf->run_dir);
     vswitch_init(remote);
@@ -235,29 +244,63 @@ compile_heartbeat(void)
     set_flows(gtp, COOKIE_HEARTBEAT, &ds);
 }
 
-/* Only a new proof makes a lease. */
+/* The flows in br-tof of 'ob'; only a new proof makes a lease. */
+static void
+program(struct ovs_bearer *ob)
+{
+    const long long int evidence_s = conf->sessions.evidence_seconds;
+    long long int silent_s = DIV_ROUND_UP(time_msec() - ob->asked, 1000);
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ovs_list_remove(&ob->pathless_node);
+    ovs_list_init(&ob->pathless_node);
+    classifier_bearer(&ports, &ob->b, evidence_s, &ds);
+    set_flows(tof, ob->b.id, &ds);
+    if (ob->new_proof && silent_s < evidence_s) {
+        ds_init(&ds);
+        classifier_lease(&ports, &ob->b, evidence_s - silent_s, &ds);
+        ofctl_lease(tof, ob->b.id, ds_cstr(&ds));
+        ds_destroy(&ds);
+    }
+    ob->new_proof = false;
+    ob->tof_seqno = ofctl_seqno(tof);
+}
+
+/* br-tof must not send into a tunnel for which br-gtp has no path yet: the
+ * datapath's cache may take in, while both change, that such packets are
+ * dropped, and go on to do so for a while after both are whole.  So a bearer's
+ * flows come when its paths are in force.  (Not if br-gtp is yet to be
+ * compared with what we want: then the switch has just started, with an empty
+ * cache; or we have, and both bridges have had these flows all along.) */
 static void
 compile_bearer(struct ovs_bearer *ob, bool new_proof)
 {
-    struct ds ds = DS_EMPTY_INITIALIZER;
-
     struct path *old_up = ob->up, *old_down = ob->down;
+
     ob->up = path_keep(SIDE_ENB, &ob->b.up.src, &ob->b.up.dst);
     ob->down = path_keep(SIDE_SGW, &ob->b.down.src, &ob->b.down.dst);
     path_drop(old_up);
     path_drop(old_down);
-    classifier_bearer(&ports, &ob->b, conf->sessions.evidence_seconds, &ds);
-    set_flows(tof, ob->b.id, &ds);
-    unsigned int silent = DIV_ROUND_UP(ob->b.silent_ms, 1000);
-    if (new_proof && silent < conf->sessions.evidence_seconds) {
-        ds_init(&ds);
-        classifier_lease(&ports, &ob->b,
-                         conf->sessions.evidence_seconds - silent, &ds);
-        ofctl_lease(tof, ob->b.id, ds_cstr(&ds));
-        ds_destroy(&ds);
+    ob->new_proof |= new_proof;
+    if (!ofctl_is_synced(gtp)
+        || (path_is_acked(ob->up) && path_is_acked(ob->down))) {
+        program(ob);
+    } else if (ovs_list_is_empty(&ob->pathless_node)) {
+        ovs_list_push_back(&pathless, &ob->pathless_node);
     }
-    ob->tof_seqno = ofctl_seqno(tof);
     ob->gtp_seqno = ofctl_seqno(gtp);
+}
+
+static void
+run_pathless(void)
+{
+    struct ovs_bearer *ob;
+
+    LIST_FOR_EACH_SAFE (ob, pathless_node, &pathless) {
+        if (path_is_acked(ob->up) && path_is_acked(ob->down)) {
+            program(ob);
+        }
+    }
 }
 
 /* Port numbers have become known or have changed: everything is compiled
@@ -368,6 +411,14 @@ refuse(struct ovs_bearer *ob)
     events.bearer_refused(ob->b.id);
 }
 
+static bool
+is_acked(const struct ovs_bearer *ob)
+{
+    return (ovs_list_is_empty(&ob->pathless_node)
+            && ofctl_acked(tof, ob->tof_seqno)
+            && ofctl_acked(gtp, ob->gtp_seqno));
+}
+
 static void
 run_waiting(void)
 {
@@ -375,8 +426,7 @@ run_waiting(void)
     struct ovs_bearer *ob;
 
     LIST_FOR_EACH_SAFE (ob, waiting_node, &waiting) {
-        if (!ports_known() || !ofctl_acked(tof, ob->tof_seqno)
-            || !ofctl_acked(gtp, ob->gtp_seqno)) {
+        if (!ports_known() || !is_acked(ob)) {
             break;
         }
         bool refused = is_refused(ob);
@@ -423,6 +473,7 @@ ovs_run(void)
         guard_all();
     }
     run_bridges();
+    run_pathless();
     run_waiting();
 }
 
@@ -453,8 +504,7 @@ ovs_wait(void)
     ofctl_wait(gtp);
     LIST_FOR_EACH (ob, waiting_node, &waiting) {
         /* What has not been acknowledged, ofctl wakes us for. */
-        if (ofctl_acked(tof, ob->tof_seqno)
-            && ofctl_acked(gtp, ob->gtp_seqno)) {
+        if (is_acked(ob)) {
             poll_timer_wait_until(ob->settled);
             break;
         }
@@ -475,6 +525,7 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
         hmap_insert(&bearers, &ob->node, hash_int(b->id, 0));
         hmap_insert(&by_down, &ob->down_node, hash_down(b));
         ovs_list_init(&ob->waiting_node);
+        ovs_list_init(&ob->pathless_node);
     }
     if (!endpoint_same_tunnels(&ob->b, b)) {
         undivert(ob);
@@ -510,6 +561,7 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
         path_drop(ob->up);
         path_drop(ob->down);
         ovs_list_remove(&ob->waiting_node);
+        ovs_list_remove(&ob->pathless_node);
         hmap_remove(&bearers, &ob->node);
         hmap_remove(&by_down, &ob->down_node);
         free(ob);

@@ -196,6 +196,11 @@ recv_packet_in(struct ofctl *ofctl, const struct ofp_header *oh)
     }
     report.cookie = ntohll(pin.cookie);
     report.table_id = pin.table_id;
+    report.tunnel = (struct tunnel) {
+        .src = flow_tnl_src(&pin.flow_metadata.flow.tunnel),
+        .dst = flow_tnl_dst(&pin.flow_metadata.flow.tunnel),
+        .teid = ntohll(pin.flow_metadata.flow.tunnel.tun_id),
+    };
     report.frame = pin.packet;
     report.len = pin.packet_len;
     if (ofctl->cbs.packet_in) {

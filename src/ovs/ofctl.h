@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/tunnel.h"
+
 struct ofctl;
 struct ds;
 
@@ -33,6 +35,7 @@ struct ofctl_packet_in {
     uint8_t table_id;
     const uint8_t *frame;       /* Ethernet frame. */
     size_t len;
+    struct tunnel tunnel;       /* That it came by; teid 0: none. */
 };
 
 struct ofctl_flow_stats {

@@ -201,7 +201,13 @@ path_use(enum filter_side from, const struct in6_addr *src,
 {
     const struct path *p = get(from, src, dst);
 
-    return p && ofctl_acked(ofctl, p->seqno) && !path_is_refused(p);
+    return p && path_is_acked(p) && !path_is_refused(p);
+}
+
+bool
+path_is_acked(const struct path *p)
+{
+    return !p || ofctl_acked(ofctl, p->seqno);
 }
 
 bool

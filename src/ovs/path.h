@@ -35,6 +35,8 @@ bool path_use(enum filter_side from, const struct in6_addr *src,
 struct path *path_keep(enum filter_side from, const struct in6_addr *src,
                        const struct in6_addr *dst);
 void path_drop(struct path *);          /* NULL: does nothing. */
+/* Has the switch answered to its flow, whatever it said?  (NULL: yes.) */
+bool path_is_acked(const struct path *);
 /* Does the switch refuse its flow?  (NULL: no.) */
 bool path_is_refused(const struct path *);
 

@@ -107,7 +107,9 @@ ovs_send_down(const struct endpoint_bearer *b, const void *frame, size_t len)
     if (!ports) {
         return ENOTCONN;
     }
-    path_use(SIDE_SGW, &b->down.src, &b->down.dst);
+    if (!path_use(SIDE_SGW, &b->down.src, &b->down.dst)) {
+        return EAGAIN;
+    }
     classifier_send_down(ports, b, &actions);
     return packet_out(frame, len, &actions);
 }

@@ -11,7 +11,8 @@ import pytest
 
 from tofnet import packet as p
 from tofnet.lab import APP6, SERVICE_IP6, STATE, flows, lab_sh
-from tofnet.service import OTHER, answered, echo, establish, is_text
+from tofnet.service import (
+    OTHER, answered, diverted, echo, establish, is_text)
 from tofnet.wait import wait_until
 
 IN_VAIN = {"TOF_LAB_PATIENCE": "2"}     # tofd will not be healthy.
@@ -101,6 +102,25 @@ def test_tofd_killed_under_traffic(lab, net, api):
     after = flows()
     assert set(after) == set(known)
     assert all(after[rule] >= known[rule] for rule in known)
+
+
+def test_bearers_of_other_peers_are_proved_anew(lab, net, api):
+    """Their eNodeBs are not configured for a while, so that the next tofd does
+    not adopt them: the one after that proves them again, and makes paths and
+    flows at once of which Open vSwitch's cache knows how it was without."""
+    api.register()
+    bearers = [diverted(net, f"10.45.5.{i}", enb=f"10.1.1.{i}")
+               for i in range(1, 41)]
+    with lab.configured(
+            (r"s1u:.*", "s1u: {enb: enb0, sgw: sgw0, "
+             "enodebs: [10.1.2.0/24], sgws: [10.1.0.2/32]}")):
+        for b in bearers:
+            net.sgw.wait(b.uplink(echo(b.ue, b"stranger")),
+                         what="the stranger's packet at the SGW")
+    for b in bearers:
+        for text in (b"held", b"diverted"):
+            b.uplink(echo(b.ue, text))
+            b.wait_downlink(is_text(text), what=f"{text} of {b.ue}")
 
 
 def test_journal_that_is_behind_revives_no_tunnel(lab, net, api):

@@ -25,6 +25,7 @@
 
 #include "agent.h"
 #include "api/rest.h"
+#include "base/lock.h"
 #include "base/status.h"
 #include "conf/conf.h"
 #include "openvswitch/poll-loop.h"
@@ -32,6 +33,9 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(tofd);
+
+/* How long one that is still ending is waited for. */
+#define LOCK_WAIT_MS 5000
 
 #define DEFAULT_CONF SYSCONFDIR "/tof/tof.yaml"
 
@@ -148,6 +152,10 @@ start(const struct conf *conf)
 
     make_dir(conf->run_dir);
     make_dir(conf->state_dir);
+    error = lock_take(conf->run_dir, LOCK_WAIT_MS, &what);
+    if (error) {
+        ovs_fatal(error == EBUSY ? 0 : error, "%s", what);
+    }
     status_fact("version", PACKAGE_VERSION);
     error = agent_init(conf, &what);
     if (error) {

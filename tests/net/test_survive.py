@@ -3,6 +3,8 @@
 
 import copy
 import os
+import re
+import subprocess
 import threading
 import time
 from ipaddress import IPv4Address
@@ -10,7 +12,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from tofnet import packet as p
-from tofnet.lab import APP6, SERVICE_IP6, STATE, flows, lab_sh
+from tofnet.lab import APP6, SERVICE_IP6, STATE, TOP, flows, lab_sh
 from tofnet.service import (
     OTHER, answered, diverted, echo, establish, is_text)
 from tofnet.wait import wait_until
@@ -149,6 +151,44 @@ def test_journal_that_is_behind_revives_no_tunnel(lab, net, api):
     assert str(IPv4Address(old.down_teid)) not in guards.stdout
     wait_until(lambda: answers(b), what="an answer")
     assert not [f for f in net.enb.since(mark) if old.is_downlink(f)]
+
+
+def start_another(lab, tmp_path, *command):
+    """A tofd of the same run_dir, but with a state_dir of its own."""
+    config = tmp_path / "tof.yaml"
+    config.write_text(re.sub("state_dir:.*", f"state_dir: {tmp_path}",
+                             lab.config()))
+    return subprocess.Popen([*command, f"{TOP}/tofd", "-c", config],
+                            stderr=subprocess.PIPE, text=True)
+
+
+def test_second_tofd_of_a_run_dir_is_refused(lab, net, api, tmp_path):
+    """Although it is in another network namespace: Open vSwitch's sockets are
+    files."""
+    api.register()
+    b = establish(net)
+    other = start_another(lab, tmp_path, "unshare", "--net")
+    _, errors = other.communicate(timeout=15)
+    assert other.returncode == 1
+    assert len(errors.splitlines()) == 1 and str(lab.pid()) in errors, errors
+    assert api.healthy()
+    answered(b)
+
+
+def test_next_tofd_waits_for_one_that_is_ending(lab, net, api, tmp_path):
+    api.register()
+    b = establish(net)
+    other = start_another(lab, tmp_path, "nsenter", "--net=/run/netns/lab-tof")
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.5)
+        lab.tofd("kill")
+        wait_until(api.healthy, what="the second tofd")
+        answered(b)
+    finally:
+        other.terminate()
+        other.communicate()
+        lab.tofd("start")
 
 
 def test_never_seen_ue_while_tofd_is_dead_is_switched(lab, net, api):

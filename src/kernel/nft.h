@@ -180,9 +180,10 @@ void nft_x_dynset(struct nftnl_rule *, const char *set,
 void nft_x_count_in(struct nftnl_rule *, const char *set, uint32_t key_reg);
 void nft_x_counter(struct nftnl_rule *);
 void nft_x_limit(struct nftnl_rule *, uint64_t per_second, uint32_t burst);
-/* These two use up NFT_REG32_15. */
+/* These use up NFT_REG32_15. */
 void nft_x_fwd(struct nftnl_rule *, int ifindex);       /* netdev */
 void nft_x_dup(struct nftnl_rule *, int ifindex);       /* netdev */
+void nft_x_dup_back(struct nftnl_rule *);               /* Whence it came. */
 void nft_x_verdict(struct nftnl_rule *, int verdict, const char *chain);
 /* To an NFQUEUE, past it if nobody reads that.  Two ways, of which a kernel
  * may have either one: nftables' own expression, and the target of iptables,

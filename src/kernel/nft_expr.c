@@ -362,6 +362,13 @@ nft_x_limit(struct nftnl_rule *rule, uint64_t per_second, uint32_t burst)
              { .attr = NFTNL_EXPR_LIMIT_TYPE, .u = NFT_LIMIT_PKTS });
 }
 
+static void
+dup_to_register(struct nftnl_rule *rule)
+{
+    ADD_EXPR(rule, "dup",
+             { .attr = NFTNL_EXPR_DUP_SREG_DEV, .u = DEV_REG });
+}
+
 void
 nft_x_fwd(struct nftnl_rule *rule, int ifindex)
 {
@@ -373,13 +380,19 @@ nft_x_fwd(struct nftnl_rule *rule, int ifindex)
 }
 
 void
+nft_x_dup_back(struct nftnl_rule *rule)
+{
+    nft_x_meta(rule, NFT_META_IIF, DEV_REG);
+    dup_to_register(rule);
+}
+
+void
 nft_x_dup(struct nftnl_rule *rule, int ifindex)
 {
     uint32_t dev = ifindex;
 
     nft_x_imm(rule, DEV_REG, &dev, sizeof dev);
-    ADD_EXPR(rule, "dup",
-             { .attr = NFTNL_EXPR_DUP_SREG_DEV, .u = DEV_REG });
+    dup_to_register(rule);
 }
 
 void

@@ -6,7 +6,8 @@
  * in on ue0 with source MAC 02:00:<bearer id> and destination MAC
  * 02:00:00:00:<address space>, and goes down the chains in this order:
  *
- *   ingress    it is for us, whatever its destination MAC says
+ *   ingress    it is for us, whatever its destination MAC says (heartbeats of
+ *              Open vSwitch, which are no packets of UEs, are sent back)
  *   spaces     the address space is the conntrack zone of its direction.  This
  *              comes before fragments are put together, so that those of two
  *              UEs with one address and IP id stay apart: the kernel gathers
@@ -475,6 +476,31 @@ to_ue_rules(struct nft_batch *b)
     drop(b, nft_rule(&nat_inet, "to_ue"), "not_of_service");
 }
 
+/* Heartbeats of the switch go back to where they came from: that shows that
+ * both ends of ue0 work.  These rules come before all others.  (A copy: what
+ * nftables forwards the kernel marks, so that generic XDP leaves it alone, and
+ * tof_ue, behind ue0, would not see it.) */
+static void
+heartbeat_rules(struct nft_batch *b)
+{
+    static const char *const chains[] = { "ingress", "egress" };
+    const uint16_t cfm = htons(ETH_P_CFM);
+
+    for (int i = 0; i < 2; i++) {
+        struct nftnl_rule *r = nft_rule(&nat_netdev, chains[i]);
+
+        nft_x_meta(r, NFT_META_PROTOCOL, REG);
+        nft_x_cmp(r, REG, NFT_CMP_EQ, &cfm, sizeof cfm);
+        if (i) {
+            let_pass(b, r);
+        } else {
+            nft_x_dup_back(r);
+            nft_x_verdict(r, NF_DROP, NULL);
+            nft_rule_add(b, r);
+        }
+    }
+}
+
 static void
 netdev_rules(struct nft_batch *b, bool may_connect)
 {
@@ -546,5 +572,6 @@ nat_rules(struct nft_batch *b, bool may_connect)
         }
     }
     to_ue_rules(b);
+    heartbeat_rules(b);
     netdev_rules(b, may_connect);
 }

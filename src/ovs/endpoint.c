@@ -12,12 +12,17 @@
  * flow for each path (pair of outer addresses).  br-tof carries the UEs'
  * packets: see classifier.h.
  *
- * Heartbeat: tof-hb0, a port of br-gtp, sends CFM frames every 100 ms; its
- * veth peer tof-hb1 is a port of br-gtp too, and a flow takes them from there
- * to ovs-enb.  The filter sends them back in by tof-enb, another flow takes
- * them to ovs-sgw, and there the filter notes that all of this works.  The
- * flows are there only while both bridges have all their flows, so that the
- * filter diverts only into a switch that is alive, connected *and*
+ * Heartbeat: tof-hb0, a port of br-gtp, sends CFM frames every 100 ms, and
+ * flows take them past every port that packets pass:
+ *
+ *   tof-hb0|tof-hb1 -> br-gtp -> hb-gtp|hb-tof -> br-tof -> ovs-ue|ue0
+ *     the NAT namespace sends them back: ue0|ovs-ue -> br-tof
+ *     -> hb-tof|hb-gtp -> br-gtp -> ovs-enb|tof-enb
+ *     the filter sends them back: tof-enb|ovs-enb -> br-gtp
+ *     -> ovs-sgw|tof-sgw, where the filter notes that all of this works.
+ *
+ * Those of br-gtp are there only while both bridges have all their flows, so
+ * that the filter diverts only into a switch that is alive, connected *and*
  * programmed, whatever happens to whom.
  *
  * A bearer is programmed in this order: paths, barrier, bearer flows, barrier,
@@ -86,7 +91,8 @@ static struct ofctl *gtp, *tof;
 static struct endpoint_events events;
 static const struct conf *conf;
 static struct classifier_ports ports;
-static ofp_port_t enb_port, sgw_port, hb_recv_port;
+static ofp_port_t enb_port, sgw_port;
+static ofp_port_t hb_recv_port, hb_gtp_port, hb_tof_port;
 static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
 static unsigned int guards_seen;        /* filter_epoch() of the guards. */
 static bool started, tof_started, gtp_started, heartbeat;
@@ -115,7 +121,8 @@ find_bearer(uint32_t id)
 static bool
 ports_known(void)
 {
-    return ports.gtp && ports.nat && enb_port && sgw_port && hb_recv_port;
+    return (ports.gtp && ports.nat && enb_port && sgw_port && hb_recv_port
+            && hb_gtp_port && hb_tof_port);
 }
 
 /* Start and end. */
@@ -213,6 +220,13 @@ set_flows(struct ofctl *ofctl, uint64_t cookie, struct ds *ds)
 }
 
 static void
+put_heartbeat(struct ds *ds, ofp_port_t in, ofp_port_t out)
+{
+    ds_put_format(ds, "table=0,priority=200,in_port=%"PRIu32
+                  ",dl_type=0x8902,actions=output:%"PRIu32"\n", in, out);
+}
+
+static void
 compile_static(void)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
@@ -226,6 +240,8 @@ compile_static(void)
 
     ds_init(&ds);
     classifier_static(&ports, &ds);
+    put_heartbeat(&ds, hb_tof_port, ports.nat);
+    put_heartbeat(&ds, ports.nat, hb_tof_port);
     set_flows(tof, COOKIE_STATIC, &ds);
 }
 
@@ -235,11 +251,9 @@ compile_heartbeat(void)
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     if (heartbeat && ports_known()) {
-        ds_put_format(&ds, "table=0,priority=200,in_port=%"PRIu32
-                      ",dl_type=0x8902,actions=output:%"PRIu32"\n"
-                      "table=0,priority=200,in_port=%"PRIu32
-                      ",dl_type=0x8902,actions=output:%"PRIu32"\n",
-                      hb_recv_port, enb_port, enb_port, sgw_port);
+        put_heartbeat(&ds, hb_recv_port, hb_gtp_port);
+        put_heartbeat(&ds, hb_gtp_port, enb_port);
+        put_heartbeat(&ds, enb_port, sgw_port);
     }
     set_flows(gtp, COOKIE_HEARTBEAT, &ds);
 }
@@ -314,6 +328,8 @@ compile_all(void)
     ports.nat = vswitch_ofport(UE_PORT, NULL);
     enb_port = vswitch_ofport(ENB_PORT, NULL);
     hb_recv_port = vswitch_ofport(HB_RECV_PORT, NULL);
+    hb_gtp_port = vswitch_ofport(HB_GTP_PORT, NULL);
+    hb_tof_port = vswitch_ofport(HB_TOF_PORT, NULL);
     sgw_port = vswitch_ofport(SGW_PORT, NULL);
     path_ports(enb_port, sgw_port);
     ovs_services_ports(ports_known() ? ports.nat : 0);

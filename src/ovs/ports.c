@@ -161,6 +161,10 @@ ovs_ports_declare(const struct conf *conf)
         { .bridge = BR_GTP, .name = HB_SEND_PORT, .type = "",
           .cfm_interval_ms = HB_INTERVAL_MS },
         { .bridge = BR_GTP, .name = HB_RECV_PORT, .type = "" },
+        { .bridge = BR_GTP, .name = HB_GTP_PORT, .type = "patch",
+          .options = "peer=" HB_TOF_PORT },
+        { .bridge = BR_TOF, .name = HB_TOF_PORT, .type = "patch",
+          .options = "peer=" HB_GTP_PORT },
         { .bridge = BR_TOF, .name = UE_PORT, .type = "" },
         { .bridge = BR_TOF, .name = GTP_PORT, .type = "gtpu",
           .options = "intercept=true intercept_bridge=" BR_GTP

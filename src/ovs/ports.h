@@ -18,6 +18,8 @@ struct conf_function;
 #define BR_TOF "br-tof"
 #define HB_SEND_PORT "tof-hb0"
 #define HB_RECV_PORT "tof-hb1"          /* Its peer. */
+#define HB_GTP_PORT "hb-gtp"            /* Patch ports, of br-gtp */
+#define HB_TOF_PORT "hb-tof"            /* and of br-tof. */
 #define GTP_PORT "gtp0"
 #define UE_PORT "ovs-ue"                /* Peer of ue0; made by nat/nat.c. */
 

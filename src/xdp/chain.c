@@ -12,7 +12,8 @@
  *
  * Heartbeat: tof-hb0 sends CFM frames every 100 ms, which come in at tof-hb1.
  * A flow takes them to ovs-tun; tof_tun sends them back in; another flow takes
- * them to ovs-nat, and there tof_nat notes when one has come.  While that is
+ * them to ovs-nat, tof_nat to ue0; the NAT namespace sends them back, and there
+ * tof_ue notes when one has come.  While that is
  * not longer ago than XDP_LIVE_NS, the programs send packets of services with
  * a chain to br-tof.  These flows come and go with all others, in one bundle:
  * so a heartbeat shows that the switch is alive, forwards both ways, and is

@@ -20,8 +20,8 @@
  *
  *   tof_tun   does with answers what tof_ue does with those of other services;
  *             sends heartbeats back into the switch.
- *   tof_nat   to ue0; a heartbeat that comes here has gone in and out of
- *             br-tof, and shows that it lives.
+ *   tof_nat   to ue0, which sends heartbeats back to tof_ue: they have gone in
+ *             and out of br-tof, and show that it lives.
  *   tof_port  on both ports: nothing, but without a program there a veth
  *             takes nothing that is redirected to its peer.
  *
@@ -342,6 +342,10 @@ tof_ue(struct xdp_md *ctx)
     __u32 service;
 
     if (!parse_answer(ctx, &a)) {
+        if (is_heartbeat(ctx)) {
+            WRITE(config.heartbeat, bpf_ktime_get_coarse_ns());
+            return XDP_DROP;
+        }
         return done(XDP_PASS, XDP_UE_NOT_IP);
     }
     s = find_service(a.src, &service);
@@ -379,12 +383,10 @@ SEC("xdp")
 int
 tof_nat(struct xdp_md *ctx)
 {
-    if (is_heartbeat(ctx)) {
-        WRITE(config.heartbeat, bpf_ktime_get_coarse_ns());
-        return XDP_DROP;
-    } else if (bpf_redirect_map(&devs, XDP_DEV_UE, XDP_DROP)
-               != XDP_REDIRECT) {
+    if (bpf_redirect_map(&devs, XDP_DEV_UE, XDP_DROP) != XDP_REDIRECT) {
         return done(XDP_DROP, XDP_NAT_NO_TARGET);
+    } else if (is_heartbeat(ctx)) {
+        return XDP_REDIRECT;
     }
     return done(XDP_REDIRECT, XDP_NAT_FORWARD);
 }

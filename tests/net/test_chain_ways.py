@@ -287,6 +287,26 @@ def test_link_to_the_switch_is_lost(lab, net, fw, app, api, what):
 
 
 @pytest.mark.datapath("xdp")
+def test_nat_is_cut_off_while_tofd_is_dead(lab, net, fw, app, api):
+    """Heartbeats of the switch go by ue0, as packets do."""
+    api.register(chain=["fw"])
+    b = net.bearer("10.45.8.16")
+    answered(b, b"before")
+    lab.tofd("kill")
+    lab.run("tof-app", "ip", "link", "set", "ue0", "down")
+
+    def is_switched():
+        frame = b.uplink(echo(b.ue, b"switched"))
+        with contextlib.suppress(AssertionError):
+            return net.sgw.wait(frame, timeout=0.05)
+
+    wait_until(is_switched, 0.6, "its packets to be switched")
+    lab.tofd("start")
+    wait_until(api.healthy, 15, "tofd")
+    switched_until_answered(net, b, b"after")
+
+
+@pytest.mark.datapath("xdp")
 def test_chain_where_drivers_are_not_used(lab, net, fw, api):
     """Generic XDP."""
     api.register(chain=["fw"])

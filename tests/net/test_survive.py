@@ -318,6 +318,47 @@ def test_link_set_down_behind_our_back(lab, net, api, link):
                timeout=20, what="the mended data plane")
 
 
+REMADE = """ip link del ovs-ue
+ip link add ovs-ue type veth peer ue0 netns tof-app
+ip link set ovs-ue up
+ip -n tof-app link set ue0 up"""
+
+
+@pytest.mark.datapath("ovs")
+@pytest.mark.parametrize("ns, what", [
+    ("lab-tof", "ip link set ovs-enb down"),
+    ("lab-tof", "ip link set tof-sgw down"),
+    ("lab-tof", "ip link set ovs-ue down"),
+    ("tof-app", "ip link set ue0 down"),
+    ("tof-app", "nft flush chain netdev tof_nat ingress"),
+    ("lab-tof", REMADE),
+], ids=["ovs-enb", "tof-sgw", "ovs-ue", "ue0", "rules", "remade"])
+def test_port_that_is_deaf_while_tofd_is_dead(lab, net, api, ns, what):
+    """Heartbeats pass every port that packets pass, so the kernel notices by
+    itself: 350 ms, and the time that this test takes to do it."""
+    api.register()
+    b = establish(net)
+    with Stream(b, lambda t: echo(b.ue, t)) as stream:
+        lab.tofd("kill")
+        n = len(stream.sent)
+        wait_until(lambda: len(stream.sent) > n + 50, what="traffic")
+        b.wait_downlink(is_text(stream.sent[n + 30][0]))
+        began, mark = time.monotonic(), len(stream.sent)
+        lab.run(ns, "sh", "-ec", what)
+        done = time.monotonic()
+
+        def switched():
+            frames = {bytes(f): f.time for f in net.sgw.frames}
+            return next((frames[f] for _, f in stream.sent[mark:]
+                         if f in frames), None)
+
+        first = wait_until(switched, 3, "a switched service packet")
+        lab.tofd("start")
+        wait_until(api.healthy, 15, "tofd")
+        wait_until(lambda: answers(b), 5, "an answer")
+    assert first - done <= 0.6, (first - began, first - done)
+
+
 @pytest.mark.parametrize("what", [
     "ruleset", "table netdev tof", "chain netdev tof enb",
     "chain netdev tof sgw_i8"])

@@ -13,7 +13,8 @@ beat(void)
                        .len = 64 };
 
     return (run(XDP_DEV_TUN, &f) == XDP_TX && unchanged(&f)
-            && run(XDP_DEV_NAT, &f) == XDP_DROP);
+            && run(XDP_DEV_NAT, &f) == XDP_REDIRECT && unchanged(&f)
+            && run(XDP_DEV_UE, &f) == XDP_DROP);
 }
 
 /* None has come for so long that the switch is taken for dead. */

@@ -19,6 +19,12 @@
 
 METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
                "Held packets that went on along the normal way.");
+#define METRIC_LOST(VAR, REASON)                                        \
+    METRIC_COUNTER(VAR, "tof_hold_lost_total", "reason=\"" REASON "\"",  \
+                   "Held packets that could not go on along the normal way.")
+METRIC_LOST(n_lost_address, "no_address");
+METRIC_LOST(n_lost_header, "no_ethernet_header");
+METRIC_LOST(n_lost_send, "not_sent");
 METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
                "Answers without a tunnel proved for them.");
 
@@ -40,11 +46,17 @@ void
 onward_switch(enum wire_port port, const void *ip, size_t len)
 {
     struct gtpu_packet p;
+    const enum filter_side from = port == WIRE_SGW ? SIDE_ENB : SIDE_SGW;
     struct l2_header l2;
 
-    gtpu_parse_packet(ip, len, &p);
-    if (l2_get(port == WIRE_SGW ? SIDE_ENB : SIDE_SGW, &p.src, &p.dst, &l2)) {
-        wire_send(port, &l2, ip, len);
+    /* What is malformed behind its addresses goes on like all else. */
+    if (gtpu_parse_packet(ip, len, &p) == GTPU_E_NOT_IP) {
+        metric_inc(&n_lost_address);
+    } else if (!l2_get(from, &p.src, &p.dst, &l2) && !wire_is_routed()) {
+        metric_inc(&n_lost_header);
+    } else if (wire_send(port, &l2, ip, len)) {
+        metric_inc(&n_lost_send);
+    } else {
         metric_inc(&n_switched);
     }
 }

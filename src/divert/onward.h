@@ -19,7 +19,7 @@ struct endpoint_class;
 void onward_init(const struct endpoint_class *);
 
 /* On along the normal way, as if nothing had happened.  'ip' is the outer
- * packet. */
+ * packet.  If that is not possible it is lost, and counted by reason. */
 void onward_switch(enum wire_port, const void *ip, size_t len);
 
 /* To where it was going: HOLD_UP, 'data' being the outer packet, to the

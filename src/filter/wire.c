@@ -116,6 +116,12 @@ wire_close(void)
     }
 }
 
+bool
+wire_is_routed(void)
+{
+    return routed;
+}
+
 struct sending {
     enum wire_port port;
     const struct l2_header *l2;

@@ -5,6 +5,7 @@
 /* Puts frames back on the wire: what was held and is not ours after all goes
  * on unchanged, out of the adapter that it would have left by. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ struct conf;
 /* Returns 0 or a positive errno value with '*what' (malloc'd). */
 int wire_init(const struct conf *, char **what);
 void wire_close(void);
+
+/* With a single adapter no Ethernet header is needed. */
+bool wire_is_routed(void);
 
 /* Sends the IP packet of 'len' bytes at 'ip' behind 'l2', in fragments if it
  * is larger than the adapter's MTU.  With a single adapter the kernel finds

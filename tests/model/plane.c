@@ -493,6 +493,12 @@ nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 
 /* Wire. */
 
+bool
+wire_is_routed(void)
+{
+    return false;
+}
+
 int
 wire_send(enum wire_port port, const struct l2_header *l2 OVS_UNUSED,
           const void *ip, size_t len)

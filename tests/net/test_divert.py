@@ -83,6 +83,31 @@ def test_first_packets_of_100_ues(net, api):
                 and g.inner.dst == SERVICE_IP]
 
 
+def held_without_header(lab, net, b):
+    """A packet to a service that is held while nobody knows the Ethernet
+    header between its outer addresses: gives its frame."""
+    def noted():
+        return "elements" in lab.run("lab-tof", "nft", "list", "map", "netdev",
+                                     "tof", "l2").stdout
+
+    forget = ("lab-tof", "nft", "flush", "map", "netdev", "tof", "l2")
+    with lab.stopped():
+        lab.run(*forget)
+        frame = b.uplink(echo(b.ue, b"no header"))
+        wait_until(noted, what="the packet to be held")
+        lab.run(*forget)
+    return frame
+
+
+def test_held_packet_without_ethernet_header_is_counted(lab, net, api):
+    lost = 'tof_hold_lost_total{reason="no_ethernet_header"}'
+    api.register()
+    before = api.metrics()[lost]
+    held_without_header(lab, net, net.bearer("10.45.1.77", enb="10.1.0.77"))
+    wait_until(lambda: api.metrics()[lost] == before + 1,
+               what="the packet to be counted")
+
+
 def test_service_comes_and_goes(net, api):
     b = net.bearer("10.45.2.1")
     frame = b.uplink(echo(b.ue, b"before"))

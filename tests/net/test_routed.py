@@ -20,6 +20,7 @@ from tofnet.wait import wait_until
 
 # pylint: disable=unused-import
 from test_divert import (
+    held_without_header,
     test_app_opens_a_connection,
     test_every_header_layout,
     test_first_packets_of_100_ues,
@@ -308,6 +309,13 @@ def test_time_to_live_runs_out_as_without_the_tof(net, api):
     switched(net, frames[1], timeout=4)
     assert not [f for f in net.sgw.frames if (g := b.is_uplink(f))
                 and g.inner.payload == b"1"]
+
+
+def test_held_packet_needs_no_ethernet_header(lab, net, api):
+    """The kernel finds the way."""
+    api.register()
+    switched(net, held_without_header(
+        lab, net, net.bearer("10.45.2.12", enb="10.1.0.9")), timeout=5)
 
 
 @pytest.mark.parametrize("ends", [(ENB, SGW), (ENB6, SGW6)],

@@ -91,7 +91,7 @@ test_conf_LDADD = $(DEPS_LIBS)
 
 # It brings its own clock.
 test_journal_SOURCES = tests/unit/test_journal.c tests/unit/tap.h \
-	src/persist/fdsync.c src/persist/journal.c src/session/statelet.c
+	src/base/fdsync.c src/persist/journal.c src/session/statelet.c
 test_journal_CPPFLAGS = $(TEST_CPPFLAGS)
 
 test_statelet_SOURCES = tests/unit/test_statelet.c tests/unit/tap.h \
@@ -120,6 +120,7 @@ test_usage_SOURCES = tests/unit/test_usage.c tests/unit/address.h \
 	tests/unit/tap.h
 test_usage_CPPFLAGS = $(TEST_CPPFLAGS)
 test_usage_LDADD = $(TOF_LIBS)
+test_usage_LDFLAGS = -Wl,--wrap=renameat,--wrap=fdatasync,--wrap=syscall
 
 check_PROGRAMS += test_import
 test_import_SOURCES = tests/unit/test_import.c tests/unit/address.h \

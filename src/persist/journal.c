@@ -18,7 +18,8 @@
  *              go into both files; where one comes before its bearer is put
  *              in, that record says the same or something newer.
  *   WRITING    the owner is done; the rest is being written.
- *   SYNCING    then it is renamed.
+ *   SYNCING    and renamed (fdsync_replace()).  From here on only that decides
+ *              which file it is: a write that fails is tried again later.
  *
  * The lock is on the directory: the file itself changes with compaction, and
  * a lock on it would then be on a file that nobody opens any more. */
@@ -34,8 +35,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fdsync.h"
 #include "openvswitch/poll-loop.h"
-#include "persist/fdsync.h"
 #include "timeval.h"
 
 #define FILE_NAME "sessions.journal"
@@ -66,7 +67,7 @@ struct journal {
     bool dirty;                 /* Written since the last sync began. */
     long long int sync_at;      /* If 'dirty'. */
     struct fdsync *sync;
-    enum { SYNC_LOG, SYNC_NEW_LOG, SYNC_DIR } sync_what;        /* If busy. */
+    bool sync_new_log;          /* If busy; else it is 'log'. */
 
     enum { IDLE, COPYING, WRITING, SYNCING } compaction;
     struct log new_log;         /* But if IDLE. */
@@ -248,30 +249,31 @@ journal_append(struct journal *j, const struct statelet *s)
     }
 }
 
-static void
-start_sync(struct journal *j, int what, int fd)
-{
-    j->sync_what = what;
-    fdsync_start(j->sync, fd);
-}
-
-/* The new file has everything, on disk. */
+/* The new file has everything, and is in its place. */
 static void
 compaction_done(struct journal *j)
 {
-    if (renameat(j->dir_fd, TEMPORARY_NAME, j->dir_fd, FILE_NAME)) {
-        compaction_failed(j, errno);
-        return;
-    }
     log_close(&j->log);
     j->log = j->new_log;
     j->new_log = (struct log) { .fd = -1 };
-    j->lost = false;
+    j->lost = j->log.error == ENOBUFS;
     j->dirty = true;            /* By what has come since. */
     j->sync_at = time_msec() + SYNC_INTERVAL_MS;
     j->compaction = IDLE;
     j->compaction_error = 0;
-    start_sync(j, SYNC_DIR, j->dir_fd);
+}
+
+static void
+sync_ended(struct journal *j, int error)
+{
+    if (!j->sync_new_log) {
+        j->log.error = error ? error : j->log.error;
+        j->dirty = j->dirty || error;
+    } else if (error) {
+        compaction_failed(j, error);
+    } else {
+        compaction_done(j);
+    }
 }
 
 static void
@@ -280,18 +282,8 @@ run_sync(struct journal *j)
     int error = (fdsync_is_busy(j->sync) ? fdsync_poll(j->sync)
                  : EINPROGRESS);
 
-    if (error == EINPROGRESS) {
-        return;
-    }
-    if (j->sync_what == SYNC_LOG && error) {
-        j->log.error = error;
-        j->dirty = true;
-    } else if (j->sync_what == SYNC_NEW_LOG && j->compaction == SYNCING) {
-        if (error) {
-            compaction_failed(j, error);
-        } else {
-            compaction_done(j);
-        }
+    if (error != EINPROGRESS) {
+        sync_ended(j, error);
     }
 }
 
@@ -306,12 +298,14 @@ run_compaction(struct journal *j)
     if (log->n_buffered && !log->error) {
         log_write(log);
     }
-    if (log->error) {
+    if (log->error && j->compaction != SYNCING) {
         compaction_failed(j, log->error);
     } else if (j->compaction == WRITING && !log->n_buffered
                && !fdsync_is_busy(j->sync)) {
         j->compaction = SYNCING;
-        start_sync(j, SYNC_NEW_LOG, log->fd);
+        j->sync_new_log = true;
+        fdsync_replace(j->sync, log->fd, j->dir_fd, TEMPORARY_NAME,
+                       FILE_NAME);
     }
 }
 
@@ -333,7 +327,8 @@ journal_run(struct journal *j)
     if (!j->log.error && j->dirty && now >= j->sync_at
         && !fdsync_is_busy(j->sync)) {
         j->dirty = false;
-        start_sync(j, SYNC_LOG, j->log.fd);
+        j->sync_new_log = false;
+        fdsync_start(j->sync, j->log.fd);
         run_sync(j);
     }
     if (j->log.error) {
@@ -356,7 +351,8 @@ journal_wait(struct journal *j)
         poll_timer_wait_until(j->sync_at);
     }
     if (j->compaction != IDLE
-        && (j->new_log.n_buffered || j->new_log.error
+        && ((j->new_log.n_buffered && !j->new_log.error)
+            || (j->new_log.error && j->compaction != SYNCING)
             || (j->compaction == WRITING && !busy))) {
         poll_immediate_wake();
     }
@@ -425,6 +421,9 @@ journal_close(struct journal *j)
 {
     if (!j) {
         return;
+    }
+    if (fdsync_is_busy(j->sync)) {
+        sync_ended(j, fdsync_finish(j->sync));
     }
     fdsync_destroy(j->sync);
     j->log.error = 0;

@@ -119,9 +119,16 @@ void usage_log_destroy(void);
 /* The sequence number of the last record in the file; 0 if there is none. */
 uint64_t usage_log_last_seq(void);
 
-/* Sums in the directory of state: begun, account by account, ended; the file
- * is the old one until then.  'final': nothing has come after it. */
-void usage_state_begin(const char *dir);
+/* Sums in the directory of state: begun, account by account, ended.  The file
+ * is the old one until the new one is on the disk, which run() sees to in the
+ * background; begin() waits for that if it is still busy, and destroy() does.
+ * 'final': nothing has come after it. */
+void usage_state_init(const char *dir);
+void usage_state_destroy(void);
+void usage_state_run(void);
+void usage_state_wait(void);
+bool usage_state_is_busy(void);
+void usage_state_begin(void);
 void usage_state_put(const struct usage_account *);
 void usage_state_end(uint64_t seq, bool final);
 /* Puts all back, by the functions above. */

@@ -16,8 +16,9 @@
  *     service SERVICE_IP ... NAME        four numbers: the sums
  *     seq NUMBER FINAL                   the last line
  *
- * There is no fsync(): after a crash of the host the kernel's counts are gone
- * as well, and the file is the old or the new one. */
+ * It is written in the loop, to a temporary file that takes the place of the
+ * old one when it is on the disk (fdsync.c): so after a crash of the host the
+ * file is the old or the new one.  (The kernel's counts are gone then.) */
 
 #include <config.h>
 
@@ -32,6 +33,7 @@
 #include <unistd.h>
 
 #include "base/addr.h"
+#include "base/fdsync.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 
@@ -39,11 +41,13 @@ VLOG_DEFINE_THIS_MODULE(usage_state);
 
 #define NAME "usage.state"
 #define SINCE_MAX 253402300799999       /* ms: 9999-12-31T23:59:59.999Z. */
+#define TEMPORARY_NAME NAME ".tmp"
 #define COUNTERS "%"PRIu64" %"PRIu64" %"PRIu64" %"PRIu64
 #define COUNTERS_IN "%"SCNu64" %"SCNu64" %"SCNu64" %"SCNu64
 
 static FILE *stream;            /* Being saved. */
-static char *name, *temporary;
+static struct fdsync *fdsync;   /* Of what has been saved last. */
+static int dir_fd = -1;
 
 static char *
 boot_id(void)
@@ -61,34 +65,91 @@ boot_id(void)
     return xstrdup(buf);
 }
 
-/* A new file that only this user can read: it says who talked to whom. */
-static FILE *
-open_private(const char *path)
+static void
+warn(int error)
 {
-    int fd;
+    VLOG_WARN(NAME": %s", ovs_strerror(error));
+}
 
-    unlink(path);
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return fd < 0 ? NULL : fdopen(fd, "w");
+/* A new file that only this user can read: it says who talked to whom.
+ * Returns 0 or a positive errno value. */
+static int
+open_stream(void)
+{
+    unlinkat(dir_fd, TEMPORARY_NAME, 0);
+    int fd = openat(dir_fd, TEMPORARY_NAME,
+                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    stream = fd < 0 ? NULL : fdopen(fd, "w");
+    return stream ? 0 : errno;
 }
 
 void
-usage_state_begin(const char *dir)
+usage_state_init(const char *dir)
+{
+    fdsync = fdsync_create();
+    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Waits until what was saved last is in its place. */
+static void
+finish(void)
+{
+    int error = fdsync_finish(fdsync);
+
+    if (error) {
+        warn(error);
+    }
+}
+
+void
+usage_state_destroy(void)
+{
+    finish();
+    fdsync_destroy(fdsync);
+    fdsync = NULL;
+    if (dir_fd >= 0) {
+        close(dir_fd);
+        dir_fd = -1;
+    }
+}
+
+bool
+usage_state_is_busy(void)
+{
+    return fdsync_is_busy(fdsync);
+}
+
+void
+usage_state_run(void)
+{
+    int error = fdsync_is_busy(fdsync) ? fdsync_poll(fdsync) : 0;
+
+    if (error && error != EINPROGRESS) {
+        warn(error);
+    }
+}
+
+void
+usage_state_wait(void)
+{
+    fdsync_wait(fdsync);
+}
+
+void
+usage_state_begin(void)
 {
     char *boot = boot_id();
 
     if (stream) {
         fclose(stream);         /* One that was under way: all anew. */
-        free(name);
-        free(temporary);
     }
-    name = xasprintf("%s/"NAME, dir);
-    temporary = xasprintf("%s.tmp", name);
-    stream = open_private(temporary);
-    if (stream) {
-        fprintf(stream, "boot %s\n", boot);
+    finish();
+    int error = open_stream();
+    if (error) {
+        warn(error);
     } else {
-        VLOG_WARN("%s: %s", temporary, ovs_strerror(errno));
+        fprintf(stream, "boot %s\n", boot);
     }
     free(boot);
 }
@@ -137,20 +198,18 @@ usage_state_put(const struct usage_account *a)
 void
 usage_state_end(uint64_t seq, bool final)
 {
-    if (stream) {
-        bool bad = fprintf(stream, "seq %"PRIu64" %d\n", seq, final) < 0;
-
-        bad = ferror(stream) || bad;
-        bad = fclose(stream) || bad;
-        if (bad || rename(temporary, name)) {
-            VLOG_WARN("%s: %s", name, ovs_strerror(errno));
-            unlink(temporary);
-        }
+    if (!stream) {
+        return;
     }
+    fprintf(stream, "seq %"PRIu64" %d\n", seq, final);
+    if (fflush(stream) || ferror(stream)) {
+        warn(errno);
+        unlinkat(dir_fd, TEMPORARY_NAME, 0);
+    } else {
+        fdsync_replace(fdsync, fileno(stream), dir_fd, TEMPORARY_NAME, NAME);
+    }
+    fclose(stream);
     stream = NULL;
-    free(name);
-    free(temporary);
-    name = temporary = NULL;
 }
 
 /* What a line belongs to. */

@@ -229,7 +229,7 @@ save_all(bool final)
 {
     const struct usage_account *a;
 
-    usage_state_begin(dir);
+    usage_state_begin();
     LIST_FOR_EACH (a, node, &usage_alive) {
         usage_state_put(a);
     }
@@ -239,9 +239,10 @@ save_all(bool final)
 static void
 run_interval(void)
 {
-    if (!saving && time_msec() >= save_at) {
+    usage_state_run();
+    if (!saving && time_msec() >= save_at && !usage_state_is_busy()) {
         saving = true;
-        usage_state_begin(dir);
+        usage_state_begin();
         save_next = (ovs_list_is_empty(&usage_alive) ? NULL
                      : CONTAINER_OF(ovs_list_front(&usage_alive),
                                     struct usage_account, node));
@@ -436,6 +437,7 @@ usage_init(const struct conf *conf)
     interval_ms = conf->usage.interval_seconds * 1000ll;
     save_at = time_msec() + interval_ms;
     usage_log_init(conf->usage.file);
+    usage_state_init(dir);
     usage_state_restore(dir, &seq, &final);
     seq = MAX(seq, usage_log_last_seq());
     end_restored(final);
@@ -447,6 +449,7 @@ usage_destroy(void)
 {
     usage_log_destroy();
     save_all(true);
+    usage_state_destroy();
     save_next = NULL;
     usage_accounts_destroy();
     free(dead);
@@ -505,6 +508,10 @@ usage_wait(bool up)
     } else if (up) {
         poll_timer_wait_until(MAX(read_at, time_msec() + 1));
     }
-    poll_timer_wait_until(save_at);
+    if (usage_state_is_busy()) {
+        usage_state_wait();
+    } else {
+        poll_timer_wait_until(save_at);
+    }
     usage_log_wait();
 }

@@ -357,6 +357,18 @@ test_compaction_cut_short(void)
     journal_close(j);
     tap_ok(has("1 2 3", 0), "compaction cut short: the old file is whole");
 
+    journal_open(dir, replay_cb, &r, &j, NULL);
+    journal_compact_begin(j);
+    compact_add(j, 1);
+    journal_compact_end(j);
+    for (int i = 0; i < 3; i++) {
+        journal_run(j);
+    }
+    append(j, 9);
+    journal_close(j);
+    tap_ok(has("1 9", 0), "closed while it is synced: the new file is whole");
+    make_file(2);
+
     /* Its file turns into something that nothing can be renamed to. */
     journal_open(dir, replay_cb, &r, &j, NULL);
     journal_compact_begin(j);

@@ -7,11 +7,12 @@
 
 #define _GNU_SOURCE 1
 
-#include "persist/fdsync.h"
+#include "base/fdsync.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <linux/aio_abi.h>
@@ -27,6 +28,11 @@ struct fdsync {
     bool busy;
     bool done;                  /* 'busy', but done already. */
     int result;                 /* If 'done'. */
+
+    /* What a file is to replace when it is synced; NULL: nothing. */
+    const char *temporary, *name;
+    int dir_fd;
+    bool replaced;              /* What is being synced is the directory. */
 };
 
 struct fdsync *
@@ -50,11 +56,7 @@ fdsync_destroy(struct fdsync *s)
     if (!s) {
         return;
     }
-    while (fdsync_is_busy(s) && fdsync_poll(s) == EINPROGRESS) {
-        struct pollfd pfd = { .fd = s->event_fd, .events = POLLIN };
-
-        poll(&pfd, 1, -1);
-    }
+    fdsync_finish(s);
     if (s->context) {
         syscall(SYS_io_destroy, s->context);
     }
@@ -83,28 +85,79 @@ fdsync_start(struct fdsync *s, int fd)
     }
 }
 
+void
+fdsync_replace(struct fdsync *s, int fd, int dir_fd, const char *temporary,
+               const char *name)
+{
+    fdsync_start(s, fd);
+    s->dir_fd = dir_fd;
+    s->temporary = temporary;
+    s->name = name;
+}
+
 bool
 fdsync_is_busy(const struct fdsync *s)
 {
     return s->busy;
 }
 
-int
-fdsync_poll(struct fdsync *s)
+static bool
+is_done(struct fdsync *s)
 {
     struct io_event event;
     uint64_t n;
 
-    if (!s->done) {
-        if (read(s->event_fd, &n, sizeof n) < 0
-            || syscall(SYS_io_getevents, s->context, 1, 1, &event,
-                       NULL) != 1) {
+    if (!s->done && read(s->event_fd, &n, sizeof n) >= 0
+        && syscall(SYS_io_getevents, s->context, 1, 1, &event, NULL) == 1) {
+        s->result = -event.res;
+        s->done = true;
+    }
+    return s->done;
+}
+
+/* The file that is to replace another one is on the disk.  Goes on with the
+ * directory, and returns true, if nothing has gone wrong. */
+static bool
+replace(struct fdsync *s)
+{
+    if (!s->result
+        && renameat(s->dir_fd, s->temporary, s->dir_fd, s->name)) {
+        s->result = errno;
+    }
+    s->temporary = NULL;
+    s->replaced = !s->result;
+    if (s->replaced) {
+        fdsync_start(s, s->dir_fd);
+    }
+    return s->replaced;
+}
+
+int
+fdsync_poll(struct fdsync *s)
+{
+    do {
+        if (!is_done(s)) {
             return EINPROGRESS;
         }
-        s->result = -event.res;
+    } while (s->temporary && replace(s));
+    if (s->replaced) {
+        s->result = 0;          /* The new file is there, whatever comes. */
     }
-    s->busy = s->done = false;
+    s->busy = s->done = s->replaced = false;
     return s->result;
+}
+
+int
+fdsync_finish(struct fdsync *s)
+{
+    int error = 0;
+
+    while (s->busy && (error = fdsync_poll(s)) == EINPROGRESS) {
+        struct pollfd pfd = { .fd = s->event_fd, .events = POLLIN };
+
+        poll(&pfd, 1, -1);
+    }
+    return error;
 }
 
 void

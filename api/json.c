@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "service/service.h"
+#include "base/service_spec.h"
 
 /* Longer than any good name or address: what is cut off at this length is
  * refused for what is left. */

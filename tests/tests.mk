@@ -164,7 +164,7 @@ tests_net_test_registry_LDADD = $(TOF_LIBS)
 
 check_PROGRAMS += test_json
 test_json_SOURCES = tests/unit/test_json.c tests/unit/tap.h \
-	api/json.c src/base/addr.c src/service/service_check.c
+	api/json.c src/base/addr.c src/base/service_spec.c
 test_json_CPPFLAGS = $(test_gtpu_CPPFLAGS) -I$(srcdir)
 
 # The server with services in memory, for tests/net/test_rest*.py.
@@ -174,7 +174,7 @@ tests_net_rest_driver_LDADD = $(TOF_LIBS)
 
 FUZZ_TARGETS += fuzz_json
 fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/base/addr.c \
-		src/service/service_check.c
+		src/base/service_spec.c
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
 
 # --- nftables and links ---

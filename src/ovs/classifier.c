@@ -8,12 +8,12 @@
 
 #include <string.h>
 
+#include "base/service_spec.h"
 #include "base/tunnel.h"
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs/flow_text.h"
 #include "packets.h"
-#include "service/service.h"
 
 static void
 format_id_mac(struct ds *ds, uint32_t id)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/service_spec.h"
 #include "conf/conf.h"
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
@@ -20,7 +21,6 @@
 #include "ovs/ports.h"
 #include "ovs/settle.h"
 #include "ovs/sff.h"
-#include "service/service.h"
 #include "timeval.h"
 #include "util.h"
 

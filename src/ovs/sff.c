@@ -8,10 +8,10 @@
 
 #include <inttypes.h>
 
+#include "base/service_spec.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs/classifier.h"
 #include "ovs/flow_text.h"
-#include "service/service.h"
 
 static void
 start_flow(struct ds *ds, int table, enum flow_end end,

@@ -25,13 +25,13 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/service_spec.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "packets.h"
-#include "service/service.h"
 #include "service/tof-idl.h"
 #include "timeval.h"
 #include "util.h"

@@ -12,22 +12,9 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "base/counters.h"
-
-#define SERVICE_NAME_MAX 63
-#define SERVICE_CHAIN_MAX 8
-
-/* What a service is, as REST and registry see it. */
-struct service_spec {
-    char name[SERVICE_NAME_MAX + 1];
-    struct in6_addr service_ip;         /* IPv4 as IPv4-mapped IPv6. */
-    struct in6_addr application_ip;
-    char chain[SERVICE_CHAIN_MAX][SERVICE_NAME_MAX + 1];
-    size_t n_chain;                     /* 0: the chain is NAT alone. */
-};
+#include "base/service_spec.h"
 
 enum service_error {
     SERVICE_OK,                 /* 200 */
@@ -37,12 +24,6 @@ enum service_error {
     SERVICE_FAILED,             /* 500: could not be applied, rolled back. */
     SERVICE_UNAVAILABLE,        /* 503: a part it needs is not there now. */
 };
-
-/* Checks the parts of a spec, for whoever builds one.  On failure returns
- * false and sets '*why' to a constant sentence. */
-bool service_name_is_valid(const char *name, const char **why);
-bool service_ip_is_valid(const struct in6_addr *, const char **why);
-bool service_spec_is_valid(const struct service_spec *, const char **why);
 
 /* Called exactly once for each request, maybe before the request's function
  * returns.  'detail' is a sentence for a person (never NULL); 'spec' is the

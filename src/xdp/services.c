@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/service_spec.h"
 #include "gtp/endpoint.h"
 #include "hash.h"
 #include "openvswitch/hmap.h"
-#include "service/service.h"
 #include "util.h"
 #include "xdp/chain.h"
 #include "xdp/load.h"

@@ -3,7 +3,7 @@
 /* Fuzz target: bodies of the REST API (api/json.c), seeds in seeds/json/.
  *
  *     clang -fsanitize=fuzzer,address,undefined -I. -Isrc \
- *         tests/fuzz/fuzz_json.c api/json.c src/service/service_check.c
+ *         tests/fuzz/fuzz_json.c api/json.c src/base/service_spec.c
  *
  * What is read must be a valid service; what is refused must come with a
  * sentence in ASCII. */
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "api/json.h"
-#include "service/service.h"
+#include "base/service_spec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -15,7 +15,7 @@
 #include "ovs/classifier.h"
 #include "ovs/sff.h"
 #include "packets.h"
-#include "service/service.h"
+#include "base/service_spec.h"
 #include "tap.h"
 #include "util.h"
 

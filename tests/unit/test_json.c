@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* api/json.c and src/service/service_check.c, linked with nothing else: what
+/* api/json.c and src/base/service_spec.c, linked with nothing else: what
  * bodies are a service, and what is said of those that are not. */
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "api/json.h"
-#include "service/service.h"
+#include "base/service_spec.h"
 #include "tap.h"
 
 #define ADDRESSES "\"serviceIP\":\"198.51.100.10\"," \

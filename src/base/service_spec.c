@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* What makes a service a good one: the pure half of service.h.
- *
- * Place in the flow: the REST API's body parser (api/json.c) checks what a
- * client sent, the registry what another TOF or a person wrote in the shared
- * database, the configuration the names of functions; all by the same rules.
- * No I/O and no state, so that tests and the fuzz target link it alone. */
+/* What makes a service a good one: see service_spec.h. */
 
-#include "service/service.h"
+#include "base/service_spec.h"
 
 #include <string.h>
 

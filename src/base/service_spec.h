@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_SERVICE_SPEC_H
+#define TOF_SERVICE_SPEC_H 1
+
+/* What a service is: 'serviceIP' that UEs ask for, 'applicationIP' that
+ * answers, and the functions on the way.
+ *
+ * Place in the flow: the word that REST API, registry and data planes have for
+ * a service; service.h says how one comes into force.  The checks are of
+ * whoever builds one: the API's body parser (api/json.c) checks what a client
+ * sent, the registry what another TOF or a person wrote in the shared database,
+ * the configuration the names of functions; all by the same rules.  Pure: no
+ * I/O and no state. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SERVICE_NAME_MAX 63
+#define SERVICE_CHAIN_MAX 8
+
+/* What a service is, as REST and registry see it. */
+struct service_spec {
+    char name[SERVICE_NAME_MAX + 1];
+    struct in6_addr service_ip;         /* IPv4 as IPv4-mapped IPv6. */
+    struct in6_addr application_ip;
+    char chain[SERVICE_CHAIN_MAX][SERVICE_NAME_MAX + 1];
+    size_t n_chain;                     /* 0: the chain is NAT alone. */
+};
+
+/* Checks the parts of a spec, for whoever builds one.  On failure returns
+ * false and sets '*why' to a constant sentence. */
+bool service_name_is_valid(const char *name, const char **why);
+bool service_ip_is_valid(const struct in6_addr *, const char **why);
+bool service_spec_is_valid(const struct service_spec *, const char **why);
+
+#endif /* base/service_spec.h */

@@ -4,8 +4,8 @@
  *
  * Two flows make the TOF, and each reads from top to bottom:
  *
- *   detect.c           TEID detection and tunnel set-up, from packets.
- *   register.c         Application registration, called by service.c.
+ *   learn/detect.c       TEID detection and tunnel set-up, from packets.
+ *   service/register.c   Application registration, called by service.c.
  *
  * Here they are joined: who tells whom (agent_init()), what becomes of a
  * bearer's diversion when the session table changes (bearer_event()), and the
@@ -24,8 +24,10 @@
 #include "divert/account.h"
 #include "divert/adopt.h"
 #include "divert/answer.h"
+#include "divert/divert.h"
 #include "divert/hold.h"
 #include "divert/onward.h"
+#include "endpoint_choose.h"
 #include "filter/filter.h"
 #include "filter/l2.h"
 #include "filter/nfq.h"
@@ -216,17 +218,38 @@ start_endpoint(void)
     }
 }
 
+static bool
+diverted_elsewhere(struct bearer *b, long long int now)
+{
+    return dataplane_is_up() && divert_in_advance(b, now);
+}
+
+static const struct dataplane_events dataplane_events = {
+    .packet = detect_packet,
+    .endpoint = {
+        .bearer_ready = answer_ready,
+        .bearer_refused = answer_refused,
+        .held_down = answer_held,
+        .unclaimed = answer_unclaimed,
+        .orphaned = answer_orphaned,
+        .counters = account_bearer,
+        .alive = account_alive,
+        .missed = detect_missed,
+        .reused = signalling_reused,
+        .service_counters = service_count,
+    },
+    .up = dataplane_came_up,
+};
+
+static const struct detect_events detect_events = {
+    .pass = onward_switch,
+    .service_packet = divert_service_packet,
+    .proved = divert_proved,
+};
+
 int
 agent_init(const struct conf *conf_, char **what)
 {
-    const struct dataplane_events events = {
-        .packet = detect_packet,
-        .endpoint = { answer_ready, answer_refused, answer_held,
-                      answer_unclaimed, answer_orphaned,
-                      account_bearer, account_alive, detect_missed,
-                      signalling_reused, service_count },
-        .up = dataplane_came_up,
-    };
     int error;
 
     conf = conf_;
@@ -242,27 +265,28 @@ agent_init(const struct conf *conf_, char **what)
     l2_init(path_changed);
     onward_init(endpoint);
     account_init(evidence_ms);
-    signalling_init(conf->sessions.idle_seconds * 1000ll);
+    divert_init(endpoint, evidence_ms);
+    signalling_init(conf->sessions.idle_seconds * 1000ll, onward_switch);
     if (conf->tls.key) {
         stream_ssl_set_key_and_cert(conf->tls.key, conf->tls.cert);
         stream_ssl_set_ca_cert_file(conf->tls.ca, false);
     }
     feed_init(conf);
-    follow_init(conf, endpoint);
+    follow_init(conf, diverted_elsewhere);
     error = remember_open(conf->state_dir, what);
     if (error) {
         return error;
     }
     prove_init(conf, endpoint);
-    detect_init(conf, endpoint);
-    register_init(conf, endpoint);
+    detect_init(conf, endpoint, &detect_events);
+    register_init(conf, endpoint, dataplane_is_up);
     answer_init(conf);
     import_init(conf);
-    usage_init(conf);
+    usage_init(conf, service_name_of);
 
     start_registry();
     service_init(&register_plane);
-    dataplane_init(conf, endpoint, &events);
+    dataplane_init(conf, endpoint, &dataplane_events);
     return 0;
 }
 

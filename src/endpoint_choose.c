@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Which tunnel endpoints: see endpoint.h. */
+/* Which tunnel endpoints: see endpoint_choose.h. */
 
 #include <config.h>
 
-#include "gtp/endpoint.h"
+#include "endpoint_choose.h"
 
 #include <stdlib.h>
 
 #include "base/status.h"
 #include "conf/conf.h"
 #include "openvswitch/vlog.h"
+#include "ovs/endpoint.h"
 #include "util.h"
+#include "xdp/endpoint.h"
 
 VLOG_DEFINE_THIS_MODULE(endpoint_choose);
 

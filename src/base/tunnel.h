@@ -17,6 +17,9 @@ struct tunnel {
     uint32_t teid;
 };
 
+/* Where a packet comes from. */
+enum filter_side { SIDE_ENB, SIDE_SGW };
+
 /* What the PDU Session Containers in a tunnel say (5G, TS 38.415): QFI_PRESENT
  * and the QoS Flow Identifier, which may be 0; or 0 if there are none. */
 #define QFI_MASK 0x3f

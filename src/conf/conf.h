@@ -8,87 +8,9 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
-struct ip_prefix {
-    struct in6_addr addr;       /* IPv4 as IPv4-mapped IPv6. */
-    uint8_t len;                /* Of the family's own length: 0..32 for IPv4,
-                                 * 0..128 for IPv6. */
-};
-
-struct ip_prefix_list {
-    struct ip_prefix *prefixes;
-    size_t n;
-};
-
-struct text_list {
-    char **items;
-    size_t n;
-};
-
-enum conf_datapath { DATAPATH_AUTO, DATAPATH_OVS, DATAPATH_XDP };
-enum conf_learn { LEARN_ALL, LEARN_SERVICES };
-enum conf_pairing { PAIRING_PROVED, PAIRING_OBSERVED };
-
-struct conf_function {
-    char *name;
-    char *in, *out;             /* Network interfaces. */
-};
-
-struct conf {
-    struct {
-        char *enb, *sgw;        /* Inline: both set. */
-        char *interface;        /* Single adapter: set, and the two above
-                                 * NULL. */
-        struct ip_prefix_list enodebs, sgws;
-    } s1u;
-    struct {
-        char *interface;
-        struct ip_prefix_list address;
-        struct ip_prefix_list routes;
-        char *namespace;
-        bool may_connect;
-    } apps;
-    struct conf_function *functions;
-    size_t n_functions;
-    enum conf_datapath datapath;
-    enum conf_learn learn;
-    struct {
-        struct in6_addr *targets;
-        size_t n_targets;
-        unsigned int interval_ms;
-        unsigned int attempts;
-        unsigned int rate_per_second;
-        enum conf_pairing pairing;
-    } pinger;
-    struct {
-        unsigned int max;
-        unsigned int idle_seconds;
-        unsigned int evidence_seconds;
-    } sessions;
-    struct {
-        char *listen;           /* "ADDRESS:PORT", or NULL if "none". */
-        char *interface;        /* Bind to this device, or NULL. */
-        char *unix_path;        /* Key "unix", or NULL. */
-        char *token_file;
-        char *tls_cert, *tls_key;
-    } api;
-    struct {
-        char *file;             /* Records go there; NULL: none are made. */
-        unsigned int interval_seconds;
-    } usage;
-    struct {
-        char *listen;           /* "ADDRESS:PORT", or NULL: nobody follows. */
-        struct text_list follow;        /* The same, of others. */
-    } standby;
-    struct {
-        char *cert, *key, *ca;  /* Files: all of them, or all NULL. */
-    } tls;                      /* Between this TOF, others and databases. */
-    struct text_list registry;
-    char *run_dir;
-    char *state_dir;
-};
+#include "conf/conf_types.h"
 
 /* Reads and checks 'file'.  Returns the configuration, which the caller frees
  * with conf_free(), or NULL with '*error' set to a malloc'd text that names

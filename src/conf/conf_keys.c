@@ -7,7 +7,7 @@
 
 #include "conf/conf_keys.h"
 
-#include "conf/conf.h"
+#include "conf/conf_types.h"
 #include "conf/conf_value.h"
 
 /* Lists end with NULL. */

@@ -12,24 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-struct conf_kind;
-
-struct conf_key {
-    const char *path;           /* "pinger.interval_ms". */
-    const struct conf_kind *kind;
-    enum { CONF_SINGLE, CONF_MANY, CONF_ONE_OR_MANY } shape;
-    bool of_function;           /* True if 'path' starts with CONF_FUNCTION:
-                                 * offsets are in struct conf_function then,
-                                 * else in struct conf. */
-    size_t offset;              /* Of the value; of many, of the pointer to
-                                 * their array. */
-    size_t n_offset;            /* Of the number of many values, a size_t. */
-    unsigned int min, max;      /* Of numbers, else 0. */
-    const char *const *words;   /* Those that are allowed, up to a NULL. */
-    const char *def;            /* The default's text (not of many), or NULL
-                                 * for none, or CONF_REQUIRED. */
-    const char *help;           /* One line of the manual, as roff(7) text. */
-};
+#include "conf/conf_value.h"
 
 /* "NAME" stands for the name of any function. */
 #define CONF_FUNCTION "functions.NAME."

@@ -13,8 +13,7 @@
 #include <sys/un.h>
 
 #include "base/addr.h"
-#include "conf/conf.h"
-#include "conf/conf_keys.h"
+#include "conf/conf_types.h"
 #include "conf/conf_yaml.h"
 
 #define UNUSED __attribute__((unused))

@@ -8,6 +8,7 @@
 
 #include "base/metrics.h"
 #include "filter/l2.h"
+#include "filter/wire.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "gtp/ue_frame.h"
@@ -43,10 +44,9 @@ onward_drop_down(void)
 }
 
 void
-onward_switch(enum wire_port port, const void *ip, size_t len)
+onward_switch(enum filter_side from, const void *ip, size_t len)
 {
     struct gtpu_packet p;
-    const enum filter_side from = port == WIRE_SGW ? SIDE_ENB : SIDE_SGW;
     struct l2_header l2;
 
     /* What is malformed behind its addresses goes on like all else. */
@@ -54,7 +54,8 @@ onward_switch(enum wire_port port, const void *ip, size_t len)
         metric_inc(&n_lost_address);
     } else if (!l2_get(from, &p.src, &p.dst, &l2) && !wire_is_routed()) {
         metric_inc(&n_lost_header);
-    } else if (wire_send(port, &l2, ip, len)) {
+    } else if (wire_send(from == SIDE_ENB ? WIRE_SGW : WIRE_ENB, &l2, ip,
+                         len)) {
         metric_inc(&n_lost_send);
     } else {
         metric_inc(&n_switched);
@@ -71,7 +72,7 @@ onward_give_up(uint32_t id, enum hold_direction direction, const void *data,
         if (b) {
             b->onward = time_msec();
         }
-        onward_switch(WIRE_SGW, data, len);
+        onward_switch(SIDE_ENB, data, len);
     } else {
         metric_inc(&n_down_dropped);
     }

@@ -5,22 +5,23 @@
 /* What becomes of packets that have been held: on along the normal way, or to
  * the app, or to the UE.
  *
- * Place in the flow: detect.c and answer.c decide, hold.c keeps packets until
+ * Place in the flow: divert.c and answer.c decide, hold.c keeps packets until
  * then. */
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/tunnel.h"
 #include "divert/hold.h"
-#include "filter/wire.h"
 
 struct endpoint_class;
 
 void onward_init(const struct endpoint_class *);
 
 /* On along the normal way, as if nothing had happened.  'ip' is the outer
- * packet.  If that is not possible it is lost, and counted by reason. */
-void onward_switch(enum wire_port, const void *ip, size_t len);
+ * packet, which came in on 'from'.  If that is not possible it is lost, and
+ * counted by reason. */
+void onward_switch(enum filter_side from, const void *ip, size_t len);
 
 /* To where it was going: HOLD_UP, 'data' being the outer packet, to the
  * service; HOLD_DOWN, 'data' being a frame of the endpoint's, to the UE.  If

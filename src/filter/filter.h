@@ -47,8 +47,6 @@ enum filter_queue {
 #define FILTER_SGW_LINK "tof-sgw"
 #define FILTER_QUEUE_LINK "tof-q%d"     /* Its peer is q%d in tof-learn. */
 
-enum filter_side { SIDE_ENB, SIDE_SGW };
-
 static inline bool
 queue_is_held(enum filter_queue q)
 {

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/rtnl.h"
+#include "kernel/untag.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "packets.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "filter/filter.h"
+#include "kernel/netns.h"
 #include "kernel/rtnl.h"
 #include "packets.h"
 #include "util.h"

@@ -21,8 +21,10 @@
 
 #include "base/metrics.h"
 #include "kernel/netlink.h"
+#include "kernel/netns.h"
 #include "kernel/nft.h"
 #include "kernel/rtnl.h"
+#include "kernel/untag.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "base/status.h"

@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "base/tunnel.h"
-#include "filter/filter.h"
 
 struct conf;
 struct l2_header;
@@ -147,20 +146,5 @@ struct endpoint_class {
     /* Asks for counters(), in the background. */
     void (*poll_counters)(void);
 };
-
-extern const struct endpoint_class endpoint_ovs;
-extern const struct endpoint_class endpoint_xdp;
-
-/* Sets '*endpoint' to the one that the configuration asks for; "auto" is the
- * faster one, if it works.  'datapath' of /status says which and why.  Returns
- * 0 or a positive errno value with '*what' (malloc'd). */
-int endpoint_choose(const struct conf *,
-                    const struct endpoint_class **endpoint, char **what);
-
-/* Loads the eBPF programs, so that endpoint_xdp can be used.  Returns 0 or a
- * positive errno value with '*why' (malloc'd). */
-int endpoint_xdp_load(const struct conf *, char **why);
-/* Takes away what an endpoint_xdp has left in this network namespace. */
-void endpoint_xdp_remove(void);
 
 #endif /* gtp/endpoint.h */

@@ -10,9 +10,10 @@
 
 #define _GNU_SOURCE 1
 
-#include "kernel/rtnl.h"
+#include "kernel/ethtool.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 #include <net/if.h>
@@ -20,6 +21,8 @@
 #include <sys/socket.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
+
+#include "kernel/netns.h"
 
 struct offload {
     const char *link;

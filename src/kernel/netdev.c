@@ -15,7 +15,7 @@
 
 #define _GNU_SOURCE 1
 
-#include "kernel/rtnl.h"
+#include "kernel/netdev.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>

@@ -11,7 +11,7 @@
 
 #include <libmnl/libmnl.h>
 
-#include "kernel/rtnl.h"
+#include "kernel/netns.h"
 
 struct opening {
     int protocol;

@@ -9,7 +9,7 @@
 
 #define _GNU_SOURCE 1
 
-#include "kernel/rtnl.h"
+#include "kernel/untag.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,6 +28,7 @@
 #include <libmnl/libmnl.h>
 
 #include "kernel/netlink.h"
+#include "kernel/netns.h"
 
 #define NAME "tof_untag"
 #define PRIORITY 1

@@ -4,7 +4,8 @@
  *
  * The flow reads from top to bottom: uplink_seen() for each uplink G-PDU that
  * the filter copies or holds; reply_seen() when the Pinger's reply comes back;
- * answer.c when the endpoint says that the bearer is programmed. */
+ * divert/divert.c has the bearer diverted, and divert/answer.c goes on when
+ * the endpoint says that it is programmed. */
 
 #include <config.h>
 
@@ -15,8 +16,6 @@
 #include "base/addr.h"
 #include "base/metrics.h"
 #include "conf/conf.h"
-#include "divert/hold.h"
-#include "divert/onward.h"
 #include "filter/filter.h"
 #include "filter/l2.h"
 #include "filter/nfq.h"
@@ -29,10 +28,7 @@
 #include "packets.h"
 #include "session/session.h"
 #include "timeval.h"
-#include "usage/usage.h"
 #include "util.h"
-
-#define READY_RETRY_MS 100
 
 METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
                "Packets with another inner source than the bearer's UE.");
@@ -49,6 +45,7 @@ static struct metric n_malformed[GTPU_N_ERRORS];        /* By reason. */
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;
+static struct detect_events events;
 static long long int evidence_ms;
 
 static void
@@ -67,10 +64,12 @@ register_malformed(void)
 }
 
 void
-detect_init(const struct conf *conf_, const struct endpoint_class *endpoint_)
+detect_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
+            const struct detect_events *events_)
 {
     conf = conf_;
     endpoint = endpoint_;
+    events = *events_;
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     register_malformed();
 }
@@ -81,8 +80,7 @@ static void
 pass(const struct nfq_packet *np)
 {
     if (queue_is_held(np->queue)) {
-        onward_switch(queue_side(np->queue) == SIDE_ENB ? WIRE_SGW : WIRE_ENB,
-                      np->ip, np->len);
+        events.pass(queue_side(np->queue), np->ip, np->len);
     }
 }
 
@@ -94,47 +92,6 @@ is_taken(const struct bearer *b, long long int now)
     return (prove_is_fresh(b, now)
             || (b->state == BEARER_ESTABLISHED && b->ready
                 && now - b->heard <= evidence_ms));
-}
-
-/* Diverts 'b', whose proof is fresh; goes on in answer_ready(). */
-static void
-divert(struct bearer *b, long long int now)
-{
-    struct endpoint_bearer eb = bearer_describe(b);
-
-    b->diverted = true;
-    if (b->ready) {
-        b->ready = false;
-        bearer_use(b)->unready = now;
-    }
-    bearer_use(b)->asked = now;
-    usage_bearer(b);
-    endpoint->bearer_set(&eb, false);
-}
-
-/* A held uplink service packet of 'b'. */
-static void
-service_packet_held(struct bearer *b, const struct nfq_packet *np,
-                    long long int now)
-{
-    b->diverted = true;
-    if (b->ready && prove_is_fresh(b, now)) {
-        /* Overtaken on its way here by the bearer getting ready. */
-        onward_send(b->id, HOLD_UP, np->ip, np->len);
-        if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
-            divert(b, now);
-        }
-    } else if (!prove_is_fresh(b, now) && !prove_is_possible(b)) {
-        pass(np);
-        b->onward = now;
-    } else {
-        hold_add(b->id, HOLD_UP, np->ip, np->len, now, onward_give_up);
-        if (!prove_is_fresh(b, now)) {
-            prove_ask(b, true);
-        } else if (hold_count(b->id) == 1) {
-            divert(b, now);
-        }
-    }
 }
 
 static sa_family_t
@@ -201,7 +158,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     /* 3. Have the Pinger make the SGW show the tunnel back; a packet for a
      * service waits for that. */
     if (held) {
-        service_packet_held(b, np, now);
+        events.service_packet(b, np->ip, np->len, now);
     } else if (b->state != BEARER_ESTABLISHED) {
         prove_ask(b, false);
     }
@@ -231,9 +188,7 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int since)
 
     /* 6. A bearer that talks to a service is diverted; what has been held
      * goes on when that is in force. */
-    if (b->diverted) {
-        divert(b, time_msec());
-    }
+    events.proved(b, time_msec());
 }
 
 /* The SGW's answer to the Pinger, which came after 'since': second half.  It

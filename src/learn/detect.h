@@ -5,21 +5,36 @@
 /* TEID detection and tunnel set-up: what packets on S1-U say.
  *
  * Place in the flow: nfq.c hands over each packet that the filter copies or
- * holds.  What it shows goes into the session table; bearers are proved by
- * prove.c, and those that talk to a service are diverted: the endpoint is
- * told, and answer.c goes on when it has answered. */
+ * holds.  What it shows goes into the session table, and bearers are proved by
+ * prove.c.  Those that talk to a service are diverted by divert/divert.c,
+ * which is told by events. */
 
 #include <stddef.h>
 
+#include "learn/signalling.h"
+
+struct bearer;
 struct conf;
 struct endpoint_class;
 struct nfq_packet;
 struct tunnel;
 
-void detect_init(const struct conf *, const struct endpoint_class *);
+struct detect_events {
+    /* A held packet is of no use here. */
+    packet_pass_cb *pass;
+    /* A held uplink packet of 'b', to a service; 'ip' is the outer packet.  It
+     * is the callee's to have it delivered, now or later, or passed. */
+    void (*service_packet)(struct bearer *b, const void *ip, size_t len,
+                           long long int now);
+    /* The downlink tunnel of 'b' has been proved. */
+    void (*proved)(struct bearer *b, long long int now);
+};
+
+void detect_init(const struct conf *, const struct endpoint_class *,
+                 const struct detect_events *);
 
 /* A packet that was copied or held.  A held one is switched, consumed, or
- * waits (hold.c, signalling.c) until one of both is done to it. */
+ * waits (divert/hold.c, signalling.c) until one of both is done to it. */
 void detect_packet(const struct nfq_packet *);
 
 /* Likewise the uplink G-PDU in 'tunnel' with the UE's packet at 'ip', which

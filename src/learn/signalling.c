@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/metrics.h"
-#include "divert/onward.h"
 #include "filter/nfq.h"
 #include "gtp/gtpu.h"
 #include "learn/pinger.h"
@@ -41,11 +40,13 @@ struct waiting {                /* An Error Indication. */
 
 static struct ovs_list waiting = OVS_LIST_INITIALIZER(&waiting);
 static long long int idle_ms;
+static packet_pass_cb *pass;
 
 void
-signalling_init(long long int idle_ms_)
+signalling_init(long long int idle_ms_, packet_pass_cb *pass_)
 {
     idle_ms = idle_ms_;
+    pass = pass_;
 }
 
 void
@@ -140,7 +141,7 @@ signalling_error_indication(const struct nfq_packet *np,
     bool ours = known && (from_enb ? end_down(&f) : end_up(&f));
 
     if (!ours || is_theirs(&f, from_enb)) {
-        onward_switch(from_enb ? WIRE_SGW : WIRE_ENB, np->ip, np->len);
+        pass(queue_side(np->queue), np->ip, np->len);
         return;
     }
     struct waiting *w = xmalloc(sizeof *w + np->len);
@@ -162,7 +163,7 @@ signalling_run(bool behind)
             break;
         }
         if (is_theirs(&w->about, w->from_enb)) {
-            onward_switch(w->from_enb ? WIRE_SGW : WIRE_ENB, w->ip, w->len);
+            pass(w->from_enb ? SIDE_ENB : SIDE_SGW, w->ip, w->len);
         }
         ovs_list_remove(&w->node);
         free(w);

@@ -8,14 +8,21 @@
  * hears of it. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/tunnel.h"
 
 struct gtpu_packet;
 struct nfq_packet;
 
+/* A held packet, which came in on 'from', goes on as if nothing had happened.
+ * 'ip' is the outer packet. */
+typedef void packet_pass_cb(enum filter_side from, const void *ip, size_t len);
+
 /* 'idle_ms': sessions end after that long without traffic.  As copies are
  * samples, no natural traffic seen for as long means that there is none. */
-void signalling_init(long long int idle_ms);
+void signalling_init(long long int idle_ms, packet_pass_cb *);
 
 /* End Marker (TS 29.281 clause 7.3.2): the downlink tunnel that it came in is
  * not used any more. */

@@ -26,6 +26,8 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "kernel/ethtool.h"
+#include "kernel/netns.h"
 #include "kernel/rtnl.h"
 #include "nat/conntrack.h"
 #include "nat/private.h"

@@ -17,6 +17,9 @@
 
 struct conf;
 
+/* The device towards the UEs, in the namespace. */
+#define NAT_UE "ue0"
+
 /* Namespace, ue0 <-> 'ue_port' (in tofd's namespace), Apps adapter (moved
  * in), addresses, routes, and the nftables table.  Adopts what is there.
  * ue0 and its peer get 'mtu', S1-U's; the routes to UEs 'down_mtu', that of

@@ -27,9 +27,6 @@ struct nat {
 };
 extern struct nat nat;
 
-/* The device towards the UEs, in the namespace. */
-#define NAT_UE "ue0"
-
 /* inet: tracking, translation, forwarding.  netdev: ue0's own hooks. */
 extern const struct nft_table nat_inet, nat_netdev;
 

@@ -48,6 +48,7 @@
  *     they answer (sysctl fwmark_reflect): the flow that conntrack takes an
  *     error for may be that of another UE with the same address. */
 
+#include "nat/nat.h"
 #include "nat/private.h"
 
 #include <arpa/inet.h>

@@ -31,7 +31,7 @@
 
 #include <config.h>
 
-#include "gtp/endpoint.h"
+#include "ovs/endpoint.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -17,10 +17,7 @@
 #include "base/metrics.h"
 #include "base/status.h"
 #include "conf/conf.h"
-#include "dataplane.h"
 #include "filter/l2.h"
-#include "gtp/endpoint.h"
-#include "learn/prove.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -28,7 +25,6 @@
 #include "session/statelet.h"
 #include "stream.h"
 #include "timeval.h"
-#include "usage/usage.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(follow);
@@ -56,8 +52,7 @@ struct source {
 };
 
 static const struct conf *conf;
-static const struct endpoint_class *endpoint;
-static long long int evidence_ms;
+static follow_diverted_cb *diverted;
 static struct source *sources;
 static size_t n_sources;
 
@@ -81,11 +76,10 @@ report(void)
 }
 
 void
-follow_init(const struct conf *conf_, const struct endpoint_class *endpoint_)
+follow_init(const struct conf *conf_, follow_diverted_cb *diverted_)
 {
     conf = conf_;
-    endpoint = endpoint_;
-    evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    diverted = diverted_;
     n_sources = conf->standby.follow.n;
     sources = xcalloc(n_sources, sizeof *sources);
     for (size_t i = 0; i < n_sources; i++) {
@@ -119,20 +113,6 @@ make_older(struct statelet *st)
     st->proved_age = statelet_age(st->proved_age, st->time_ms, now);
 }
 
-/* Diverts 'b' before its first packet comes here, for as long as it would be
- * where that was said. */
-static void
-divert(struct bearer *b, long long int now)
-{
-    struct endpoint_bearer eb = bearer_describe(b);
-
-    eb.silent_ms = now - b->heard;
-    b->diverted = true;
-    usage_bearer(b);
-    endpoint->bearer_set(&eb, false);
-    metric_inc(&n_diverted);
-}
-
 /* Whether there can be such a tunnel, with such a DSCP and QFI. */
 static bool
 is_tunnel(const struct in6_addr *enb, const struct in6_addr *sgw,
@@ -161,9 +141,8 @@ hear_bearer(struct statelet *st)
     b = session_hearsay(st, now);
     if (b) {
         metric_inc(&n_taken);
-        if (st->diverted && dataplane_is_up() && prove_is_fresh(b, now)
-            && now - b->heard < evidence_ms) {
-            divert(b, now);
+        if (st->diverted && diverted(b, now)) {
+            metric_inc(&n_diverted);
         }
     }
 }

@@ -7,12 +7,17 @@
  * instead.
  *
  * Place in the flow: feed.c of another TOF sends; session_hearsay() takes what
- * is not known better here, and the endpoint is told as detect.c tells it. */
+ * is not known better here. */
 
+#include <stdbool.h>
+
+struct bearer;
 struct conf;
-struct endpoint_class;
 
-void follow_init(const struct conf *, const struct endpoint_class *);
+/* The other TOF diverts 'b'.  Returns true if it is diverted here, too. */
+typedef bool follow_diverted_cb(struct bearer *b, long long int now);
+
+void follow_init(const struct conf *, follow_diverted_cb *);
 void follow_destroy(void);
 void follow_run(void);
 void follow_wait(void);

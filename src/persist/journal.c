@@ -24,7 +24,7 @@
  * The lock is on the directory: the file itself changes with compaction, and
  * a lock on it would then be on a file that nobody opens any more. */
 
-#include "session/statelet.h"
+#include "persist/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +37,7 @@
 
 #include "base/fdsync.h"
 #include "openvswitch/poll-loop.h"
+#include "session/statelet.h"
 #include "timeval.h"
 
 #define FILE_NAME "sessions.journal"

@@ -12,6 +12,7 @@
 #include "filter/l2.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "persist/journal.h"
 #include "session/session.h"
 #include "timeval.h"
 #include "util.h"

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "conf/conf.h"
-#include "dataplane.h"
 #include "filter/filter.h"
 #include "gtp/endpoint.h"
 #include "nat/nat.h"
@@ -21,10 +20,13 @@
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;
+static bool (*plane_is_up)(void);
 
 void
-register_init(const struct conf *conf_, const struct endpoint_class *endpoint_)
+register_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
+              bool (*plane_is_up_)(void))
 {
+    plane_is_up = plane_is_up_;
     conf = conf_;
     endpoint = endpoint_;
 }
@@ -33,7 +35,7 @@ static bool
 register_ready(const char **why)
 {
     *why = "the data plane is not ready; see /status";
-    return dataplane_is_up() && endpoint->ready();
+    return plane_is_up() && endpoint->ready();
 }
 
 static bool
@@ -56,14 +58,14 @@ register_supports(const struct service_spec *spec, const char **why)
 static bool
 register_possible(const struct service_spec *spec, const char **why)
 {
-    return !dataplane_is_up() || endpoint->service_possible(spec, why);
+    return !plane_is_up() || endpoint->service_possible(spec, why);
 }
 
 /* 1. NAT to the application, then chain and Classifier. */
 static int
 register_apply(const struct service_spec *spec)
 {
-    int error = dataplane_is_up() ? 0 : ENETDOWN;
+    int error = plane_is_up() ? 0 : ENETDOWN;
 
     if (!error) {
         error = nat_service_set(&spec->service_ip, &spec->application_ip);
@@ -78,7 +80,7 @@ register_apply(const struct service_spec *spec)
 static bool
 register_applied(const struct service_spec *spec)
 {
-    return dataplane_is_up() && endpoint->service_ready(&spec->service_ip);
+    return plane_is_up() && endpoint->service_ready(&spec->service_ip);
 }
 
 /* 3. Last of all, the filter: now packets are diverted. */
@@ -98,7 +100,7 @@ register_undivert(const struct service_spec *spec)
     if (endpoint->service_divert) {
         endpoint->service_divert(&spec->service_ip, false);
     }
-    if (dataplane_is_up()) {
+    if (plane_is_up()) {
         filter_service_clear(&spec->service_ip);
     }
 }

@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "session/session.h"
+#include "session/private.h"
 
 #include <limits.h>
 #include <stdlib.h>

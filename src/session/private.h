@@ -6,7 +6,7 @@
  *
  * Place in the flow: session.c decides, by the rules of session.h; this keeps
  * the indexes true.  It decides nothing and tells nobody.  The look-ups of
- * session.h are here, too. */
+ * session.h are there, too; and in describe.c what follows from them. */
 
 #include "session/session.h"
 

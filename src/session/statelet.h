@@ -3,13 +3,11 @@
 #define TOF_STATELET_H 1
 
 /* Statelets: what is worth remembering of a bearer, or of the path between two
- * peers, as records of one fixed size in network byte order; and the journal,
- * a file of them.
+ * peers, as records of one fixed size in network byte order.
  *
  * Place in the flow: remember.c appends a statelet for each of session.c's and
  * l2.c's changes; at start it replays the journal into them.  feed.c sends the
- * same records to TOFs that follow this one, follow.c reads them.
- * The codec half is pure; the journal half does file I/O. */
+ * same records to TOFs that follow this one, follow.c reads them.  Pure. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -81,41 +79,5 @@ bool statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s);
  * (ms): at most STATELET_AGE_MAX.  'then' may be anything that somebody has
  * written there; if it is in the future the age is as it was. */
 uint32_t statelet_age(uint32_t age, uint64_t then, uint64_t now);
-
-struct journal;
-
-/* Opens 'DIR/sessions.journal' (made if missing, mode 0600), calls 'replay'
- * for every good record in order, and stands ready to append.  A record that
- * is torn or corrupt is left out, and cut off if no good one follows; '*n_bad'
- * (may be NULL) gets their number.  Returns 0 or a positive errno value: EBUSY
- * if another process has a journal in DIR open. */
-int journal_open(const char *dir, void (*replay)(const struct statelet *,
-                                                 void *aux), void *aux,
-                 struct journal **, unsigned int *n_bad);
-
-/* Appends to a buffer; journal_run() writes it out (one write a call) and, at
- * most once a second, has the file synced in the background.  A write error is
- * kept, retried once a second, and returned by journal_run() as a positive
- * errno value; records stay buffered until a later write succeeds.  The buffer
- * is bounded: once records had to be dropped, journal_run() returns ENOBUFS,
- * until the owner has compacted the journal. */
-void journal_append(struct journal *, const struct statelet *);
-int journal_run(struct journal *);
-void journal_wait(struct journal *);    /* poll-loop: wake up to sync. */
-
-/* Number of records in the file; when it is well above what is alive, the
- * owner compacts: begins, adds each record that is alive, over as many rounds
- * as it likes, and ends.  Meanwhile it goes on to append what changes.  When
- * all is written (to a temporary file) and synced, that takes the old one's
- * place.  journal_compaction() says how it is: EINPROGRESS, 0, or why the last
- * one has failed, as it may at any time; the old file stays in use then. */
-size_t journal_count(const struct journal *);
-int journal_compact_begin(struct journal *);
-void journal_compact_add(struct journal *, const struct statelet *);
-void journal_compact_end(struct journal *);
-int journal_compaction(const struct journal *);
-
-/* Writes out and syncs what is buffered, once; NULL is allowed. */
-void journal_close(struct journal *);
 
 #endif /* session/statelet.h */

@@ -18,7 +18,6 @@
 
 #include "base/metrics.h"
 #include "hash.h"
-#include "service/service.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -27,6 +26,7 @@
 struct ovs_list usage_alive, usage_ended;
 static struct hmap by_session;          /* Accounts in usage_alive. */
 static struct hmap by_bearer;
+static const char *(*service_name)(const struct in6_addr *);
 
 static uint64_t
 n_accounts(void)
@@ -38,8 +38,9 @@ METRIC_GAUGE(g_accounts, "tof_usage_sessions", "",
              "Sessions whose usage is being counted.", n_accounts);
 
 void
-usage_accounts_init(void)
+usage_accounts_init(const char *(*service_name_)(const struct in6_addr *))
 {
+    service_name = service_name_;
     hmap_init(&by_session);
     hmap_init(&by_bearer);
     ovs_list_init(&usage_alive);
@@ -277,7 +278,7 @@ usage_service_get(struct usage_account *a, const struct in6_addr *ip,
 struct usage_service *
 usage_service_now(struct usage_account *a, const struct in6_addr *ip)
 {
-    const char *name = service_name_of(ip);
+    const char *name = service_name(ip);
     struct usage_service *last = NULL, *s;
 
     LIST_FOR_EACH (s, node, &a->services) {

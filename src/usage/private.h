@@ -71,7 +71,7 @@ struct usage_account {
 /* Accounts: those whose session lives, oldest first, and those whose session
  * has ended. */
 extern struct ovs_list usage_alive, usage_ended;
-void usage_accounts_init(void);
+void usage_accounts_init(const char *(*service_name)(const struct in6_addr *));
 void usage_accounts_destroy(void);
 struct usage_account *usage_account_create(uint32_t session,
                                            const struct in6_addr *ue,

@@ -28,7 +28,6 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "service/service.h"
 #include "timeval.h"
 #include "usage/private.h"
 #include "util.h"
@@ -427,11 +426,12 @@ end_restored(bool final)
 }
 
 void
-usage_init(const struct conf *conf)
+usage_init(const struct conf *conf,
+           const char *(*service_name)(const struct in6_addr *))
 {
     bool final;
 
-    usage_accounts_init();
+    usage_accounts_init(service_name);
     ovs_list_init(&gone);
     dir = conf->state_dir;
     interval_ms = conf->usage.interval_seconds * 1000ll;

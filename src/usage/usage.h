@@ -20,8 +20,10 @@ struct counters;
 struct conf;
 struct in6_addr;
 
-/* Takes up what an earlier tofd has left in the directory of state. */
-void usage_init(const struct conf *);
+/* Takes up what an earlier tofd has left in the directory of state.
+ * 'service_name' is the name of the service that has an address, or NULL. */
+void usage_init(const struct conf *,
+                const char *(*service_name)(const struct in6_addr *));
 
 /* Writes what is still to be written, and leaves the sums to the next. */
 void usage_destroy(void);

@@ -25,6 +25,7 @@
 #include "util.h"
 #include "xdp/routed.h"
 #include "xdp/table.h"
+#include "xdp/table_path.h"
 
 METRIC_COUNTER(n_no_room, "tof_xdp_no_room_total", "",
                "Bearers for which the tables had no room: their packets take "

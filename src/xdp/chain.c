@@ -39,6 +39,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "xdp/table.h"
+#include "xdp/table_services.h"
 
 #define COOKIE_STATIC (UINT64_C(3) << 32)
 #define LOOK_MS 100             /* How often heartbeats are looked for. */

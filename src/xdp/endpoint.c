@@ -25,7 +25,7 @@
 
 #include <config.h>
 
-#include "gtp/endpoint.h"
+#include "xdp/endpoint.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -41,8 +41,11 @@
 #include "filter/wire.h"
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
+#include "kernel/ethtool.h"
+#include "kernel/netdev.h"
+#include "kernel/netns.h"
 #include "kernel/rtnl.h"
-#include "nat/private.h"
+#include "nat/nat.h"
 #include "openvswitch/vlog.h"
 #include "ovs/classifier.h"
 #include "ovs/ports.h"

@@ -10,6 +10,7 @@
 
 #include "filter/filter.h"
 #include "filter/links.h"
+#include "kernel/ethtool.h"
 #include "kernel/rtnl.h"
 #include "util.h"
 #include "xdp/load.h"

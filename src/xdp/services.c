@@ -22,6 +22,7 @@
 #include "xdp/chain.h"
 #include "xdp/load.h"
 #include "xdp/table.h"
+#include "xdp/table_services.h"
 
 struct xdp_svc {
     struct hmap_node node;              /* In services, by service IP. */

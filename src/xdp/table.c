@@ -15,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "xdp/table_path.h"
+
 #define STORE(X, VALUE) __atomic_store_n(&(X), VALUE, __ATOMIC_RELEASE)
 #define LOAD(X) __atomic_load_n(&(X), __ATOMIC_ACQUIRE)
 
@@ -32,12 +34,6 @@ uint32_t
 xdp_ticks(unsigned int seconds)
 {
     return seconds * 1000000000ull >> XDP_TICK_SHIFT;
-}
-
-void
-xdp_addr(__u64 dst[2], const struct in6_addr *addr)
-{
-    memcpy(dst, addr, sizeof *addr);
 }
 
 static bool

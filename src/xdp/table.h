@@ -28,24 +28,13 @@
 #include <stdint.h>
 
 #include "base/tunnel.h"
-#include "xdp/layout.h"
-
-struct xdp_table {
-    struct xdp_bucket *buckets;         /* config->n_buckets */
-    struct xdp_template *templates;     /* config->n_templates */
-    struct xdp_path *paths;             /* XDP_PATHS */
-    struct xdp_service *services;       /* XDP_SERVICES */
-    struct xdp_config *config;
-};
-
-#define XDP_NOWHERE UINT32_MAX
+#include "xdp/table_maps.h"
 
 /* Time as the programs count it. */
 uint32_t xdp_now(void);
 uint32_t xdp_ticks(unsigned int seconds);       /* Rounded down. */
 
-/* An address, and a UE's, as they are in the tables. */
-void xdp_addr(__u64 dst[2], const struct in6_addr *);
+/* A UE's address as it is in the tables. */
 uint64_t xdp_ue_key(const struct in6_addr *ue);
 
 /* A single adapter's address: frames to others are not looked at. */
@@ -99,36 +88,6 @@ struct xdp_template *xdp_table_template_set(struct xdp_table *,
 void xdp_table_template_clear(struct xdp_table *, uint32_t id);
 /* What its bearer has been sent; see XDP_COUNT. */
 uint64_t xdp_template_count(const struct xdp_template *);
-
-/* --- Paths. --- */
-
-/* The path from 'src' to 'dst', maybe without headers yet.  Returns its index,
- * 0 if there is no room. */
-uint32_t xdp_table_path_get(struct xdp_table *, const struct in6_addr *src,
-                            const struct in6_addr *dst);
-/* Packets from 'src' to 'dst' get this Ethernet header of 14 bytes, or 18 with
- * a VLAN tag.  Returns the path's index, 0 if there is no room. */
-uint32_t xdp_table_path_set(struct xdp_table *, const struct in6_addr *src,
-                            const struct in6_addr *dst, const uint8_t *l2,
-                            size_t l2_len);
-/* 0 if there is none, or it has no headers. */
-uint32_t xdp_table_path_find(const struct xdp_table *,
-                             const struct in6_addr *src,
-                             const struct in6_addr *dst);
-
-/* --- Services.  Indexes are those of service_stats. --- */
-
-/* Puts a service in, or changes its chain.  Returns 0 or ENOSPC. */
-int xdp_table_service_set(struct xdp_table *, const struct in6_addr *ip,
-                          enum xdp_chain);
-void xdp_table_service_clear(struct xdp_table *, const struct in6_addr *ip);
-/* XDP_NOWHERE if it is none. */
-uint32_t xdp_table_service_find(const struct xdp_table *,
-                                const struct in6_addr *ip);
-
-/* Heartbeats come through br-tof: packets of services with a chain are sent
- * there. */
-bool xdp_table_switch_lives(const struct xdp_table *);
 
 /* --- Counters. --- */
 

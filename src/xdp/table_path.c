@@ -6,9 +6,10 @@
  * odd while headers are written.  Addresses are written once, before anybody
  * knows of the path, and stay. */
 
-#include "xdp/table.h"
+#include "xdp/table_path.h"
 
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define PATH_PROBES 64

@@ -6,7 +6,7 @@
  * Open addressing; a service's word 'used' is written last and cleared first,
  * and 'chain' changes in place. */
 
-#include "xdp/table.h"
+#include "xdp/table_services.h"
 
 #include <errno.h>
 #include <string.h>

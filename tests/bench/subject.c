@@ -22,6 +22,8 @@
 #include "base/tunnel.h"
 #include "xdp/load.h"
 #include "xdp/table.h"
+#include "xdp/table_path.h"
+#include "xdp/table_services.h"
 
 #define MAX_SESSIONS 1000000
 #define DOWN_BIT 0x80000000u

@@ -138,7 +138,8 @@ l2_destroy(void)
 /* NAT, registry, journal, usage. */
 
 void
-usage_init(const struct conf *conf OVS_UNUSED)
+usage_init(const struct conf *conf OVS_UNUSED,
+           const char *(*service_name)(const struct in6_addr *) OVS_UNUSED)
 {
 }
 

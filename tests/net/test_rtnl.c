@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/ethtool.h"
+#include "kernel/netdev.h"
+#include "kernel/netns.h"
 #include "kernel/rtnl.h"
 #include "nettest.h"
 #include "tap.h"

@@ -19,12 +19,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "gtp/gtpu_build.h"
-#include "xdp/load.h"
-#include "xdp/table.h"
 #include "address.h"
+#include "gtp/gtpu_build.h"
 #include "nettest.h"
 #include "tap.h"
+#include "xdp/load.h"
+#include "xdp/table.h"
+#include "xdp/table_path.h"
+#include "xdp/table_services.h"
 
 #define LOOPBACK 1              /* Any device that there is. */
 #define EVIDENCE 10             /* Seconds. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "openvswitch/poll-loop.h"
+#include "persist/journal.h"
 #include "tap.h"
 #include "timeval.h"
 

@@ -15,6 +15,7 @@
 #include "filter/l2.h"
 #include "openvswitch/poll-loop.h"
 #include "packets.h"
+#include "persist/journal.h"
 #include "session/session.h"
 #include "tap.h"
 #include "timeval.h"

@@ -19,7 +19,6 @@
 #include "base/addr.h"
 #include "conf/conf.h"
 #include "openvswitch/dynamic-string.h"
-#include "service/service_table.h"
 #include "tap.h"
 #include "usage/private.h"
 #include "util.h"
@@ -117,6 +116,13 @@ record(const struct usage_account *a, uint64_t seq, long long int now,
     return ds_steal_cstr(&s);
 }
 
+/* There are no services. */
+static const char *
+name_of(const struct in6_addr *addr OVS_UNUSED)
+{
+    return NULL;
+}
+
 static void
 test_records(void)
 {
@@ -126,7 +132,7 @@ test_records(void)
     struct fteid up6 = { ip("fd01::2"), 1 };
     struct usage_account *a;
 
-    usage_init(&conf);
+    usage_init(&conf, name_of);
     a = usage_account_create(0x102, &ue, 0);
     usage_bearer_create(a, 0x203, &up, USAGE_ALIVE);
     usage_service_get(a, &one, "edge")->counters
@@ -308,7 +314,7 @@ is_restored(const char *state, const char *session)
 
     put_contents(state, text);
     free(text);
-    usage_init(&conf);
+    usage_init(&conf, name_of);
     usage_destroy();
     text = contents(state);
     bool found = strstr(text, id);
@@ -328,7 +334,7 @@ test_restart(void)
 
     unlink(file);
     memset(done, 0, sizeof done);
-    usage_init(&conf);
+    usage_init(&conf, name_of);
     usage_sent_down(b, service_ip(), 100);
     usage_sent_down(b, service_ip(), 50);
     usage_bearer(quiet);
@@ -342,7 +348,7 @@ test_restart(void)
 
     uint32_t id = gone->session->id;
     session_forget(gone);
-    usage_init(&conf);
+    usage_init(&conf, name_of);
     same("sums survive", shown(b->session->id), "[] 198.51.100.10 2 150\n");
     same("those of an IPv6 UE too", shown(six->session->id),
          "[] 198.51.100.10 1 10\n");
@@ -368,7 +374,7 @@ test_restart(void)
            && !is_restored(state, "7a 10.45.0.9 99999999999999999999 1 x"),
            "no session began before 1970 or after 9999");
     put_contents(state, "boot x\nsession 1 nonsense\nservice 1.2.3.4\n");
-    usage_init(&conf);
+    usage_init(&conf, name_of);
     same("a damaged file is no harm", shown(1), "");
     usage_destroy();
     unlink(state);
@@ -384,7 +390,7 @@ test_identifier_used_again(void)
     struct fteid up = { ip("10.1.0.2"), 99 };
     struct in6_addr ue = ip("10.45.1.9");
 
-    usage_init(&conf);
+    usage_init(&conf, name_of);
     struct usage_account *a = usage_account_create(0x9901, &ue, 0);
     struct usage_bearer *old = usage_bearer_create(a, b->id, &up, USAGE_GONE);
     usage_pair_get(old, service_ip())->last.bytes_up = 500;
@@ -408,7 +414,7 @@ test_many_bearers(void)
     struct in6_addr ue = ip("10.45.1.9");
     struct fteid up = { ip("10.1.0.2"), 1 };
 
-    usage_init(&conf);
+    usage_init(&conf, name_of);
     struct usage_account *a = usage_account_create(0x9902, &ue, 0);
     usage_bearer_create(a, 0x101, &up, USAGE_ALIVE);
     for (uint32_t id = 0x200; id < 0x2000; id += 0x100) {
@@ -425,8 +431,6 @@ test_many_bearers(void)
 int
 main(void)
 {
-    static const struct service_plane plane;
-
     if (!mkdtemp(dir)) {
         return 1;
     }
@@ -435,7 +439,6 @@ main(void)
     conf.usage.file = file;
     conf.usage.interval_seconds = 300;
     session_init(100, NULL);
-    service_init(&plane);
 
     test_records();
     test_file();
@@ -444,7 +447,6 @@ main(void)
     test_many_bearers();
     test_restart();
 
-    service_destroy();
     session_destroy();
     unlink(file);
     tap_ok(!rmdir(dir), "nothing else is left behind");

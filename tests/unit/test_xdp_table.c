@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xdp/table.h"
 #include "address.h"
 #include "tap.h"
+#include "xdp/table.h"
+#include "xdp/table_path.h"
+#include "xdp/table_services.h"
 
 static struct xdp_config config;
 static struct xdp_table t = { .config = &config };

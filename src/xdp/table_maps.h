@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOF_XDP_TABLE_MAPS_H
+#define TOF_XDP_TABLE_MAPS_H 1
+
+/* The eBPF programs' tables in memory: what table.c, table_path.c and
+ * table_services.c write. */
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "xdp/layout.h"
+
+struct xdp_table {
+    struct xdp_bucket *buckets;         /* config->n_buckets */
+    struct xdp_template *templates;     /* config->n_templates */
+    struct xdp_path *paths;             /* XDP_PATHS */
+    struct xdp_service *services;       /* XDP_SERVICES */
+    struct xdp_config *config;
+};
+
+#define XDP_NOWHERE UINT32_MAX
+
+/* An address as it is in the tables. */
+static inline void
+xdp_addr(__u64 dst[2], const struct in6_addr *addr)
+{
+    memcpy(dst, addr, sizeof *addr);
+}
+
+#endif /* xdp/table_maps.h */

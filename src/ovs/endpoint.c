@@ -48,6 +48,7 @@
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs/cache_guard.h"
 #include "ovs/classifier.h"
 #include "ovs/ofctl.h"
 #include "ovs/ovsdb.h"
@@ -55,7 +56,6 @@
 #include "ovs/ports.h"
 #include "ovs/send.h"
 #include "ovs/services.h"
-#include "ovs/settle.h"
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
@@ -79,7 +79,7 @@ struct ovs_bearer {
     uint64_t filter_seqno;              /* and committed. */
     long long int asked;                /* When bearer_set() was called, or
                                          * its UE heard before. */
-    long long int settled;              /* Not diverted before this. */
+    long long int guarded_until;        /* Not diverted before this. */
     bool adopted;
     bool new_proof;                     /* Gets a lease with its flows. */
 };
@@ -166,7 +166,7 @@ ovs_init(const struct conf *conf_, const struct endpoint_events *events_)
     events = *events_;
     hmap_init(&bearers);
     hmap_init(&by_down);
-    settle_init();
+    cache_guard_init();
     ovs_list_init(&waiting);
     ovs_list_init(&pathless);
 
@@ -194,7 +194,7 @@ ovs_close(void)
     HMAP_FOR_EACH_POP (ob, node, &bearers) {
         free(ob);
     }
-    settle_destroy();
+    cache_guard_destroy();
     hmap_destroy(&bearers);
     hmap_destroy(&by_down);
     ovs_services_destroy();
@@ -446,7 +446,7 @@ run_waiting(void)
             break;
         }
         bool refused = is_refused(ob);
-        if (!refused && (time_msec() < ob->settled
+        if (!refused && (time_msec() < ob->guarded_until
                          || !filter_committed(ob->filter_seqno))) {
             continue;
         }
@@ -521,7 +521,7 @@ ovs_wait(void)
     LIST_FOR_EACH (ob, waiting_node, &waiting) {
         /* What has not been acknowledged, ofctl wakes us for. */
         if (is_acked(ob)) {
-            poll_timer_wait_until(ob->settled);
+            poll_timer_wait_until(ob->guarded_until);
             break;
         }
     }
@@ -552,7 +552,7 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
     guard(ob);
     ob->asked = time_msec() - b->silent_ms;
     ob->adopted = adopted;
-    ob->settled = settle_time(&b->up.dst, b->up.teid);
+    ob->guarded_until = cache_guard_until(&b->up.dst, b->up.teid);
     ovs_list_remove(&ob->waiting_node);
     ovs_list_push_back(&waiting, &ob->waiting_node);
     if (ports_known()) {
@@ -573,7 +573,7 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
                  TABLE_LEASE, b->id);
         ofctl_set(tof, b->id, "");
         ofctl_unlease(tof, match);
-        settle_note(&ob->b.up.dst, ob->b.up.teid);
+        cache_guard_note(&ob->b.up.dst, ob->b.up.teid);
         path_drop(ob->up);
         path_drop(ob->down);
         ovs_list_remove(&ob->waiting_node);

@@ -76,7 +76,8 @@ ovs_send_up(const struct endpoint_bearer *b, const void *ip, size_t len)
     return packet_out(frame, ETH_HEADER_LEN + len, &actions);
 }
 
-/* By the flow tables, not by the datapath's cache of them: see settle.h. */
+/* By the flow tables, not by the datapath's cache of them: see
+ * cache_guard.h. */
 int
 ovs_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
 {

@@ -15,11 +15,11 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
+#include "ovs/cache_guard.h"
 #include "ovs/classifier.h"
 #include "ovs/ofctl.h"
 #include "ovs/ovsdb.h"
 #include "ovs/ports.h"
-#include "ovs/settle.h"
 #include "ovs/sff.h"
 #include "timeval.h"
 #include "util.h"
@@ -30,7 +30,7 @@ struct ovs_service {
     struct service_spec spec;
     uint32_t number;                    /* Low half of the cookie. */
     uint64_t seqno;
-    long long int settled;
+    long long int guarded_until;
     bool compiled;                      /* All ports are known. */
 };
 
@@ -67,8 +67,8 @@ ovs_services_wait(void)
     const struct ovs_service *os;
 
     HMAP_FOR_EACH (os, node, &services) {
-        if (time_msec() < os->settled) {
-            poll_timer_wait_until(os->settled);
+        if (time_msec() < os->guarded_until) {
+            poll_timer_wait_until(os->guarded_until);
         }
     }
 }
@@ -144,7 +144,7 @@ compile(struct ovs_service *os)
         sff_broken(&os->spec, &broken);
     }
     if (was_compiled && !os->compiled) {
-        settle_note(&os->spec.service_ip, 0);
+        cache_guard_note(&os->spec.service_ip, 0);
     }
     set_flows(os, &flows, &broken);
     os->seqno = ofctl_seqno(tof);
@@ -194,7 +194,7 @@ ovs_services_set(const struct service_spec *spec)
     }
     os->spec = *spec;
     os->compiled = false;
-    os->settled = settle_time(&spec->service_ip, 0);
+    os->guarded_until = cache_guard_until(&spec->service_ip, 0);
     if (nat_port) {
         compile(os);
     }
@@ -209,7 +209,7 @@ ovs_services_clear(const struct service_spec *spec)
     if (os) {
         ofctl_set(tof, COOKIE_SERVICE + os->number, "");
         ofctl_set(tof, COOKIE_BROKEN + os->number, "");
-        settle_note(&spec->service_ip, 0);
+        cache_guard_note(&spec->service_ip, 0);
         hmap_remove(&services, &os->node);
         hmap_remove(&by_number, &os->number_node);
         free(os);
@@ -251,5 +251,5 @@ ovs_services_ready(const struct in6_addr *ip)
     const struct ovs_service *os = find(ip);
 
     return (os && os->compiled && ofctl_acked(tof, os->seqno)
-            && !is_refused(os) && time_msec() >= os->settled);
+            && !is_refused(os) && time_msec() >= os->guarded_until);
 }

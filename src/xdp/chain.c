@@ -30,12 +30,12 @@
 #include "conf/conf.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
+#include "ovs/cache_guard.h"
 #include "ovs/classifier.h"
 #include "ovs/ofctl.h"
 #include "ovs/ovsdb.h"
 #include "ovs/ports.h"
 #include "ovs/services.h"
-#include "ovs/settle.h"
 #include "timeval.h"
 #include "util.h"
 #include "xdp/table.h"
@@ -67,7 +67,7 @@ xdp_chain_init(const struct conf *conf_, const struct xdp_table *table_)
         status_set(STATUS_OPENFLOW, true, "not used by datapath xdp");
         return;
     }
-    settle_init();
+    cache_guard_init();
     target = xasprintf("unix:%s/ovs/db.sock", conf->run_dir);
     vswitch_init(target);
     free(target);
@@ -86,7 +86,7 @@ xdp_chain_close(void)
         ofctl_destroy(tof);
         tof = NULL;
         vswitch_destroy();
-        settle_destroy();
+        cache_guard_destroy();
     }
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* What has been cleared lately: see settle.h. */
+/* What has been cleared lately: see cache_guard.h. */
 
 #include <config.h>
 
-#include "ovs/settle.h"
+#include "ovs/cache_guard.h"
 
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@
 #include "timeval.h"
 #include "util.h"
 
-#define SETTLE_MS 500
+#define GUARD_MS 500
 #define CACHE_LIFE_MS 30000     /* Longer than an unused entry of the cache. */
 
 struct cleared {
@@ -51,7 +51,7 @@ forget_cleared(struct cleared *c)
 }
 
 void
-settle_note(const struct in6_addr *addr, uint32_t teid)
+cache_guard_note(const struct in6_addr *addr, uint32_t teid)
 {
     long long int now = time_msec();
     struct cleared *c = find_cleared(addr, teid);
@@ -70,20 +70,20 @@ settle_note(const struct in6_addr *addr, uint32_t teid)
 }
 
 long long int
-settle_time(const struct in6_addr *addr, uint32_t teid)
+cache_guard_until(const struct in6_addr *addr, uint32_t teid)
 {
-    return time_msec() + (find_cleared(addr, teid) ? SETTLE_MS : 0);
+    return time_msec() + (find_cleared(addr, teid) ? GUARD_MS : 0);
 }
 
 void
-settle_init(void)
+cache_guard_init(void)
 {
     hmap_init(&cleared);
     ovs_list_init(&cleared_by_age);
 }
 
 void
-settle_destroy(void)
+cache_guard_destroy(void)
 {
     while (!ovs_list_is_empty(&cleared_by_age)) {
         forget_cleared(CONTAINER_OF(ovs_list_front(&cleared_by_age),

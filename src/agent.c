@@ -41,10 +41,10 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "persist/feed.h"
-#include "persist/follow.h"
 #include "persist/import.h"
 #include "persist/remember.h"
+#include "persist/replicate_receive.h"
+#include "persist/replicate_send.h"
 #include "service/register.h"
 #include "service/registry.h"
 #include "service/service.h"
@@ -86,7 +86,7 @@ static void
 note(const struct bearer *b, enum statelet_op op)
 {
     remember_bearer(b, op);
-    feed_bearer(b, op);
+    replicate_send_bearer(b, op);
 }
 
 static void
@@ -162,7 +162,7 @@ path_changed(enum filter_side from, const struct in6_addr *src,
     if (!remember_is_replaying()) {
         endpoint->path_changed(from, src, dst, l2);
         remember_path(from, src, dst, l2);
-        feed_path(from, src, dst, l2);
+        replicate_send_path(from, src, dst, l2);
     }
 }
 
@@ -271,8 +271,8 @@ agent_init(const struct conf *conf_, char **what)
         stream_ssl_set_key_and_cert(conf->tls.key, conf->tls.cert);
         stream_ssl_set_ca_cert_file(conf->tls.ca, false);
     }
-    feed_init(conf);
-    follow_init(conf, diverted_elsewhere);
+    replicate_send_init(conf);
+    replicate_receive_init(conf, diverted_elsewhere);
     error = remember_open(conf->state_dir, what);
     if (error) {
         return error;
@@ -294,8 +294,8 @@ void
 agent_destroy(void)
 {
     registry_destroy();
-    follow_destroy();
-    feed_destroy();
+    replicate_receive_destroy();
+    replicate_send_destroy();
     service_destroy();
     dataplane_destroy();
     prove_destroy();
@@ -362,7 +362,7 @@ agent_run(void)
     dataplane_run();
     signalling_run(queues_are_behind());
     start_endpoint();
-    follow_run();
+    replicate_receive_run();
     if (dataplane_is_up()) {
         pinger_run();
         hold_expire(time_msec(), onward_give_up);
@@ -371,7 +371,7 @@ agent_run(void)
     run_slowly();
     usage_run(dataplane_is_up(), !conntrack_due);
     remember_run();
-    feed_run();
+    replicate_send_run();
     report_status();
 }
 
@@ -386,8 +386,8 @@ agent_wait(void)
     }
     usage_wait(dataplane_is_up());
     remember_wait();
-    follow_wait();
-    feed_wait();
+    replicate_receive_wait();
+    replicate_send_wait();
     poll_timer_wait_until(slow_due);
     if (endpoint_started) {
         poll_timer_wait_until(counters_due);

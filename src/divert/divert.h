@@ -5,8 +5,8 @@
 /* Diversion: bearers whose packets to services go there.
  *
  * Place in the flow: learn/detect.c tells of held packets to services and of
- * proofs, persist/follow.c of what another TOF diverts; the endpoint is told,
- * and answer.c goes on when it has answered. */
+ * proofs, persist/replicate_receive.c of what another TOF diverts; the endpoint
+ * is told, and answer.c goes on when it has answered. */
 
 #include <stdbool.h>
 #include <stddef.h>

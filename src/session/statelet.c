@@ -3,7 +3,8 @@
 /* The statelet codec.
  *
  * Place in the flow: journal.c writes and reads files of these records;
- * feed.c and follow.c carry the same bytes from TOF to TOF.  Pure.
+ * replicate_send.c and replicate_receive.c carry the same bytes from TOF to
+ * TOF.  Pure.
  *
  *      offset  size
  *           0     4  magic, "TOFS"

@@ -6,8 +6,9 @@
  * peers, as records of one fixed size in network byte order.
  *
  * Place in the flow: remember.c appends a statelet for each of session.c's and
- * l2.c's changes; at start it replays the journal into them.  feed.c sends the
- * same records to TOFs that follow this one, follow.c reads them.  Pure. */
+ * l2.c's changes; at start it replays the journal into them.  replicate_send.c
+ * sends the same records to TOFs that follow this one, replicate_receive.c
+ * reads them.  Pure. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -51,7 +52,7 @@ struct statelet {
     struct in6_addr down_enb;   /* Receiver of the downlink tunnel. */
     struct in6_addr down_sgw;   /* Its sender. */
     uint64_t time_ms;           /* Wall clock (Unix epoch) of the record;
-                                 * between TOFs see feed.h. */
+                                 * between TOFs see replicate_send.h. */
     uint32_t seen_age, heard_age, proved_age;   /* struct bearer has them. */
     struct {
         struct in6_addr src, dst;

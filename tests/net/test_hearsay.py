@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tofnet.emulator import SGW6
-from tofnet.feed import (
+from tofnet.replication import (
     ALIVE, BEARER, PROVED, Follower, Leader, Statelet, alive)
 from tofnet.service import answered, establish
 from tofnet.wait import wait_until

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tofnet import packet as p
-from tofnet.feed import BEARER, GONE, Follower, Leader, Statelet, alive
+from tofnet.replication import BEARER, GONE, Follower, Leader, Statelet, alive
 from tofnet.lab import TOP
 from tofnet.pair import ADDRESSES, PORT, follows, listens
 from tofnet.service import OTHER, answered

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tofnet import feed, netns, packet, statelet
+from tofnet import netns, packet, replication, statelet
 from tofnet.lab import SERVICE_IP
 from tofnet.netns import command_in
 from tofnet.tls import Authority
@@ -75,7 +75,7 @@ def follow(authority, cert_key):
     with netns.call_in("lab-tof", socket.create_connection,
                        ("127.0.0.1", 7677), 5) as plain, \
             context.wrap_socket(plain) as tls:
-        tls.sendall(feed.alive().encode())
+        tls.sendall(replication.alive().encode())
         said = b""
         while len(said) < RECORD:
             more = tls.recv(RECORD - len(said))

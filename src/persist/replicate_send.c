@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Those who follow this TOF: see feed.h.
+/* Those who follow this TOF: see replicate_send.h.
  *
  * A follower is a stream, what is still to be sent on it, and a place in the
  * session table, where the current round has come to.  Changes are told at
@@ -9,7 +9,7 @@
 
 #include <config.h>
 
-#include "persist/feed.h"
+#include "persist/replicate_send.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,7 +27,7 @@
 #include "timeval.h"
 #include "util.h"
 
-VLOG_DEFINE_THIS_MODULE(feed);
+VLOG_DEFINE_THIS_MODULE(replicate_send);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
@@ -66,7 +66,7 @@ static size_t n_followers;
 static long long int listen_at;         /* Not before this. */
 
 void
-feed_init(const struct conf *conf_)
+replicate_send_init(const struct conf *conf_)
 {
     conf = conf_;
     ovs_list_init(&followers);
@@ -95,7 +95,7 @@ drop(struct follower *f, const char *why)
 }
 
 void
-feed_destroy(void)
+replicate_send_destroy(void)
 {
     struct follower *f;
 
@@ -129,7 +129,7 @@ make_room(struct follower *f)
     }
 }
 
-/* What is beyond the limit is not kept: feed_run() cuts it off. */
+/* What is beyond the limit is not kept: replicate_send_run() cuts it off. */
 static void
 tell(struct follower *f, struct statelet st)
 {
@@ -162,7 +162,7 @@ is_first_hand(const struct bearer *b, enum statelet_op op)
 }
 
 void
-feed_bearer(const struct bearer *b, enum statelet_op op)
+replicate_send_bearer(const struct bearer *b, enum statelet_op op)
 {
     struct follower *f;
 
@@ -174,7 +174,7 @@ feed_bearer(const struct bearer *b, enum statelet_op op)
 }
 
 void
-feed_path(enum filter_side side, const struct in6_addr *src,
+replicate_send_path(enum filter_side side, const struct in6_addr *src,
           const struct in6_addr *dst, const struct l2_header *l2)
 {
     const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
@@ -378,7 +378,7 @@ run_follower(struct follower *f)
 }
 
 void
-feed_run(void)
+replicate_send_run(void)
 {
     struct follower *f;
 
@@ -391,7 +391,7 @@ feed_run(void)
 }
 
 void
-feed_wait(void)
+replicate_send_wait(void)
 {
     struct follower *f;
 

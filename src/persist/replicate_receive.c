@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* TOFs that this one follows: see follow.h.
+/* TOFs that this one follows: see replicate_receive.h.
  *
  * Nothing becomes fresher by being told.  Records have ages rather than times,
  * as clocks of hosts differ; the time that a record has been under way at most
- * (see feed.h) is added to them. */
+ * (see replicate_send.h) is added to them. */
 
 #include <config.h>
 
-#include "persist/follow.h"
+#include "persist/replicate_receive.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@
 #include "timeval.h"
 #include "util.h"
 
-VLOG_DEFINE_THIS_MODULE(follow);
+VLOG_DEFINE_THIS_MODULE(replicate_receive);
 
 #define RETRY_MS 1000
 #define CONNECT_MS 5000
@@ -52,7 +52,7 @@ struct source {
 };
 
 static const struct conf *conf;
-static follow_diverted_cb *diverted;
+static replicate_diverted_cb *diverted;
 static struct source *sources;
 static size_t n_sources;
 
@@ -76,7 +76,8 @@ report(void)
 }
 
 void
-follow_init(const struct conf *conf_, follow_diverted_cb *diverted_)
+replicate_receive_init(const struct conf *conf_,
+                       replicate_diverted_cb *diverted_)
 {
     conf = conf_;
     diverted = diverted_;
@@ -89,7 +90,7 @@ follow_init(const struct conf *conf_, follow_diverted_cb *diverted_)
 }
 
 void
-follow_destroy(void)
+replicate_receive_destroy(void)
 {
     for (size_t i = 0; i < n_sources; i++) {
         stream_close(sources[i].stream);
@@ -289,7 +290,7 @@ run_stream(struct source *s)
 }
 
 void
-follow_run(void)
+replicate_receive_run(void)
 {
     for (size_t i = 0; i < n_sources; i++) {
         struct source *s = &sources[i];
@@ -310,7 +311,7 @@ follow_run(void)
 }
 
 void
-follow_wait(void)
+replicate_receive_wait(void)
 {
     for (size_t i = 0; i < n_sources; i++) {
         const struct source *s = &sources[i];

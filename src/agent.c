@@ -42,7 +42,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "persist/import.h"
-#include "persist/remember.h"
+#include "persist/persist.h"
 #include "persist/replicate_receive.h"
 #include "persist/replicate_send.h"
 #include "service/register.h"
@@ -85,7 +85,7 @@ prove_anew(const struct bearer *b)
 static void
 note(const struct bearer *b, enum statelet_op op)
 {
-    remember_bearer(b, op);
+    persist_bearer(b, op);
     replicate_send_bearer(b, op);
 }
 
@@ -94,7 +94,7 @@ bearer_event(const struct bearer *b, enum bearer_event event)
 {
     struct endpoint_bearer eb = bearer_describe(b);
 
-    if (remember_is_replaying() || ending) {
+    if (persist_is_replaying() || ending) {
         return;
     }
     switch (event) {
@@ -159,9 +159,9 @@ static void
 path_changed(enum filter_side from, const struct in6_addr *src,
              const struct in6_addr *dst, const struct l2_header *l2)
 {
-    if (!remember_is_replaying()) {
+    if (!persist_is_replaying()) {
         endpoint->path_changed(from, src, dst, l2);
-        remember_path(from, src, dst, l2);
+        persist_path(from, src, dst, l2);
         replicate_send_path(from, src, dst, l2);
     }
 }
@@ -273,7 +273,7 @@ agent_init(const struct conf *conf_, char **what)
     }
     replicate_send_init(conf);
     replicate_receive_init(conf, diverted_elsewhere);
-    error = remember_open(conf->state_dir, what);
+    error = persist_open(conf->state_dir, what);
     if (error) {
         return error;
     }
@@ -305,7 +305,7 @@ agent_destroy(void)
     ending = true;
     usage_destroy();
     session_destroy();
-    remember_close();
+    persist_close();
 }
 
 void
@@ -370,7 +370,7 @@ agent_run(void)
     expire_sessions();
     run_slowly();
     usage_run(dataplane_is_up(), !conntrack_due);
-    remember_run();
+    persist_run();
     replicate_send_run();
     report_status();
 }
@@ -385,7 +385,7 @@ agent_wait(void)
         hold_wait();
     }
     usage_wait(dataplane_is_up());
-    remember_wait();
+    persist_wait();
     replicate_receive_wait();
     replicate_send_wait();
     poll_timer_wait_until(slow_due);

@@ -128,11 +128,11 @@ test_import_SOURCES = tests/unit/test_import.c tests/unit/address.h \
 test_import_CPPFLAGS = $(TEST_CPPFLAGS)
 test_import_LDADD = $(TOF_LIBS)
 
-check_PROGRAMS += test_remember
-test_remember_SOURCES = tests/unit/test_remember.c tests/unit/address.h \
+check_PROGRAMS += test_persist
+test_persist_SOURCES = tests/unit/test_persist.c tests/unit/address.h \
 	tests/unit/tap.h
-test_remember_CPPFLAGS = $(TEST_CPPFLAGS)
-test_remember_LDADD = $(TOF_LIBS)
+test_persist_CPPFLAGS = $(TEST_CPPFLAGS)
+test_persist_LDADD = $(TOF_LIBS)
 
 check_PROGRAMS += test_ofctl_flows
 test_ofctl_flows_SOURCES = tests/unit/test_ofctl_flows.c tests/unit/tap.h

@@ -2,7 +2,7 @@
 
 /* The journal, a file of statelets.
  *
- * Place in the flow: remember.c appends a statelet for each change, and calls
+ * Place in the flow: persist.c appends a statelet for each change, and calls
  * journal_run() and journal_wait() once in each round of the loop; at start it
  * replays the file.
  *

@@ -4,7 +4,7 @@
 
 /* The journal: a file of statelets.
  *
- * Place in the flow: remember.c appends to it, and replays it at start. */
+ * Place in the flow: persist.c appends to it, and replays it at start. */
 
 #include <stddef.h>
 

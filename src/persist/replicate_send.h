@@ -5,12 +5,12 @@
 /* Tells other TOFs, which follow this one, what it knows first-hand.
  *
  * Place in the flow: agent.c tells of each bearer's events and of paths, as it
- * tells remember.c; replicate_receive.c of another TOF reads.  A stream of
+ * tells persist.c; replicate_receive.c of another TOF reads.  A stream of
  * statelets over TCP, or TLS: first all paths and bearers, then what changes,
  * and every quarter of the evidence time those bearers again whose UE was
  * active meanwhile, with its evidence.  Nobody waits for a follower: one that
- * does not read, or does not say every second that it is alive, is cut off, and
- * gets everything anew when it comes back.
+ * does not read, or does not say every second that it is alive, is cut off,
+ * and gets everything anew when it comes back.
  *
  * Time is the follower's own: what it says has the time of its clock, any that
  * does not jump, and what is said to it has what that clock showed at least.

@@ -5,7 +5,7 @@
 /* Statelets: what is worth remembering of a bearer, or of the path between two
  * peers, as records of one fixed size in network byte order.
  *
- * Place in the flow: remember.c appends a statelet for each of session.c's and
+ * Place in the flow: persist.c appends a statelet for each of session.c's and
  * l2.c's changes; at start it replays the journal into them.  replicate_send.c
  * sends the same records to TOFs that follow this one, replicate_receive.c
  * reads them.  Pure. */

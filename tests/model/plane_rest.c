@@ -10,7 +10,7 @@
 #include "filter/filter.h"
 #include "filter/l2.h"
 #include "nat/nat.h"
-#include "persist/remember.h"
+#include "persist/persist.h"
 #include "service/registry.h"
 #include "service/service.h"
 #include "usage/usage.h"
@@ -270,30 +270,30 @@ registry_delete(const char *name OVS_UNUSED, registry_cb *cb OVS_UNUSED,
 }
 
 int
-remember_open(const char *dir OVS_UNUSED, char **what OVS_UNUSED)
+persist_open(const char *dir OVS_UNUSED, char **what OVS_UNUSED)
 {
     return 0;
 }
 
 void
-remember_close(void)
+persist_close(void)
 {
 }
 
 bool
-remember_is_replaying(void)
+persist_is_replaying(void)
 {
     return false;
 }
 
 void
-remember_bearer(const struct bearer *b OVS_UNUSED,
+persist_bearer(const struct bearer *b OVS_UNUSED,
                 enum statelet_op op OVS_UNUSED)
 {
 }
 
 void
-remember_path(enum filter_side side OVS_UNUSED,
+persist_path(enum filter_side side OVS_UNUSED,
               const struct in6_addr *src OVS_UNUSED,
               const struct in6_addr *dst OVS_UNUSED,
               const struct l2_header *l2 OVS_UNUSED)
@@ -301,11 +301,11 @@ remember_path(enum filter_side side OVS_UNUSED,
 }
 
 void
-remember_run(void)
+persist_run(void)
 {
 }
 
 void
-remember_wait(void)
+persist_wait(void)
 {
 }

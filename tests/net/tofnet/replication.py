@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Both ends of a stream between TOFs (src/persist/replicate_send.h), and what
 is said there: a Follower connects to a tofd, a Leader waits for one that
-follows.  Neither says anything by itself; and a tofd says nothing to a follower that has
-not said yet that it is alive().  All of them are context managers."""
+follows.  Neither says anything by itself; and a tofd says nothing to a
+follower that has not said yet that it is alive().  All of them are context
+managers."""
 
 import dataclasses
 import ipaddress

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef TOF_REMEMBER_H
-#define TOF_REMEMBER_H 1
+#ifndef TOF_PERSIST_H
+#define TOF_PERSIST_H 1
 
 /* Keeps the session table, and the Ethernet headers that answers need, in the
  * journal, and puts them back at start.
@@ -17,18 +17,18 @@ struct bearer;
 
 /* Opens the journal in 'dir' and restores what it holds.  Returns 0 or a
  * positive errno value with '*what' (malloc'd). */
-int remember_open(const char *dir, char **what);
-void remember_close(void);
+int persist_open(const char *dir, char **what);
+void persist_close(void);
 
 /* True while the journal is being replayed: events are not news then. */
-bool remember_is_replaying(void);
+bool persist_is_replaying(void);
 
-void remember_bearer(const struct bearer *, enum statelet_op);
-void remember_path(enum filter_side, const struct in6_addr *src,
+void persist_bearer(const struct bearer *, enum statelet_op);
+void persist_path(enum filter_side, const struct in6_addr *src,
                    const struct in6_addr *dst, const struct l2_header *);
 
 /* Writes, and makes the journal smaller when much of it is history. */
-void remember_run(void);
-void remember_wait(void);
+void persist_run(void);
+void persist_wait(void);
 
-#endif /* persist/remember.h */
+#endif /* persist/persist.h */

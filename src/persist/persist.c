@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The session table's memory: see remember.h. */
+/* The session table's memory: see persist.h. */
 
 #include <config.h>
 
-#include "persist/remember.h"
+#include "persist/persist.h"
 
 #include <errno.h>
 
@@ -17,7 +17,7 @@
 #include "timeval.h"
 #include "util.h"
 
-VLOG_DEFINE_THIS_MODULE(remember);
+VLOG_DEFINE_THIS_MODULE(persist);
 
 #define COMPACT_MIN 10000               /* Records that are always let be. */
 #define COMPACT_RETRY_MS 60000
@@ -31,13 +31,13 @@ static bool copying;                    /* Bearers are copied to it. */
 static uint32_t copied;                 /* The last bearer that was. */
 
 bool
-remember_is_replaying(void)
+persist_is_replaying(void)
 {
     return replaying;
 }
 
 void
-remember_bearer(const struct bearer *b, enum statelet_op op)
+persist_bearer(const struct bearer *b, enum statelet_op op)
 {
     struct statelet st;
 
@@ -47,7 +47,7 @@ remember_bearer(const struct bearer *b, enum statelet_op op)
 }
 
 void
-remember_path(enum filter_side side, const struct in6_addr *src,
+persist_path(enum filter_side side, const struct in6_addr *src,
               const struct in6_addr *dst, const struct l2_header *l2)
 {
     const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
@@ -68,7 +68,7 @@ replay(const struct statelet *st, void *aux OVS_UNUSED)
 }
 
 int
-remember_open(const char *dir, char **what)
+persist_open(const char *dir, char **what)
 {
     unsigned int n_bad = 0;
     int error;
@@ -159,7 +159,7 @@ compact(void)
 }
 
 void
-remember_run(void)
+persist_run(void)
 {
     int error;
 
@@ -170,13 +170,13 @@ remember_run(void)
 }
 
 void
-remember_wait(void)
+persist_wait(void)
 {
     journal_wait(journal);
 }
 
 void
-remember_close(void)
+persist_close(void)
 {
     journal_close(journal);
 }

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "persist/remember.h"
+#include "persist/persist.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,7 +24,7 @@
 #define SGW "10.1.0.2"
 #define UE "10.45.0.2"
 
-static char dir[] = "test_remember.XXXXXX";
+static char dir[] = "test_persist.XXXXXX";
 static char file[64];
 
 /* As agent.c connects them. */
@@ -32,16 +32,16 @@ static void
 path_changed(enum filter_side side, const struct in6_addr *src,
              const struct in6_addr *dst, const struct l2_header *l2)
 {
-    if (!remember_is_replaying()) {
-        remember_path(side, src, dst, l2);
+    if (!persist_is_replaying()) {
+        persist_path(side, src, dst, l2);
     }
 }
 
 static void
 bearer_event(const struct bearer *b, enum bearer_event event)
 {
-    if (event == BEARER_CHANGED && !remember_is_replaying()) {
-        remember_bearer(b, STATELET_BEARER);
+    if (event == BEARER_CHANGED && !persist_is_replaying()) {
+        persist_bearer(b, STATELET_BEARER);
     }
 }
 
@@ -52,7 +52,7 @@ start(void)
 
     session_init(10, bearer_event);
     l2_init(path_changed);
-    if (remember_open(dir, &what)) {
+    if (persist_open(dir, &what)) {
         tap_ok(false, "%s", what);
         free(what);
     }
@@ -61,7 +61,7 @@ start(void)
 static void
 end(void)
 {
-    remember_close();
+    persist_close();
     l2_destroy();
     session_destroy();
 }
@@ -128,9 +128,9 @@ test_compaction(void)
     }
     do {
         before = size;
-        remember_run();
+        persist_run();
         size = journal_size();
-        remember_wait();
+        persist_wait();
         poll_timer_wait(100);
         poll_block();
     } while (size >= before && time_msec() < deadline);

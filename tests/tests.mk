@@ -111,11 +111,11 @@ fuzz_statelet: tests/fuzz/fuzz_statelet.c src/session/statelet.c
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
 CLEANFILES += $(FUZZ_TARGETS)
 
-check_PROGRAMS += test_hearsay test_usage
-test_hearsay_SOURCES = tests/unit/test_hearsay.c tests/unit/address.h \
+check_PROGRAMS += test_replicated test_usage
+test_replicated_SOURCES = tests/unit/test_replicated.c tests/unit/address.h \
 	tests/unit/tap.h
-test_hearsay_CPPFLAGS = $(TEST_CPPFLAGS)
-test_hearsay_LDADD = $(TOF_LIBS)
+test_replicated_CPPFLAGS = $(TEST_CPPFLAGS)
+test_replicated_LDADD = $(TOF_LIBS)
 test_usage_SOURCES = tests/unit/test_usage.c tests/unit/address.h \
 	tests/unit/tap.h
 test_usage_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -35,7 +35,7 @@ adopt(struct bearer *b)
     b->created_s = b->heard / 1000;
     b->unread = 1 << ENDPOINT_UP | 1 << ENDPOINT_DOWN;
     session_touch(b, b->heard);
-    b->hearsay = true;          /* When it was heard nobody knows. */
+    b->replicated = true;          /* When it was heard nobody knows. */
     endpoint->bearer_set(&eb, true);
     n_adopted++;
 }

@@ -27,7 +27,7 @@
 #include "util.h"
 
 #define REFRESH_MS 5000
-#define HEARSAY (LLONG_MIN / 2)
+#define REPLICATED (LLONG_MIN / 2)
 
 struct entry {
     struct hmap_node node;
@@ -35,10 +35,10 @@ struct entry {
     enum filter_side side;
     struct in6_addr src, dst;
     struct l2_header l2;
-    long long int read;         /* From the kernel's map, ms; HEARSAY if it is
-                                 * not from there. */
-    bool remembered;            /* Hearsay of before, and the kernel has not
-                                 * been asked. */
+    long long int read;         /* From the kernel's map, ms; REPLICATED if it
+                                 * is not from there. */
+    bool remembered;            /* Restored, and the kernel has not been
+                                 * asked. */
 };
 
 static struct hmap entries;
@@ -106,12 +106,12 @@ insert(enum filter_side side, const struct in6_addr *src,
     return e;
 }
 
-/* 'l2' is what packets have now.  (That hearsay was right is news, too: it was
- * not told to anybody.) */
+/* 'l2' is what packets have now.  (That what was replicated is right is news,
+ * too: it was not told to anybody.) */
 static void
 read_anew(struct entry *e, const struct l2_header *l2)
 {
-    const bool new = e->read == HEARSAY;
+    const bool new = e->read == REPLICATED;
 
     e->read = time_msec();
     if (new || !l2_header_equal(l2, &e->l2)) {
@@ -194,7 +194,7 @@ l2_seen(enum filter_side side, const struct in6_addr *src,
         return;
     }
     if (filter_l2_get(side, src, dst, &l2)) {
-        if (e->read != HEARSAY) {
+        if (e->read != REPLICATED) {
             e->read = now;
         }
         return;
@@ -208,14 +208,14 @@ l2_seen(enum filter_side side, const struct in6_addr *src,
 }
 
 void
-l2_hearsay(enum filter_side side, const struct in6_addr *src,
-           const struct in6_addr *dst, const struct l2_header *l2)
+l2_replicated(enum filter_side side, const struct in6_addr *src,
+              const struct in6_addr *dst, const struct l2_header *l2)
 {
     struct entry *e = use(side, src, dst);
 
     if (!e) {
-        insert(side, src, dst, l2, HEARSAY);
-    } else if (e->read == HEARSAY && !l2_header_equal(l2, &e->l2)) {
+        insert(side, src, dst, l2, REPLICATED);
+    } else if (e->read == REPLICATED && !l2_header_equal(l2, &e->l2)) {
         e->l2 = *l2;
         changed_cb(side, src, dst, &e->l2);
     }
@@ -225,7 +225,7 @@ void
 l2_remembered(enum filter_side side, const struct in6_addr *src,
               const struct in6_addr *dst, const struct l2_header *l2)
 {
-    l2_hearsay(side, src, dst, l2);
+    l2_replicated(side, src, dst, l2);
     find(side, src, dst)->remembered = true;
 }
 
@@ -235,7 +235,7 @@ l2_dump(bool all, l2_changed_cb *cb)
     const struct entry *e;
 
     HMAP_FOR_EACH (e, node, &entries) {
-        if (all || e->read != HEARSAY) {
+        if (all || e->read != REPLICATED) {
             cb(e->side, &e->src, &e->dst, &e->l2);
         }
     }

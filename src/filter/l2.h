@@ -39,8 +39,8 @@ size_t l2_count(void);
 
 /* Where another TOF intercepts the same packets, they have this header.  Good
  * until one is seen here. */
-void l2_hearsay(enum filter_side, const struct in6_addr *src,
-                const struct in6_addr *dst, const struct l2_header *);
+void l2_replicated(enum filter_side, const struct in6_addr *src,
+                   const struct in6_addr *dst, const struct l2_header *);
 
 /* An earlier tofd has known this header.  Good until one is seen here, or the
  * kernel is asked for the first time and knows one. */

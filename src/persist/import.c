@@ -62,7 +62,7 @@ is_others(const struct statelet *st, const struct fteid *up)
     const struct bearer *b = session_bearer_by_downlink(&down);
 
     for (; b; b = session_next_by_downlink(b)) {
-        if (!b->hearsay && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
+        if (!b->replicated && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
             && !(b->up_teid == up->teid
                  && IN6_ARE_ADDR_EQUAL(b->sgw, &up->addr))) {
             return true;
@@ -75,30 +75,30 @@ is_others(const struct statelet *st, const struct fteid *up)
  * grow while nobody could hear it: as after a restart, it has the time that it
  * had left. */
 static struct statelet
-as_hearsay(const struct statelet *st)
+as_replicated(const struct statelet *st)
 {
-    struct statelet hearsay = *st;
+    struct statelet said = *st;
 
-    hearsay.heard_age = statelet_age(st->heard_age, st->time_ms,
-                                     time_wall_msec());
-    hearsay.proved = true;      /* It was, once. */
-    hearsay.proved_age = STATELET_AGE_MAX;
-    hearsay.diverted = false;
-    return hearsay;
+    said.heard_age = statelet_age(st->heard_age, st->time_ms,
+                                  time_wall_msec());
+    said.proved = true;         /* It was, once. */
+    said.proved_age = STATELET_AGE_MAX;
+    said.diverted = false;
+    return said;
 }
 
 bool
 import_bearer(const struct statelet *st)
 {
     const struct fteid up = { st->sgw, st->teid_up };
-    const struct statelet hearsay = as_hearsay(st);
+    const struct statelet said = as_replicated(st);
     struct bearer *b;
 
     if (session_bearer_by_uplink(&up, addr_family(&st->ue))
         || !conf_are_peers(conf, &st->enb, &st->sgw) || is_others(st, &up)) {
         return false;
     }
-    b = session_hearsay(&hearsay, time_msec());
+    b = session_replicated(&said, time_msec());
     if (!b) {
         return false;
     }

@@ -6,7 +6,7 @@
  * time or another one's.
  *
  * Place in the flow: api/snapshot.c brings the records of POST /statelet;
- * those that say something new go into the session table as hearsay. */
+ * those that say something new go into the session table, as if replicated. */
 
 #include <stdbool.h>
 

@@ -48,7 +48,7 @@ persist_bearer(const struct bearer *b, enum statelet_op op)
 
 void
 persist_path(enum filter_side side, const struct in6_addr *src,
-              const struct in6_addr *dst, const struct l2_header *l2)
+             const struct in6_addr *dst, const struct l2_header *l2)
 {
     const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
                                                 l2);

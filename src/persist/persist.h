@@ -25,7 +25,7 @@ bool persist_is_replaying(void);
 
 void persist_bearer(const struct bearer *, enum statelet_op);
 void persist_path(enum filter_side, const struct in6_addr *src,
-                   const struct in6_addr *dst, const struct l2_header *);
+                  const struct in6_addr *dst, const struct l2_header *);
 
 /* Writes, and makes the journal smaller when much of it is history. */
 void persist_run(void);

@@ -139,7 +139,7 @@ hear_bearer(struct statelet *st)
     if (!l2_is_known(SIDE_SGW, &st->down_sgw, &st->down_enb)) {
         st->proved = false;
     }
-    b = session_hearsay(st, now);
+    b = session_replicated(st, now);
     if (b) {
         metric_inc(&n_taken);
         if (st->diverted && diverted(b, now)) {
@@ -157,7 +157,7 @@ hear_path(const struct statelet *st)
     /* Where packets are routed here, headers lead to this host. */
     if (!conf->s1u.interface
         && conf_are_peers(conf, down ? dst : src, down ? src : dst)) {
-        l2_hearsay(down ? SIDE_SGW : SIDE_ENB, src, dst, &st->path.l2);
+        l2_replicated(down ? SIDE_SGW : SIDE_ENB, src, dst, &st->path.l2);
     }
 }
 

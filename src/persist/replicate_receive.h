@@ -2,12 +2,12 @@
 #ifndef TOF_REPLICATE_RECEIVE_H
 #define TOF_REPLICATE_RECEIVE_H 1
 
-/* Follows other TOFs: what they know is hearsay here, and what they divert is
- * diverted here in advance, so that this TOF can go on when packets come to it
- * instead.
+/* Follows other TOFs: what they know is replicated here, and what they divert
+ * is diverted here in advance, so that this TOF can go on when packets come to
+ * it instead.
  *
- * Place in the flow: replicate_send.c of another TOF sends; session_hearsay()
- * takes what is not known better here. */
+ * Place in the flow: replicate_send.c of another TOF sends;
+ * session_replicated() takes what is not known better here. */
 
 #include <stdbool.h>
 

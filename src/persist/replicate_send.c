@@ -157,7 +157,7 @@ tell_bearer(struct follower *f, const struct bearer *b, enum statelet_op op)
 static bool
 is_first_hand(const struct bearer *b, enum statelet_op op)
 {
-    return (!b->hearsay
+    return (!b->replicated
             || (op == STATELET_INVALID && b->proved != LLONG_MIN));
 }
 
@@ -175,7 +175,7 @@ replicate_send_bearer(const struct bearer *b, enum statelet_op op)
 
 void
 replicate_send_path(enum filter_side side, const struct in6_addr *src,
-          const struct in6_addr *dst, const struct l2_header *l2)
+                    const struct in6_addr *dst, const struct l2_header *l2)
 {
     const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
                                                 l2);
@@ -275,7 +275,7 @@ run_listener(void)
 static bool
 is_news(const struct follower *f, const struct bearer *b)
 {
-    return (!b->hearsay && b->state != BEARER_EMBRYONIC
+    return (!b->replicated && b->state != BEARER_EMBRYONIC
             && b->seen >= f->since);
 }
 

@@ -38,7 +38,7 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
 
 static unsigned int max_bearers;
 static bearer_event_cb *event_cb;
-static bool hearing;            /* What happens is by hearsay. */
+static bool hearing;            /* By another TOF's word. */
 
 void
 session_init(unsigned int max_bearers_, bearer_event_cb *cb)
@@ -84,7 +84,7 @@ session_touch(struct bearer *b, long long int now)
 {
     struct bearer *twin = session_twin(b);
 
-    b->hearsay = false;
+    b->replicated = false;
     table_set_seen(b, now);
     if (twin) {
         table_set_seen(twin, now);
@@ -172,7 +172,7 @@ forget_tunnel(struct bearer *b)
 
 static struct bearer *
 add(const struct in6_addr *enb, const struct fteid *up,
-    const struct in6_addr *ue_addr, bool hearsay, long long int now)
+    const struct in6_addr *ue_addr, bool replicated, long long int now)
 {
     const struct table_ids any = { 0, 0, 0 };
     struct bearer *b = (make_room() ? table_add(enb, up, ue_addr, &any, now)
@@ -183,10 +183,10 @@ add(const struct in6_addr *enb, const struct fteid *up,
         return NULL;
     }
 
-    b->hearsay = hearsay;
+    b->replicated = replicated;
 
     struct bearer *sibling = session_sibling(b);
-    if (sibling && sibling->beside && !(hearsay && sibling->hearsay)) {
+    if (sibling && sibling->beside && !(replicated && sibling->replicated)) {
         /* Of the same UE only if it is heard again.  (Who says that there are
          * both says that, too.) */
         sibling->beside = false;
@@ -224,7 +224,7 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
         }
         metric_inc(&learned);
     }
-    b->hearsay = false;
+    b->replicated = false;
     b->heard = now;             /* Others are told of it if it has moved. */
     bearer_set_ue_addr(b, ue_addr);
     set_sender(b, enb);
@@ -309,7 +309,7 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
         return false;
     }
     metric_inc(&proofs);
-    b->hearsay = false;
+    b->replicated = false;
     if (set_down(b, sgw, down, qfi, now)) {
         tell(b, BEARER_CHANGED);
     }
@@ -351,7 +351,7 @@ session_restore(const struct statelet *st, long long int now)
         metric_inc(&refused);
         return;
     }
-    b->hearsay = true;
+    b->replicated = true;
     b->heard = LLONG_MIN / 2;
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
@@ -416,7 +416,7 @@ is_outdated(const struct statelet *st, const struct bearer *b,
 {
     const struct in6_addr ue = addr_ue_key(&st->ue);
 
-    if (b->hearsay && IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
+    if (b->replicated && IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
         && IN6_ARE_ADDR_EQUAL(b->enb, &st->enb)) {
         return b->heard > heard + INEXACT_MS;
     }
@@ -444,7 +444,7 @@ hear_bearer(const struct statelet *st, long long int now)
             return NULL;
         }
     }
-    b->hearsay = true;
+    b->replicated = true;
     bearer_set_ue_addr(b, &st->ue);
     set_sender(b, &st->enb);
     sibling = session_sibling(b);
@@ -478,7 +478,7 @@ hear_statelet(const struct statelet *st, long long int now)
     b = session_bearer_by_uplink(&up, addr_family(&ue));
     if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
         return NULL;
-    } else if (st->op == STATELET_GONE && b->hearsay) {
+    } else if (st->op == STATELET_GONE && b->replicated) {
         session_forget(b);
     } else if (st->op == STATELET_INVALID && b->down_known) {
         const struct fteid known = bearer_down(b);
@@ -491,7 +491,7 @@ hear_statelet(const struct statelet *st, long long int now)
 }
 
 struct bearer *
-session_hearsay(const struct statelet *st, long long int now)
+session_replicated(const struct statelet *st, long long int now)
 {
     struct bearer *b;
 

@@ -70,7 +70,7 @@ struct bearer {
     bool beside : 1;            /* Heard since its sibling was. */
     bool diverted : 1;          /* Has touched a service. */
     bool ready : 1;             /* The endpoint is programmed for it. */
-    bool hearsay : 1;           /* Another TOF has said so, or the journal, and
+    bool replicated : 1;        /* Another TOF has said so, or the journal, and
                                  * its UE has not been heard here since. */
     unsigned int unread : 2;    /* Directions, 1 << enum endpoint_direction, in
                                  * which the endpoint may have counted before
@@ -185,7 +185,7 @@ void session_to_statelet(const struct bearer *, struct statelet *);
  * heard here, or proved, later than there is believed more; that a tunnel has
  * ended is believed always.  Returns the bearer that it is about, if that is as
  * it says now; else NULL. */
-struct bearer *session_hearsay(const struct statelet *, long long int now);
+struct bearer *session_replicated(const struct statelet *, long long int now);
 
 /* Look-ups; NULL if there is none. */
 struct bearer *session_bearer_by_id(uint32_t id);

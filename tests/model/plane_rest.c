@@ -110,10 +110,10 @@ l2_dump(bool all OVS_UNUSED, l2_changed_cb *cb OVS_UNUSED)
 }
 
 void
-l2_hearsay(enum filter_side side OVS_UNUSED,
-           const struct in6_addr *src OVS_UNUSED,
-           const struct in6_addr *dst OVS_UNUSED,
-           const struct l2_header *l2 OVS_UNUSED)
+l2_replicated(enum filter_side side OVS_UNUSED,
+              const struct in6_addr *src OVS_UNUSED,
+              const struct in6_addr *dst OVS_UNUSED,
+              const struct l2_header *l2 OVS_UNUSED)
 {
 }
 
@@ -288,15 +288,15 @@ persist_is_replaying(void)
 
 void
 persist_bearer(const struct bearer *b OVS_UNUSED,
-                enum statelet_op op OVS_UNUSED)
+               enum statelet_op op OVS_UNUSED)
 {
 }
 
 void
 persist_path(enum filter_side side OVS_UNUSED,
-              const struct in6_addr *src OVS_UNUSED,
-              const struct in6_addr *dst OVS_UNUSED,
-              const struct l2_header *l2 OVS_UNUSED)
+             const struct in6_addr *src OVS_UNUSED,
+             const struct in6_addr *dst OVS_UNUSED,
+             const struct l2_header *l2 OVS_UNUSED)
 {
 }
 

@@ -256,7 +256,7 @@ class TestBothWays:
         both.heard_more()
         assert both.a.session_of(b.ue) is None
 
-    def test_hearsay_is_not_passed_on(self, both):
+    def test_what_was_replicated_is_not_passed_on(self, both):
         """But what the TOF has seen itself."""
         b = both.learned("10.45.9.1")
         with Follower((ADDRESSES[1], PORT)) as f:

@@ -73,7 +73,7 @@ hear(uint8_t mac)
     const struct l2_header l2 = { .bytes = { 2, 0, 0, 0, 0, mac },
                                   .len = ETH_HEADER_LEN };
 
-    l2_hearsay(SIDE_SGW, &sgw, &enb, &l2);
+    l2_replicated(SIDE_SGW, &sgw, &enb, &l2);
 }
 
 /* What is known now has come from the journal. */

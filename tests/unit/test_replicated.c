@@ -53,7 +53,7 @@ record(const char *ue, uint32_t teid_up, uint32_t teid_down)
 static struct bearer *
 hear(struct statelet st)
 {
-    return session_hearsay(&st, NOW);
+    return session_replicated(&st, NOW);
 }
 
 static struct bearer *
@@ -81,7 +81,7 @@ test_new(void)
 {
     start();
     struct bearer *b = hear(record(UE, 1, 101));
-    tap_ok(b && b->state == BEARER_ESTABLISHED && b->hearsay
+    tap_ok(b && b->state == BEARER_ESTABLISHED && b->replicated
            && b->down_teid == 101, "a bearer is as it was said");
     tap_ok(b->heard == NOW - 1000 && b->seen == NOW - 900
            && b->proved == NOW - 1100, "nothing is fresher than was said");
@@ -119,10 +119,11 @@ test_own(void)
 
     start();
     b = own(UE, 1, 201, NOW - 5000);
-    tap_ok(hear(record(UE, 1, 101)) == b && b->down_teid == 101 && b->hearsay,
+    tap_ok(hear(record(UE, 1, 101)) == b && b->down_teid == 101
+           && b->replicated,
            "what was heard there later is believed");
     session_heard(b, NOW, NOW);
-    tap_ok(!b->hearsay, "heard here, it is no hearsay any more");
+    tap_ok(!b->replicated, "heard here, it is replicated no more");
     st = record(UE, 1, 201);
     st.op = STATELET_INVALID;
     hear(st);
@@ -143,7 +144,7 @@ test_gone(void)
     tap_ok(find(1) != NULL, "another UE's has gone");
     st.ue = ip(UE);
     hear(st);
-    tap_ok(!find(1) && !session_count(), "what was hearsay goes as it came");
+    tap_ok(!find(1) && !session_count(), "what was replicated goes as it came");
     session_destroy();
 }
 
@@ -238,14 +239,14 @@ test_ended(void)
     struct statelet st = record(UE, 1, 101);
 
     start();
-    struct bearer *b = session_hearsay(&st, time_msec());
+    struct bearer *b = session_replicated(&st, time_msec());
     session_invalidate(b);
     st.heard_age = 10;
-    session_hearsay(&st, time_msec());
+    session_replicated(&st, time_msec());
     tap_ok(b->state == BEARER_STALE,
            "an older proof does not undo what has ended here");
     st.proved_age = 0;
-    session_hearsay(&st, time_msec() + 10);
+    session_replicated(&st, time_msec() + 10);
     tap_ok(b->state == BEARER_ESTABLISHED, "a later one does");
     session_destroy();
 

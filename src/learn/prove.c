@@ -77,9 +77,10 @@ prove_is_fresh(const struct bearer *b, long long int now)
             && now - b->proved <= evidence_ms);
 }
 
-/* Whether 'witness', which has targets of its family, vouches for its twin
- * 'b', which has none.  Not if another UE has the same address already: one of
- * them forges it, and must not get answers to the other one's connections. */
+/* Whether 'witness', which has targets of its family, vouches for 'b', the
+ * other one of its dual-stack pair, which has none.  Not if another UE has the
+ * same address already: one of them forges it, and must not get answers to the
+ * other one's connections. */
 static bool
 vouches(const struct bearer *witness, const struct bearer *b)
 {
@@ -91,9 +92,9 @@ vouches(const struct bearer *witness, const struct bearer *b)
     }
     SESSION_FOR_EACH_BEARER (other, b->session) {
         if (other != b && other->state == BEARER_ESTABLISHED) {
-            const struct bearer *twin = session_twin(other);
+            const struct bearer *pair = session_dual_stack(other);
 
-            if (!twin || twin->session != witness->session) {
+            if (!pair || pair->session != witness->session) {
                 return false;
             }
         }
@@ -105,13 +106,13 @@ vouches(const struct bearer *witness, const struct bearer *b)
 static const struct bearer *
 find_witness(const struct bearer *b)
 {
-    const struct bearer *twin;
+    const struct bearer *pair;
 
     if (pinger_has_target(bearer_family(b))) {
         return b;
     }
-    twin = session_twin(b);
-    return twin && vouches(twin, b) ? twin : NULL;
+    pair = session_dual_stack(b);
+    return pair && vouches(pair, b) ? pair : NULL;
 }
 
 bool
@@ -133,9 +134,9 @@ prove_ask(const struct bearer *b, bool urgent)
 struct bearer *
 prove_vouched(const struct bearer *b)
 {
-    struct bearer *twin = session_twin(b);
+    struct bearer *pair = session_dual_stack(b);
 
-    return twin && vouches(b, twin) ? twin : NULL;
+    return pair && vouches(b, pair) ? pair : NULL;
 }
 
 bool

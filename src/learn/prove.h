@@ -5,7 +5,8 @@
 /* Proofs: which bearers can be proved, how, and for how long that is good.
  *
  * Place in the flow: detect.c asks for a bearer to be proved; the Pinger does
- * it, or does it to the bearer's twin, which then vouches for it. */
+ * it, or does it to the other bearer of a dual-stack pair, which then vouches
+ * for it. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,16 +22,17 @@ void prove_destroy(void);
 /* Proved, and not so long ago that the UE may have gone since. */
 bool prove_is_fresh(const struct bearer *, long long int now);
 
-/* Whether it can be proved: there is a target of its family, or a twin that
- * has targets. */
+/* Whether it can be proved: there is a target of its family, or the other one
+ * of its dual-stack pair has targets. */
 bool prove_is_possible(const struct bearer *);
 
 /* Has it proved; does nothing if that is not possible.  'urgent': packets are
  * waiting for it. */
 void prove_ask(const struct bearer *, bool urgent);
 
-/* The twin that is proved by a proof of the bearer, or NULL: it has no targets
- * of its own family, and nobody else has its address. */
+/* The other one of its dual-stack pair if a proof of the bearer proves that,
+ * too, or NULL: it has no targets of its own family, and nobody else has its
+ * address. */
 struct bearer *prove_vouched(const struct bearer *);
 
 /* Whether UEs of that family are proved by themselves, so that nobody has a

@@ -141,7 +141,7 @@ session_to_statelet(const struct bearer *b, struct statelet *st)
         .session_id = b->session->id,
         .space = b->session->space->number,
         .proved = b->state == BEARER_ESTABLISHED,
-        .beside = b->beside,
+        .paired = b->paired,
         .diverted = b->diverted,
         .up_qfi = b->up_qfi,
         .down_qfi = b->down_qfi,
@@ -180,7 +180,7 @@ session_state(const struct session *s)
 }
 
 struct bearer *
-session_sibling(const struct bearer *b)
+session_other_family(const struct bearer *b)
 {
     const struct fteid up = bearer_up(b);
 
@@ -189,11 +189,11 @@ session_sibling(const struct bearer *b)
 }
 
 struct bearer *
-session_twin(const struct bearer *b)
+session_dual_stack(const struct bearer *b)
 {
-    struct bearer *sibling = b->beside ? session_sibling(b) : NULL;
+    struct bearer *other = b->paired ? session_other_family(b) : NULL;
 
-    return sibling && sibling->beside ? sibling : NULL;
+    return other && other->paired ? other : NULL;
 }
 
 struct bearer *

@@ -82,12 +82,12 @@ session_forget(struct bearer *b)
 void
 session_touch(struct bearer *b, long long int now)
 {
-    struct bearer *twin = session_twin(b);
+    struct bearer *pair = session_dual_stack(b);
 
     b->replicated = false;
     table_set_seen(b, now);
-    if (twin) {
-        table_set_seen(twin, now);
+    if (pair) {
+        table_set_seen(pair, now);
     }
 }
 
@@ -126,8 +126,8 @@ session_heard(struct bearer *b, long long int when, long long int now)
 {
     b->heard = MAX(b->heard, when);
     session_touch(b, now);
-    if (!b->beside && session_sibling(b)) {
-        b->beside = true;
+    if (!b->paired && session_other_family(b)) {
+        b->paired = true;
         tell(b, BEARER_CHANGED);
     }
 }
@@ -162,10 +162,10 @@ set_sender(struct bearer *b, const struct in6_addr *enb)
 static void
 forget_tunnel(struct bearer *b)
 {
-    struct bearer *sibling = session_sibling(b);
+    struct bearer *other = session_other_family(b);
 
-    if (sibling) {
-        session_forget(sibling);
+    if (other) {
+        session_forget(other);
     }
     session_forget(b);
 }
@@ -185,12 +185,12 @@ add(const struct in6_addr *enb, const struct fteid *up,
 
     b->replicated = replicated;
 
-    struct bearer *sibling = session_sibling(b);
-    if (sibling && sibling->beside && !(replicated && sibling->replicated)) {
+    struct bearer *other = session_other_family(b);
+    if (other && other->paired && !(replicated && other->replicated)) {
         /* Of the same UE only if it is heard again.  (Who says that there are
          * both says that, too.) */
-        sibling->beside = false;
-        tell(sibling, BEARER_CHANGED);
+        other->paired = false;
+        tell(other, BEARER_CHANGED);
     }
     return b;
 }
@@ -228,7 +228,7 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
     b->heard = now;             /* Others are told of it if it has moved. */
     bearer_set_ue_addr(b, ue_addr);
     set_sender(b, enb);
-    set_sender(session_sibling(b), enb);
+    set_sender(session_other_family(b), enb);
     if (new) {
         tell(b, BEARER_CHANGED);
     }
@@ -239,11 +239,12 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
 static bool
 same_ue(const struct bearer *a, const struct bearer *b)
 {
-    const struct bearer *a_twin = session_twin(a), *b_twin = session_twin(b);
+    const struct bearer *a_pair = session_dual_stack(a);
+    const struct bearer *b_pair = session_dual_stack(b);
 
     return (a->session == b->session
-            || (a_twin && a_twin->session == b->session)
-            || (b_twin && b_twin->session == a->session));
+            || (a_pair && a_pair->session == b->session)
+            || (b_pair && b_pair->session == a->session));
 }
 
 /* What another UE's bearers had of the downlink F-TEID 'down', they have
@@ -263,14 +264,15 @@ take_down(const struct bearer *b, const struct fteid *down)
 }
 
 /* Also a bearer that nobody has seen before the handover may be answered on
- * the old path, be it that of its session or of its sibling. */
+ * the old path, be it that of its session or of the other family's bearer. */
 static bool
 is_retired(const struct bearer *b, const struct fteid *down)
 {
     const struct bearer *other = session_bearer_by_downlink(down);
 
     while (other && !(other->down_retired
-                      && (same_ue(b, other) || session_sibling(b) == other))) {
+                      && (same_ue(b, other)
+                          || session_other_family(b) == other))) {
         other = session_next_by_downlink(other);
     }
     return other != NULL;
@@ -356,7 +358,7 @@ session_restore(const struct statelet *st, long long int now)
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
     b->down_dscp = st->down_dscp;
-    b->beside = st->beside;
+    b->paired = st->paired;
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
 
@@ -430,7 +432,7 @@ hear_bearer(const struct statelet *st, long long int now)
     const long long int heard = (st->heard_age < STATELET_AGE_MAX
                                  ? now - st->heard_age : LLONG_MIN / 2);
     struct bearer *b = session_bearer_by_uplink(&up, addr_family(&st->ue));
-    struct bearer *sibling;
+    struct bearer *other;
     bool changed;
 
     if (b && is_outdated(st, b, heard)) {
@@ -447,14 +449,14 @@ hear_bearer(const struct statelet *st, long long int now)
     b->replicated = true;
     bearer_set_ue_addr(b, &st->ue);
     set_sender(b, &st->enb);
-    sibling = session_sibling(b);
-    if (sibling && sibling->heard < heard) {
-        set_sender(sibling, &st->enb);
+    other = session_other_family(b);
+    if (other && other->heard < heard) {
+        set_sender(other, &st->enb);
     }
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
-    changed = changed || b->beside != st->beside;
-    b->beside = st->beside;
+    changed = changed || b->paired != st->paired;
+    b->paired = st->paired;
     changed = hear_down(b, st, now) || changed;
     b->heard = heard;
     table_set_seen(b, now - st->seen_age);

@@ -15,9 +15,10 @@
  * is evidence, not identity.  A downlink tunnel is used only while proved.
  *
  * A pair of tunnels of a PDN connection of type IPv4v6 carries both of a UE's
- * addresses.  Here that is two bearers, siblings, each with an identifier and
- * a session of its own: a bearer is identified by its uplink F-TEID and the
- * family of its UE's address.  What ends a tunnel ends the proofs of both. */
+ * addresses.  Here that is two bearers, each with an identifier and a session
+ * of its own, which are a dual-stack pair once they are known to be one UE's.
+ * A bearer is identified by its uplink F-TEID and the family of its UE's
+ * address.  What ends a tunnel ends the proofs of both. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -67,7 +68,8 @@ struct bearer {
     bool down_known : 1;        /* Is bearer_down() filled in? */
     bool down_retired : 1;      /* It belongs to the path before the last
                                  * handover: it is never used again. */
-    bool beside : 1;            /* Heard since its sibling was. */
+    bool paired : 1;            /* Heard since the bearer of the other
+                                 * family in its tunnel was. */
     bool diverted : 1;          /* Has touched a service. */
     bool ready : 1;             /* The endpoint is programmed for it. */
     bool replicated : 1;        /* Another TOF has said so, or the journal, and
@@ -195,11 +197,11 @@ struct bearer *session_bearer_by_uplink(const struct fteid *up, sa_family_t);
 struct bearer *session_bearer_by_downlink(const struct fteid *down);
 struct bearer *session_next_by_downlink(const struct bearer *);
 /* The bearer of the other family in the same uplink tunnel; and the same if
- * both are known to be one UE's.  They are if each has been heard since the
- * other one was: had the TEID been given to another UE meanwhile, the first
- * would have fallen silent. */
-struct bearer *session_sibling(const struct bearer *);
-struct bearer *session_twin(const struct bearer *);
+ * both are known to be one UE's, a dual-stack pair.  They are if each has been
+ * heard since the other one was: had the TEID been given to another UE
+ * meanwhile, the first would have fallen silent. */
+struct bearer *session_other_family(const struct bearer *);
+struct bearer *session_dual_stack(const struct bearer *);
 struct session *session_by_id(uint32_t id);
 /* 'ue' is a UE's key. */
 /* In the address space with that number. */

@@ -11,8 +11,8 @@
  *           4     1  version, 1
  *           5     1  operation
  *           6     2  address space
- *           8     1  flags: bit 0, proved; bit 1, heard since its sibling;
- *                    bit 2, diverted
+ *           8     1  flags: bit 0, proved; bit 1, heard since the bearer
+ *                   of the other family was; bit 2, diverted
  *           9     1  QFI, and bit 6 if there is one, of the downlink tunnel
  *          10     1  DSCP of the uplink tunnel
  *          11     1  DSCP of the downlink tunnel
@@ -49,7 +49,7 @@
 #define MAGIC "TOFS"
 #define VERSION 1
 #define FLAG_PROVED 0x01
-#define FLAG_BESIDE 0x02
+#define FLAG_PAIRED 0x02
 #define FLAG_DIVERTED 0x04
 #define AGE_UNIT 10                     /* ms. */
 #define CRC_OFFSET (STATELET_LEN - 4)
@@ -206,7 +206,7 @@ statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
     put_uint(&p, s->op, 1);
     put_uint(&p, s->space, 2);
     put_uint(&p, (s->proved ? FLAG_PROVED : 0)
-                 | (s->beside ? FLAG_BESIDE : 0)
+                 | (s->paired ? FLAG_PAIRED : 0)
                  | (s->diverted ? FLAG_DIVERTED : 0), 1);
     put_uint(&p, s->down_qfi, 1);
     put_uint(&p, s->up_dscp, 1);
@@ -267,7 +267,7 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
     s->space = get_uint(&p, 2);
     flags = get_uint(&p, 1);
     s->proved = flags & FLAG_PROVED;
-    s->beside = flags & FLAG_BESIDE;
+    s->paired = flags & FLAG_PAIRED;
     s->diverted = flags & FLAG_DIVERTED;
     s->down_qfi = get_uint(&p, 1);
     s->up_dscp = get_uint(&p, 1);

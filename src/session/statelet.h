@@ -41,7 +41,7 @@ struct statelet {
     uint32_t session_id;
     uint16_t space;             /* Address space of 'ue'. */
     bool proved;
-    bool beside;                /* struct bearer has it. */
+    bool paired;                /* struct bearer has it. */
     bool diverted;              /* It has touched a service. */
     uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI, or 0. */
     uint8_t up_dscp, down_dscp; /* Of outer headers. */

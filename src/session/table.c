@@ -3,10 +3,10 @@
 /* Where bearers and sessions are kept: see private.h.
  *
  * Bearers are found by identifier (idtable), by uplink F-TEID and by downlink
- * F-TEID (one hmap each; siblings share a chain); sessions by UE and address
- * space (space.c).  Bearers are also kept in order of 'seen', one list for
- * embryonic ones and one for the rest, so that expiry and eviction look at
- * nobody else. */
+ * F-TEID (one hmap each; both families of a tunnel share a chain); sessions by
+ * UE and address space (space.c).  Bearers are also kept in order of 'seen',
+ * one list for embryonic ones and one for the rest, so that expiry and eviction
+ * look at nobody else. */
 
 #include <config.h>
 

@@ -131,7 +131,7 @@ def heard_in_turn(net, api, v4, v6):
     return v4, v6
 
 
-def test_a_twin_vouches(net, api, v4_targets):
+def test_a_dual_stack_pair_vouches(net, api, v4_targets):
     register(api)
     _, v6 = heard_in_turn(net, api, *dual_stack(net))
     for text in (b"held", b"diverted"):
@@ -143,7 +143,7 @@ def test_a_twin_vouches(net, api, v4_targets):
     assert pinger["ready"] and "no IPv6 target" in pinger["detail"]
 
 
-def test_a_twin_does_not_vouch_for_another_ues_address(
+def test_a_pair_does_not_vouch_for_another_ues_address(
         net, api, v4_targets):
     """One UE forges what another one uses."""
     register(api)
@@ -162,7 +162,7 @@ def test_a_twin_does_not_vouch_for_another_ues_address(
             if b["uplink"]["teid"] == forger.up_teid] == [False]
 
 
-def test_a_sibling_does_not(net, api, v4_targets):
+def test_another_family_alone_does_not(net, api, v4_targets):
     """The TEID may have changed hands."""
     register(api)
     v4, v6 = dual_stack(net)

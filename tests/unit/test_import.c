@@ -151,11 +151,12 @@ test_dual_stack(void)
     struct statelet v6 = record(1, 101, "2001:db8::2");
 
     start(100);
-    v4.beside = v6.beside = true;
+    v4.paired = v6.paired = true;
     tap_ok(import_bearer(&v4) && import_bearer(&v6), "both families");
     struct bearer *b4 = find(1, AF_INET), *b6 = find(1, AF_INET6);
     tap_ok(has_down(b4, 101) && has_down(b6, 101), "share their tunnels");
-    tap_ok(session_twin(b4) == b6 && session_twin(b6) == b4, "are twins");
+    tap_ok(session_dual_stack(b4) == b6 && session_dual_stack(b6) == b4, 
+           "are a dual-stack pair");
     session_destroy();
 }
 

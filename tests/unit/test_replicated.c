@@ -295,12 +295,12 @@ test_both_families(void)
     struct statelet v4 = record(UE, 1, 101);
     struct statelet v6 = record("2001:db8::2", 1, 101);
 
-    v4.beside = v6.beside = true;
+    v4.paired = v6.paired = true;
     start();
     struct bearer *b4 = hear(v4), *b6 = hear(v6);
     tap_ok(b4->state == BEARER_ESTABLISHED && b6->state == BEARER_ESTABLISHED,
-           "siblings' proofs are both believed");
-    tap_ok(session_twin(b4) == b6 && session_twin(b6) == b4,
+           "the proofs of both families are believed");
+    tap_ok(session_dual_stack(b4) == b6 && session_dual_stack(b6) == b4,
            "and that they are one UE's");
     session_destroy();
 
@@ -309,10 +309,12 @@ test_both_families(void)
     b4 = session_uplink(&enb, &up, &other, NOW);
     b6 = session_uplink(&enb, &up, &ue6, NOW);
     session_uplink(&enb, &up, &other, NOW);
-    tap_ok(session_twin(b6) == b4, "one that was heard here has a twin");
+    tap_ok(session_dual_stack(b6) == b4,
+           "one that was heard here is of a pair");
     session_forget(b4);
     hear(v4);
-    tap_ok(!session_twin(b6), "which is not the one that is only told of");
+    tap_ok(!session_dual_stack(b6),
+           "which is not the one that is only told of");
     session_destroy();
 }
 

@@ -410,7 +410,7 @@ test_prefix(void)
     session_destroy();
 }
 
-/* Siblings: IPv4 in 'b[0]', IPv6 in 'b[1]', both proved. */
+/* In one tunnel: IPv4 in 'b[0]', IPv6 in 'b[1]', both proved. */
 static void
 start_dual_stack(struct bearer *b[2])
 {
@@ -437,30 +437,32 @@ test_dual_stack(void)
            "both are proved for the same downlink tunnel");
     tap_ok(session_bearer_by_uplink(&up, AF_INET) == b[0]
            && session_bearer_by_uplink(&up, AF_INET6) == b[1]
-           && session_sibling(b[0]) == b[1] && session_sibling(b[1]) == b[0],
+           && session_other_family(b[0]) == b[1]
+           && session_other_family(b[1]) == b[0],
            "each is found by its family");
     session_forget(b[0]);
-    tap_ok(!session_sibling(b[1]) && b[1]->state == BEARER_ESTABLISHED
+    tap_ok(!session_other_family(b[1]) && b[1]->state == BEARER_ESTABLISHED
            && session_bearer_by_downlink(&down) == b[1],
            "one of them may go");
     session_destroy();
 }
 
 static void
-test_twins(void)
+test_dual_stack_pair(void)
 {
     start(100);
     struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, UE4, 0);
     prove(a, "10.1.0.2", "10.1.0.1", 101, 1);
     struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, UE6, 2);
-    tap_ok(session_sibling(a) == b && !session_twin(a) && !session_twin(b),
-           "siblings are no twins: the TEID may have been reused");
+    tap_ok(session_other_family(a) == b && !session_dual_stack(a)
+           && !session_dual_stack(b),
+           "both families are no pair: the TEID may have been reused");
     prove(b, "10.1.0.2", "10.1.0.1", 101, 3);
     tap_ok(a->state == BEARER_STALE && b->state == BEARER_ESTABLISHED,
            "so a downlink tunnel belongs to the one proved last");
     uplink("10.1.0.1", "10.1.0.2", 1, UE4, 4);
     prove(a, "10.1.0.2", "10.1.0.1", 101, 5);
-    tap_ok(session_twin(a) == b && session_twin(b) == a
+    tap_ok(session_dual_stack(a) == b && session_dual_stack(b) == a
            && a->state == BEARER_ESTABLISHED
            && b->state == BEARER_ESTABLISHED,
            "they are when both are heard, and share it");
@@ -469,7 +471,8 @@ test_twins(void)
     tap_ok(session_count() == 2, "traffic of one keeps both");
     session_forget(b);
     b = uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:9::1", 6);
-    tap_ok(!session_twin(a) && !session_twin(b), "not with a new sibling");
+    tap_ok(!session_dual_stack(a) && !session_dual_stack(b),
+           "not with a new one of the other family");
 
     struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 2, UE4, 7);
     uplink("10.1.0.1", "10.1.0.2", 1, UE4, 8);
@@ -477,7 +480,7 @@ test_twins(void)
     prove(c, "10.1.0.2", "10.1.0.1", 101, 9);
     tap_ok(b->state == BEARER_ESTABLISHED && c->state == BEARER_ESTABLISHED
            && a->state == BEARER_ESTABLISHED,
-           "another bearer of the twin's UE shares it, too");
+           "another bearer of the pair's UE shares it, too");
     session_destroy();
 }
 
@@ -544,9 +547,9 @@ test_dual_stack_restore(void)
     struct in6_addr addr = ip(UE6);
     struct bearer *v6 = session_bearer_by_id(ids[1]);
     tap_ok(session_bearer_by_id(ids[0]) && v6
-           && session_sibling(v6) == session_bearer_by_id(ids[0])
+           && session_other_family(v6) == session_bearer_by_id(ids[0])
            && v6->state == BEARER_ESTABLISHED && v6->up_dscp == 46
-           && v6->down_dscp == 10 && session_twin(v6)
+           && v6->down_dscp == 10 && session_dual_stack(v6)
            && has_ue_addr(v6, &addr),
            "both are restored");
     session_destroy();
@@ -570,7 +573,7 @@ main(void)
     test_paging();
     test_prefix();
     test_dual_stack();
-    test_twins();
+    test_dual_stack_pair();
     test_dual_stack_ends();
     test_dual_stack_restore();
     return tap_done();

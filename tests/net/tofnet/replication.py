@@ -16,7 +16,7 @@ from .netns import call_in
 from .statelet import LEN, sign
 
 BEARER, INVALID, GONE, PATH, ALIVE = range(1, 6)
-PROVED, BESIDE, DIVERTED = 1, 2, 4
+PROVED, PAIRED, DIVERTED = 1, 2, 4
 _HEAD = struct.Struct("!4sBBHBBBBIIIIQ")
 _ADDRESSES = slice(36, 116)
 _AGES = struct.Struct("!3H")

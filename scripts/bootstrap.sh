@@ -11,7 +11,7 @@ set -euo pipefail
 build=(autoconf automake autoconf-archive libtool pkg-config make gcc
        libc6-dev libmnl-dev libnetfilter-queue-dev libnftnl-dev
        libmicrohttpd-dev libjansson-dev libyaml-dev
-       libcurl4-openssl-dev libsystemd-dev
+       libcurl4-openssl-dev libsmartcols-dev libsystemd-dev
        libbpf-dev bpftool clang llvm linux-libc-dev)
 ovs=(openvswitch-source libssl-dev libcap-ng-dev libunbound-dev
      libunwind-dev libnuma-dev libbpf-dev libxdp-dev libelf-dev zlib1g-dev

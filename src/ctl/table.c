@@ -3,20 +3,19 @@
 /* What tofctl prints: texts of JSON values, in a table.
  *
  * Place in the flow: a command of tofctl.c adds a row for each thing that the
- * API answered, its heading first; table_print() knows how wide each column
- * has to be once all rows are there. */
+ * API answered, its heading first; libsmartcols lays them out once all are
+ * there.  It never cuts a cell to fit a terminal, and prints what is not
+ * printable as escapes. */
 
 #include <config.h>
 
 #include "ctl/table.h"
 
 #include <jansson.h>
+#include <libsmartcols.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define TABLE_COLUMNS 10
 
 bool raw_json;
 
@@ -53,59 +52,54 @@ format_text(const char *format, ...)
     return text;
 }
 
-static struct {
-    char *(*rows)[TABLE_COLUMNS];
-    size_t n, allocated;
-} table;
+/* The heading is a row like others: it is printed over a table without any,
+ * too, and a table may do without it. */
+static struct libscols_table *table;
+
+static void
+table_start(va_list cells)
+{
+    table = scols_new_table();
+    if (!table || scols_table_enable_noheadings(table, true)
+        || scols_table_set_column_separator(table, "  ")
+        || scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER)) {
+        abort();
+    }
+    do {
+        if (!scols_table_new_column(table, NULL, 0, 0)) {
+            abort();
+        }
+    } while (va_arg(cells, const char *));
+}
 
 void
 table_row(const char *cell, ...)
 {
+    struct libscols_line *line;
     va_list args;
-    size_t i;
 
-    if (table.n == table.allocated) {
-        table.allocated = table.allocated * 2 + 16;
-        table.rows = realloc(table.rows,
-                             table.allocated * sizeof *table.rows);
-        if (!table.rows) {
+    if (!table) {
+        va_start(args, cell);
+        table_start(args);
+        va_end(args);
+    }
+    line = scols_table_new_line(table, NULL);
+    va_start(args, cell);
+    for (size_t i = 0; cell; i++) {
+        if (!line || scols_line_set_data(line, i, cell)) {
             abort();
         }
-    }
-    memset(table.rows[table.n], 0, sizeof *table.rows);
-    va_start(args, cell);
-    for (i = 0; cell && i < TABLE_COLUMNS; i++) {
-        table.rows[table.n][i] = format_text("%s", cell);
         cell = va_arg(args, const char *);
     }
     va_end(args);
-    table.n++;
 }
 
 void
 table_print(void)
 {
-    int width[TABLE_COLUMNS] = { 0 };
-
-    for (size_t i = 0; i < table.n; i++) {
-        for (int c = 0; c < TABLE_COLUMNS && table.rows[i][c]; c++) {
-            int len = strlen(table.rows[i][c]);
-            width[c] = len > width[c] ? len : width[c];
-        }
-    }
-    for (size_t i = 0; i < table.n; i++) {
-        char **row = table.rows[i];
-
-        for (int c = 0; c < TABLE_COLUMNS && row[c]; c++) {
-            bool last = c + 1 == TABLE_COLUMNS || !row[c + 1];
-
-            printf("%-*s%s", last ? 0 : width[c], row[c],
-                   last ? "\n" : "  ");
-            free(row[c]);
-        }
-    }
-    free(table.rows);
-    memset(&table, 0, sizeof table);
+    scols_print_table(table);
+    scols_unref_table(table);
+    table = NULL;
 }
 
 const char *

@@ -18,7 +18,8 @@ extern bool raw_json;
 /* If so prints 'json' and returns true. */
 bool print_raw(const struct json_t *json);
 
-/* Adds a row of the texts given, up to a NULL. */
+/* Adds a row of the texts given, up to a NULL.  All rows of a table have as
+ * many. */
 void table_row(const char *cell, ...) __attribute__((sentinel));
 
 /* Prints all rows, in columns as wide as need be, and forgets them. */

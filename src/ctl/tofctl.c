@@ -14,6 +14,7 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,24 +333,39 @@ static const struct command {
 static void __attribute__((noreturn))
 usage(FILE *stream, int status)
 {
-    fprintf(stream, "usage: tofctl [-j] [-u URL] [-t TOKEN_FILE] [-c CA_FILE] "
-            "COMMAND\n\n");
+    fputs("usage: tofctl [OPTION...] COMMAND\n\n", stream);
     for (size_t i = 0; i < N_COMMANDS; i++) {
         fprintf(stream, "    %s%s\n", commands[i].name, commands[i].args);
     }
-    fprintf(stream, "\nURL is $TOF_URL or " HTTP_DEFAULT_URL
-            ", or unix:PATH.\n-j prints JSON.\n");
+    fputs("\n"
+          "    -j, --json               print JSON\n"
+          "    -u, --url=URL            " HTTP_DEFAULT_URL ", $TOF_URL or\n"
+          "                             unix:PATH\n"
+          "    -t, --token-file=FILE    show the token in FILE\n"
+          "    -c, --ca-file=FILE       trust the authorities in FILE\n"
+          "    -h, --help               print this\n"
+          "    -V, --version            print the version\n", stream);
     exit(status);
 }
 
 static void
 parse_options(int argc, char *argv[])
 {
+    static const struct option options[] = {
+        { "json", no_argument, NULL, 'j' },
+        { "url", required_argument, NULL, 'u' },
+        { "token-file", required_argument, NULL, 't' },
+        { "ca-file", required_argument, NULL, 'c' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
+    };
     const char *url = getenv("TOF_URL");
     int c;
 
     http_set_url(url && *url ? url : HTTP_DEFAULT_URL);
-    while ((c = getopt(argc, argv, "+ju:t:c:hV")) != -1) {
+    while ((c = getopt_long(argc, argv, "+ju:t:c:hV", options, NULL))
+           != -1) {
         switch (c) {
         case 'j': raw_json = true; break;
         case 'u': http_set_url(optarg); break;
@@ -380,6 +396,7 @@ main(int argc, char *argv[])
 {
     const struct command *command;
 
+    setlocale(LC_CTYPE, "");
     http_init();
     parse_options(argc, argv);
     command = find_command(argc - optind, argv + optind);

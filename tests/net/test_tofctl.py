@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import pty
 import socket
 import subprocess
 import threading
@@ -39,6 +40,7 @@ def tofctl(driver):
             assert "tofctl" in errors.splitlines()[0]
             return errors
         return done.stdout.decode() if text else done.stdout
+    run.address = driver.address
     return run
 
 
@@ -194,6 +196,44 @@ def test_the_rest(tofctl):
     assert "# TYPE " in tofctl("metrics")
     assert "purge SESSION_ID" in tofctl("-h")
     assert tofctl("-V").startswith("tofctl ")
+
+
+def test_long_options(tofctl, tmp_path):
+    assert "purge SESSION_ID" in tofctl("--help")
+    assert tofctl("--version") == tofctl("-V")
+    assert json.loads(tofctl("--json", "services")) == []
+    token = tmp_path / "token"
+    token.write_text("s3cret\n")
+    with Driver("-t", str(token)) as running:
+        url = f"--url=http://{running.address}"
+        tofctl(url, "services", expect=1)
+        tofctl(url, "--token-file", str(token), "services")
+    tofctl("--ca-file", str(token), "--tok", str(token), "services")
+    tofctl("--nothing", "services", expect=2)
+
+
+def test_columns(tofctl):
+    """The heading is there without a row, columns are as wide as need be, and
+    a terminal's width does not matter."""
+    assert tofctl("services") == "NAME  SERVICE IP  APPLICATION IP  CHAIN\n"
+    tofctl("add", "edge", "198.51.100.10", "192.168.100.10", "fw")
+    tofctl("add", "e", "2001:db8::10", "fd00:100::10")
+    table = ("NAME  SERVICE IP     APPLICATION IP  CHAIN\n"
+             "e     2001:db8::10   fd00:100::10    -\n"
+             "edge  198.51.100.10  192.168.100.10  fw\n")
+    assert tofctl("services") == table
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execve("/bin/sh", ["sh", "-c", f"stty cols 20; {TOFCTL} services"],
+                  {**os.environ, "TOF_URL": f"http://{tofctl.address}"})
+    shown = b""
+    while not shown.endswith(b"fw\r\n"):
+        shown += os.read(terminal, 4096)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    assert shown.decode().replace("\r\n", "\n") == table
+    tofctl("delete", "edge")
+    tofctl("delete", "e")
 
 
 def test_wrong_command_lines(tofctl):

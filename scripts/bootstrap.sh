@@ -9,8 +9,8 @@
 set -euo pipefail
 
 build=(autoconf automake autoconf-archive libtool pkg-config make gcc
-       libc6-dev libmnl-dev libnetfilter-queue-dev libnftnl-dev
-       libmicrohttpd-dev libjansson-dev libyaml-dev
+       libc6-dev libmnl-dev libnetfilter-conntrack-dev libnetfilter-queue-dev
+       libnftnl-dev libmicrohttpd-dev libjansson-dev libyaml-dev
        libcurl4-openssl-dev libsmartcols-dev libsystemd-dev
        libbpf-dev bpftool clang llvm linux-libc-dev)
 ovs=(openvswitch-source libssl-dev libcap-ng-dev libunbound-dev

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Deletes conntrack entries, and changes their marks, over ctnetlink.
+/* Deletes conntrack entries, and changes their marks, over ctnetlink, whose
+ * messages libnetfilter_conntrack reads and writes.
  *
  * Place in the flow: nat.c calls this when a service goes or gets another
  * application, since the flows that are there would keep their address
@@ -24,6 +25,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include <libmnl/libmnl.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 
 #include "kernel/netlink.h"
 
@@ -31,13 +33,10 @@ struct conntrack {
     struct netlink nl;
 };
 
-/* What to change one entry: its original tuple, zone and id, as attributes. */
+/* A request to change one entry. */
 struct entry {
     struct entry *next;
-    uint8_t family;
-    uint32_t mark;              /* The one that it gets, unless it is to go. */
-    size_t len;
-    char attrs[];
+    struct nlmsghdr request[];
 };
 
 int
@@ -77,31 +76,6 @@ start(char *buf, int type, int family, uint16_t flags)
     return nlh;
 }
 
-/* Whether the destination address in the tuple 'tuple' is 'addr'. */
-static bool
-tuple_goes_to(const struct nlattr *tuple, const struct in6_addr *addr)
-{
-    bool ipv4 = IN6_IS_ADDR_V4MAPPED(addr);
-    const uint8_t *bytes = addr->s6_addr + (ipv4 ? 12 : 0);
-    size_t len = ipv4 ? 4 : 16;
-    const struct nlattr *ip, *attr;
-
-    mnl_attr_for_each_nested(ip, tuple) {
-        if (mnl_attr_get_type(ip) != CTA_TUPLE_IP) {
-            continue;
-        }
-        mnl_attr_for_each_nested(attr, ip) {
-            if (mnl_attr_get_type(attr) == (ipv4 ? CTA_IP_V4_DST
-                                            : CTA_IP_V6_DST)
-                && mnl_attr_get_payload_len(attr) == len
-                && !memcmp(mnl_attr_get_payload(attr), bytes, len)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 struct search {
     uint16_t type;              /* CTA_TUPLE_ORIG or CTA_TUPLE_REPLY. */
     const struct in6_addr *addr;
@@ -110,97 +84,94 @@ struct search {
     struct entry *found;
 };
 
-/* The zone that is only the original direction's. */
-static uint16_t
-zone_of(const struct nlattr *tuple)
+/* Whether the tuple that 'search' is about goes to its address. */
+static bool
+goes_there(const struct search *search, const struct nf_conntrack *flow)
 {
-    const struct nlattr *attr;
+    bool orig = search->type == CTA_TUPLE_ORIG;
+    bool ipv4 = IN6_IS_ADDR_V4MAPPED(search->addr);
+    const void *addr = nfct_get_attr(flow, ipv4
+                                     ? (orig ? ATTR_ORIG_IPV4_DST
+                                        : ATTR_REPL_IPV4_DST)
+                                     : (orig ? ATTR_ORIG_IPV6_DST
+                                        : ATTR_REPL_IPV6_DST));
 
-    if (tuple) {
-        mnl_attr_for_each_nested(attr, tuple) {
-            if (mnl_attr_get_type(attr) == CTA_TUPLE_ZONE) {
-                return ntohs(mnl_attr_get_u16(attr));
-            }
-        }
-    }
-    return 0;
+    return addr && (ipv4 ? !memcmp(addr, &search->addr->s6_addr[12], 4)
+                    : !memcmp(addr, search->addr, 16));
 }
 
 /* Sets '*mark' if it is a new mark that is wanted. */
 static bool
-is_wanted(const struct search *search, const struct nlattr *attrs[],
+is_wanted(const struct search *search, const struct nf_conntrack *flow,
           uint32_t *mark)
 {
-    if (search->mark_of) {
-        uint32_t old = (attrs[CTA_MARK]
-                        ? ntohl(mnl_attr_get_u32(attrs[CTA_MARK])) : 0);
+    uint32_t old;
 
-        *mark = (old ? search->mark_of(old, zone_of(attrs[CTA_TUPLE_ORIG]))
-                 : 0);
-        return *mark != old;
+    if (!search->mark_of) {
+        return goes_there(search, flow);
     }
-    return attrs[search->type]
-           && tuple_goes_to(attrs[search->type], search->addr);
+    old = nfct_get_attr_u32(flow, ATTR_MARK);
+    /* The zone is only the original direction's. */
+    *mark = old ? search->mark_of(old, nfct_get_attr_u16(flow, ATTR_ORIG_ZONE))
+            : 0;
+    return *mark != old;
+}
+
+/* Adds a request that deletes 'flow', or gives it 'mark' unless that is 0. */
+static int
+add_request(struct search *search, const struct nf_conntrack *flow,
+            uint32_t mark)
+{
+    char buf[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct nlmsghdr *nlh = start(buf, (mark ? IPCTNL_MSG_CT_NEW
+                                       : IPCTNL_MSG_CT_DELETE),
+                                 nfct_get_attr_u8(flow, ATTR_L3PROTO), 0);
+    struct nf_conntrack *wanted = nfct_new();
+    struct entry *entry;
+
+    if (!wanted) {
+        return ENOMEM;
+    }
+    nfct_copy(wanted, flow, NFCT_CP_ORIG);
+    if (nfct_attr_is_set(flow, ATTR_ORIG_ZONE)) {
+        nfct_copy_attr(wanted, flow, ATTR_ORIG_ZONE);
+    }
+    if (nfct_attr_is_set(flow, ATTR_ZONE)) {
+        nfct_copy_attr(wanted, flow, ATTR_ZONE);
+    }
+    if (mark) {
+        nfct_set_attr_u32(wanted, ATTR_MARK, mark);
+    }
+    nfct_nlmsg_build(nlh, wanted);
+    nfct_destroy(wanted);
+    mnl_attr_put_u32(nlh, CTA_ID, htonl(nfct_get_attr_u32(flow, ATTR_ID)));
+
+    entry = malloc(sizeof *entry + nlh->nlmsg_len);
+    if (!entry) {
+        return ENOMEM;
+    }
+    memcpy(entry->request, nlh, nlh->nlmsg_len);
+    entry->next = search->found;
+    search->found = entry;
+    return 0;
 }
 
 static int
 search_cb(const struct nlmsghdr *nlh, void *search_)
 {
-    static const int kept[] = { CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID };
     struct search *search = search_;
-    const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
-    const struct nlattr *attrs[CTA_MAX + 1] = { NULL };
-    const struct nlattr *attr;
-    struct entry *entry;
+    struct nf_conntrack *flow = nfct_new();
+    int error = !flow ? ENOMEM : nfct_nlmsg_parse(nlh, flow) ? errno : 0;
     uint32_t mark = 0;
 
-    mnl_attr_for_each(attr, nlh, sizeof *nfg) {
-        if (mnl_attr_get_type(attr) <= CTA_MAX) {
-            attrs[mnl_attr_get_type(attr)] = attr;
-        }
+    if (!error && is_wanted(search, flow, &mark)) {
+        error = add_request(search, flow, mark);
     }
-    if (!is_wanted(search, attrs, &mark)) {
-        return MNL_CB_OK;
+    if (flow) {
+        nfct_destroy(flow);
     }
-
-    entry = malloc(sizeof *entry + nlh->nlmsg_len);
-    if (!entry) {
-        errno = ENOMEM;
-        return MNL_CB_ERROR;
-    }
-    *entry = (struct entry) { .next = search->found, .mark = mark,
-                              .family = nfg->nfgen_family };
-    search->found = entry;
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        attr = attrs[kept[i]];
-        if (attr) {
-            memcpy(entry->attrs + entry->len, attr, attr->nla_len);
-            entry->len += MNL_ALIGN(attr->nla_len);
-        }
-    }
-    return MNL_CB_OK;
-}
-
-/* Deletes 'entry', or gives it its mark. */
-static int
-change(struct conntrack *ct, const struct entry *entry)
-{
-    char buf[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct nlmsghdr *nlh = start(buf, (entry->mark ? IPCTNL_MSG_CT_NEW
-                                           : IPCTNL_MSG_CT_DELETE),
-                                 entry->family, 0);
-    int error;
-
-    if (nlh->nlmsg_len + entry->len + 8 > sizeof buf) {
-        return EMSGSIZE;
-    }
-    memcpy(buf + nlh->nlmsg_len, entry->attrs, entry->len);
-    nlh->nlmsg_len += entry->len;
-    if (entry->mark) {
-        mnl_attr_put_u32(nlh, CTA_MARK, htonl(entry->mark));
-    }
-    error = netlink_talk(&ct->nl, nlh, NULL, NULL);
-    return error == ENOENT ? 0 : error;
+    errno = error;
+    return error ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
 /* Asks the kernel (5.8 or later) to dump only entries whose tuple 'type' goes
@@ -232,11 +203,10 @@ search_and_change(struct conntrack *ct, struct nlmsghdr *nlh,
 
     while (search->found) {
         struct entry *entry = search->found;
-        int error2;
+        int error2 = netlink_talk(&ct->nl, entry->request, NULL, NULL);
 
         search->found = entry->next;
-        error2 = change(ct, entry);
-        error = error ? error : error2;
+        error = error || error2 == ENOENT ? error : error2;
         free(entry);
     }
     return error;

@@ -53,7 +53,7 @@ def driver_path(tmp_path_factory):
                     f"-I{src}", "-o", path,
                     os.path.join(HERE, "nat_driver.c")]
                    + [os.path.join(src, s) for s in SOURCES]
-                   + ["-lmnl", "-lnftnl"], check=True)
+                   + ["-lmnl", "-lnetfilter_conntrack", "-lnftnl"], check=True)
     return path
 
 

@@ -18,7 +18,7 @@ from natdriver import (
 from tofnet import netns
 from tofnet.netns import RawPort, call_in, run_in
 from tofnet.packet import (
-    ICMP, ICMPV6, TCP, Inner, checksum, eth, ip_echo, ip_tcp, ip_udp, ipv4)
+    ICMP, ICMPV6, TCP, Inner, checksum, eth, ip, ip_echo, ip_tcp, ip_udp, ipv4)
 from tofnet.wait import wait_until
 
 
@@ -410,6 +410,31 @@ def test_flows_of_a_bearer_reassigned(nat, port, ue, svc, app):
         server.sock.sendto(data, peer)
         packet_to(port, 0x01020305, src=svc, payload=data)
     nat.do("reassign", 0x0a0b0c0d)      # None is no error.
+
+
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_flows_of_any_protocol(nat, port, ue, svc, app):
+    """Reassigned and flushed like UDP's, in the UE's address space."""
+    def seen():
+        return {int(line.split()[1]) for line in flows().splitlines()
+                if f"dst={svc} " in line and "zone-orig=1" in line
+                and f"mark={owner} " in line}
+
+    nat.do("set", svc, app)
+    owner = 0x31
+    packets = {17: ip_udp(ue, svc, b"x", 4000, 7),
+               58 if ":" in svc else 1: ip_echo(ue, svc),
+               50: ip(ue, svc, b"\0\0\0\1\0\0\0\1", 50),
+               253: ip(ue, svc, b"x", 253)}
+    for packet in packets.values():
+        port.send(frame_up(owner, packet))
+    wait_until(lambda: seen() == set(packets), what="all flows")
+    nat.do("reassign", owner)
+    assert not seen()
+    owner = 0xff000100          # An orphan of that space.
+    assert seen() == set(packets)
+    nat.do("clear", svc)
+    assert not seen()
 
 
 def test_families_do_not_mix(nat):

@@ -4,7 +4,7 @@
 
 /* Netlink sockets, over libmnl.
  *
- * Place in the flow: whoever asks the kernel (rtnl.c, untag.c, netdev.c,
+ * Place in the flow: whoever asks the kernel (rtnl.c, netdev.c,
  * nft.c, filter/nfq.c, nat/conntrack.c) builds a message and has it exchanged
  * here.  The kernel does the work within the call that sends, and its answer
  * is there when that returns: nothing here waits. */

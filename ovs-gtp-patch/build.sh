@@ -11,8 +11,10 @@
 #             headers (lib/*.h), static libraries, ovsdb-idlc, python/ovs, and
 #             the test suite
 #     bin/    daemons and tools, as links into src/
-#     share/  vswitch.ovsschema, and ovs-config.h: what configure found out,
-#             for users of internal headers (see --cflags)
+#     share/  vswitch.ovsschema, and for users of internal headers (see
+#             --cflags and --libs) ovs-config.h: what configure found out; and
+#             libopenvswitch.a and openvswitch/json.h with other names for what
+#             libjansson defines, too, so that a program may have both
 #
 # The entry's name is a link that appears when the build is complete, so an
 # entry that exists is good.  The tree is built where it stays, because its
@@ -121,7 +123,25 @@ populate() {
     # come before or after.
     awk '$1 == "#define" && $2 !~ /^(PACKAGE|VERSION|LT_OBJDIR)/ {
              printf "#ifndef %s\n%s\n#endif\n", $2, $0
-         }' "$tree/src/config.h" >"$tree/share/ovs-config.h"
+         }' "$tree/src/config.h" >"$tree/share/ovs-config.h" &&
+    rename_json
+}
+
+# Makes a library and a header in share/ in which json_NAME is ovs_json_NAME.
+# Users write json_NAME as ever, but not in a file that uses libjansson.
+rename_json() {
+    local share=$tree/share library=$tree/src/lib/.libs/libopenvswitch.a
+
+    nm -g --defined-only "$library" |
+        awk '$3 ~ /^json_/ { print $3, "ovs_" $3 }' |
+        sort -u >"$share/json-names" &&
+    [ -s "$share/json-names" ] &&
+    objcopy --redefine-syms="$share/json-names" "$library" \
+        "$share/libopenvswitch.a" &&
+    mkdir -p "$share/include/openvswitch" &&
+    { sed 's/^/#define /' "$share/json-names" &&
+      cat "$tree/src/include/openvswitch/json.h"
+    } >"$share/include/openvswitch/json.h"
 }
 
 build() {
@@ -186,12 +206,13 @@ case $mode in
     cflags)
         build
         # System directories, so that a user's warnings are about its own code.
-        echo "-include $entry/share/ovs-config.h -isystem $entry/src/include" \
+        echo "-include $entry/share/ovs-config.h" \
+             "-isystem $entry/share/include -isystem $entry/src/include" \
              "-isystem $entry/src/lib -isystem $entry/src -fno-strict-aliasing"
         ;;
     libs)
         build
-        libs=$entry/src/lib/.libs/libopenvswitch.a
+        libs=$entry/share/libopenvswitch.a
         avx512=$entry/src/lib/.libs/libopenvswitchavx512.a
         [ ! -e "$avx512" ] || libs="$libs $avx512"
         echo "$libs" \

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "api/view.h"
+#include "base/jsontext.h"
 #include "openvswitch/util.h"
 #include "util.h"
 
@@ -135,8 +136,9 @@ exchange_problem(struct exchange *x, unsigned int status,
     x->status = status;
     x->type = "application/problem+json";
     ds_clear(&x->answer);
-    view_problem(&x->answer, status, MHD_get_reason_phrase_for(status),
-                 detail);
+    jsontext_put(&x->answer,
+                 view_problem(status, MHD_get_reason_phrase_for(status),
+                              detail));
     ds_put_char(&x->answer, '\n');
     free(detail);
 }

@@ -6,28 +6,22 @@
  * and what comes out is good for service_create(); or a sentence comes out,
  * which becomes the detail of a 400.  Nothing else looks at a body's bytes.
  *
- * A service is one object of strings and of one array of strings, so that is
- * all this reads: any other value is refused at its first byte, which bounds
- * the depth.  (libopenvswitch's parser takes members given twice, and jansson
- * cannot be linked beside it: both define json_string() and others.)  The
- * first problem sticks; after it, reads do nothing. */
+ * libjansson says whether they are JSON (RFC 8259): UTF-8, without a NUL in a
+ * string, without anything behind it, and not nested without end.  What may
+ * be in a service is said here.  The first problem sticks. */
 
 #include "api/json.h"
 
+#include <jansson.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "base/service_spec.h"
 
-/* Longer than any good name or address: what is cut off at this length is
- * refused for what is left. */
-#define STRING_MAX 128
-
 struct reader {
-    const char *start, *p, *end;
+    struct service_spec *spec;
     char *problem;              /* JSON_PROBLEM_MAX bytes. */
     bool ok;
 };
@@ -45,312 +39,169 @@ refuse(struct reader *r, const char *format, ...)
     }
 }
 
+/* libjansson repeats some of the text. */
 static void
-refuse_syntax(struct reader *r, const char *what)
+refuse_syntax(struct reader *r, const json_error_t *error)
 {
-    refuse(r, "the body is not JSON: %s at byte %td", what, r->p - r->start);
-}
-
-/* Returns the next byte after white space; -1 at the end or after an error. */
-static int
-peek(struct reader *r)
-{
-    while (r->ok && r->p < r->end) {
-        switch (*r->p) {
-        case ' ': case '\t': case '\r': case '\n':
-            r->p++;
-            break;
-        default:
-            return (unsigned char) *r->p;
-        }
-    }
-    return -1;
-}
-
-/* Skips 'c' if it is next. */
-static bool
-take(struct reader *r, char c)
-{
-    bool found = peek(r) == c;
-
-    r->p += found;
-    return found;
-}
-
-static void
-expect(struct reader *r, char c)
-{
-    if (!take(r, c)) {
-        char what[] = { '\'', c, '\'', ' ', 'e', 'x', 'p', 'e', 'c', 't',
-                        'e', 'd', '\0' };
-
-        refuse_syntax(r, what);
+    refuse(r, "%s: at byte %d: %s",
+           (json_error_code(error) == json_error_duplicate_key
+            ? "the body has a member twice" : "the body is not JSON"),
+           error->position, error->text);
+    for (char *p = r->problem; *p; p++) {
+        *p = *p < ' ' || *p > '~' ? '?' : *p;
     }
 }
 
-/* What kind of value is next? */
 static const char *
-value_type(struct reader *r)
+type_name(const json_t *value)
 {
-    int c = peek(r);
-
-    switch (c) {
-    case '"': return "a string";
-    case '{': return "an object";
-    case '[': return "an array";
-    case 't': case 'f': return "a boolean";
-    case 'n': return "null";
-    default:
-        return c == '-' || (c >= '0' && c <= '9') ? "a number" : NULL;
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: return "an object";
+    case JSON_ARRAY: return "an array";
+    case JSON_STRING: return "a string";
+    case JSON_NULL: return "null";
+    case JSON_TRUE: case JSON_FALSE: return "a boolean";
+    default: return "a number";
     }
 }
 
-/* Refuses 'member' for the type of its value, unless that begins with 'c'. */
 static bool
-check_type(struct reader *r, const char *member, const char *wanted, char c)
+check_type(struct reader *r, const char *member, const char *wanted,
+           const json_t *value, bool is_wanted)
 {
-    const char *type = value_type(r);
-
-    if (peek(r) == c) {
-        return true;
-    } else if (!type) {
-        refuse_syntax(r, "value expected");
-    } else {
-        refuse(r, "%s: must be %s, not %s", member, wanted, type);
+    if (!is_wanted) {
+        refuse(r, "%s: must be %s, not %s", member, wanted, type_name(value));
     }
-    return false;
+    return is_wanted;
 }
 
-/* Reads the 4 hex digits of an escape.  No name and no address has a
- * character beyond ASCII, so what one is does not matter. */
-static char
-read_unicode(struct reader *r)
+/* Returns the string that 'value' is, or NULL. */
+static const char *
+read_string(struct reader *r, const char *member, const json_t *value)
 {
-    unsigned int code = 0;
-
-    for (int i = 0; i < 4; i++) {
-        static const char digits[] = "0123456789abcdefABCDEF";
-        const char *digit = r->p < r->end && *r->p ? strchr(digits, *r->p)
-                                                   : NULL;
-
-        if (!digit) {
-            refuse_syntax(r, "hex digit expected");
-            return '\0';
-        }
-        code = code * 16 + (digit - digits) - (digit - digits > 15 ? 6 : 0);
-        r->p++;
-    }
-    if (!code) {
-        refuse_syntax(r, "NUL character");
-    }
-    return code < 0x80 ? (char) code : '?';
+    check_type(r, member, "a string", value, json_is_string(value));
+    return json_string_value(value);
 }
-
-static char
-read_escape(struct reader *r)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    char c = r->p < r->end ? *r->p : '\0';
-    const char *escape = c ? strchr(from, c) : NULL;
-
-    if (c == 'u') {
-        r->p++;
-        return read_unicode(r);
-    } else if (!escape) {
-        refuse_syntax(r, "bad escape");
-        return '\0';
-    }
-    r->p++;
-    return to[escape - from];
-}
-
-/* Reads a string to 's', which gets at most its first STRING_MAX - 1 bytes;
- * an empty one on error. */
-static void
-read_string(struct reader *r, char s[STRING_MAX])
-{
-    size_t n = 0;
-
-    expect(r, '"');
-    while (r->ok && r->p < r->end && *r->p != '"') {
-        char c = *r->p;
-
-        if ((unsigned char) c < 0x20) {
-            refuse_syntax(r, "control character");
-            break;
-        }
-        r->p++;
-        if (c == '\\') {
-            c = read_escape(r);
-        }
-        if (n < STRING_MAX - 1) {
-            s[n++] = c;
-        }
-    }
-    if (r->ok && r->p == r->end) {
-        refuse_syntax(r, "end of a string expected");
-    }
-    r->p += r->ok;
-    s[r->ok ? n : 0] = '\0';
-}
-
-/* Values. */
 
 static void
-read_name_to(struct reader *r, const char *member,
-             char name[SERVICE_NAME_MAX + 1])
+read_name(struct reader *r, const char *member, const json_t *value,
+          char name[SERVICE_NAME_MAX + 1])
 {
-    char s[STRING_MAX];
+    const char *s = read_string(r, member, value);
     const char *why;
 
-    if (!check_type(r, member, "a string", '"')) {
-        return;
-    }
-    read_string(r, s);
-    if (r->ok && !service_name_is_valid(s, &why)) {
+    if (s && !service_name_is_valid(s, &why)) {
         refuse(r, "%s: %s", member, why);
-    } else if (r->ok) {
+    } else if (s) {
         memcpy(name, s, strlen(s) + 1);
     }
 }
 
 static void
-read_name(struct reader *r, const char *member, struct service_spec *spec)
+read_address(struct reader *r, const char *member, const json_t *value,
+             struct in6_addr *addr)
 {
-    read_name_to(r, member, spec->name);
-}
-
-static void
-read_address(struct reader *r, const char *member, struct in6_addr *addr)
-{
-    char s[STRING_MAX];
+    const char *s = read_string(r, member, value);
     const char *why;
 
-    if (!check_type(r, member, "a string", '"')) {
-        return;
-    }
-    read_string(r, s);
-    if (!addr_parse(s, addr)) {
+    if (s && !addr_parse(s, addr)) {
         refuse(r, "%s: is not an IPv4 or IPv6 address", member);
-    } else if (!service_ip_is_valid(addr, &why)) {
+    } else if (s && !service_ip_is_valid(addr, &why)) {
         refuse(r, "%s: %s", member, why);
     }
 }
 
 static void
-read_service_ip(struct reader *r, const char *member,
-                struct service_spec *spec)
+read_chain(struct reader *r, const char *member, const json_t *value)
 {
-    read_address(r, member, &spec->service_ip);
-}
+    struct service_spec *spec = r->spec;
 
-static void
-read_application_ip(struct reader *r, const char *member,
-                    struct service_spec *spec)
-{
-    read_address(r, member, &spec->application_ip);
-}
+    if (check_type(r, member, "an array of strings", value,
+                   json_is_array(value))) {
+        size_t n = json_array_size(value);
 
-static void
-read_chain(struct reader *r, const char *member, struct service_spec *spec)
-{
-    if (!check_type(r, member, "an array of strings", '[')) {
-        return;
-    }
-    r->p++;
-    if (take(r, ']')) {
-        return;
-    }
-    do {
-        if (spec->n_chain == SERVICE_CHAIN_MAX) {
+        if (n > SERVICE_CHAIN_MAX) {
             refuse(r, "%s: has more than %d functions", member,
                    SERVICE_CHAIN_MAX);
-            return;
         }
-        read_name_to(r, member, spec->chain[spec->n_chain++]);
-    } while (take(r, ','));
-    expect(r, ']');
+        while (r->ok && spec->n_chain < n) {
+            read_name(r, member, json_array_get(value, spec->n_chain),
+                      spec->chain[spec->n_chain]);
+            spec->n_chain++;
+        }
+    }
 }
 
-static const struct member {
-    const char *name;
-    void (*read)(struct reader *, const char *member, struct service_spec *);
-    bool optional;
-} members[] = {
-    { "name", read_name, false },
-    { "serviceIP", read_service_ip, false },
-    { "applicationIP", read_application_ip, false },
-    { "chain", read_chain, true },
-};
-#define N_MEMBERS (sizeof members / sizeof *members)
-
-/* 'seen' has a bit for each of 'members'. */
 static void
-read_member(struct reader *r, struct service_spec *spec, unsigned int *seen)
+read_member(struct reader *r, const char *key, const json_t *value)
 {
-    char key[STRING_MAX];
     const char *why;
-    size_t i = 0;
 
-    read_string(r, key);
-    while (i < N_MEMBERS && strcmp(key, members[i].name)) {
-        i++;
-    }
-    if (i == N_MEMBERS) {
+    if (!strcmp(key, "name")) {
+        read_name(r, key, value, r->spec->name);
+    } else if (!strcmp(key, "serviceIP")) {
+        read_address(r, key, value, &r->spec->service_ip);
+    } else if (!strcmp(key, "applicationIP")) {
+        read_address(r, key, value, &r->spec->application_ip);
+    } else if (!strcmp(key, "chain")) {
+        read_chain(r, key, value);
+    } else {
         /* Repeats only a key that is short and plain. */
         refuse(r, "%s: is not a member of a service",
                service_name_is_valid(key, &why) ? key : "a member");
-    } else if (*seen & (1u << i)) {
-        refuse(r, "%s: is given twice", key);
-    } else {
-        *seen |= 1u << i;
-        expect(r, ':');
-        members[i].read(r, key, spec);
     }
 }
 
 static void
-read_service(struct reader *r, struct service_spec *spec)
+read_service(struct reader *r, json_t *body)
 {
-    unsigned int seen = 0;
-    const char *why;
+    static const char *const needed[] = { "name", "serviceIP",
+                                          "applicationIP" };
+    const char *key, *why;
+    json_t *value;
 
-    if (peek(r) < 0) {
-        refuse(r, "the body is empty");
-    }
-    if (!check_type(r, "the body", "an object", '{')) {
+    if (!check_type(r, "the body", "an object", body, json_is_object(body))) {
         return;
     }
-    r->p++;
-    if (!take(r, '}')) {
-        do {
-            read_member(r, spec, &seen);
-        } while (take(r, ','));
-        expect(r, '}');
+    json_object_foreach (body, key, value) {
+        read_member(r, key, value);
     }
-    if (peek(r) >= 0) {
-        refuse_syntax(r, "something after the object");
-    }
-    for (size_t i = 0; i < N_MEMBERS; i++) {
-        if (!(seen & (1u << i)) && !members[i].optional) {
-            refuse(r, "%s: is missing", members[i].name);
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (!json_object_get(body, needed[i])) {
+            refuse(r, "%s: is missing", needed[i]);
         }
     }
-    if (r->ok && !service_spec_is_valid(spec, &why)) {
+    if (r->ok && !service_spec_is_valid(r->spec, &why)) {
         refuse(r, "%s", why);
     }
+}
+
+static bool
+is_blank(const char *text, size_t len)
+{
+    while (len && memchr(" \t\r\n", text[len - 1], 4)) {
+        len--;
+    }
+    return !len;
 }
 
 bool
 json_to_service(const char *text, size_t len, struct service_spec *spec,
                 char problem[JSON_PROBLEM_MAX])
 {
-    struct reader r = {
-        .start = text, .p = text, .end = text + len,
-        .problem = problem, .ok = true,
-    };
+    struct reader r = { .spec = spec, .problem = problem, .ok = true };
+    json_error_t error;
+    json_t *body = json_loadb(text, len, JSON_REJECT_DUPLICATES
+                              | JSON_DECODE_ANY, &error);
 
     memset(spec, 0, sizeof *spec);
-    read_service(&r, spec);
+    if (body) {
+        read_service(&r, body);
+        json_decref(body);
+    } else if (is_blank(text, len)) {
+        refuse(&r, "the body is empty");
+    } else {
+        refuse_syntax(&r, &error);
+    }
     return r.ok;
 }

@@ -5,7 +5,7 @@
 /* A client's JSON text to a service.
  *
  * Place in the flow: api/routes.c gives a request's whole body.  Pure: no I/O,
- * no state, no memory of its own; needs only service_spec.c. */
+ * no state; needs only service_spec.c and libjansson. */
 
 #include <netinet/in.h>
 #include <stdbool.h>

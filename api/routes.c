@@ -27,6 +27,7 @@
 #include "api/view.h"
 #include "api/walk.h"
 #include "base/addr.h"
+#include "base/jsontext.h"
 #include "base/metrics.h"
 #include "base/status.h"
 #include "service/service.h"
@@ -46,10 +47,10 @@ struct route {
     bool open;                  /* Needs no token. */
 };
 
-/* x->answer is complete but for the line's end. */
 static void
-answer_json(struct exchange *x)
+answer_json(struct exchange *x, json_t *json)
 {
+    jsontext_put(&x->answer, json);
     ds_put_char(&x->answer, '\n');
     exchange_ok(x, EXCHANGE_JSON);
 }
@@ -73,8 +74,7 @@ service_done(enum service_error error, const char *detail,
     if (error != SERVICE_OK) {
         exchange_problem(x, statuses[error], "%s", detail);
     } else if (spec) {
-        view_service(&x->answer, spec);
-        answer_json(x);
+        answer_json(x, view_service(spec));
     } else {
         exchange_ok(x, NULL);
     }
@@ -96,10 +96,19 @@ read_body(struct exchange *x, struct service_spec *spec)
 }
 
 static void
+add_service(const struct service_spec *spec,
+            const struct counters *counters OVS_UNUSED, void *s)
+{
+    jsontext_put_item(s, view_service(spec));
+}
+
+static void
 get_services(struct exchange *x)
 {
-    view_services(&x->answer);
-    answer_json(x);
+    ds_put_char(&x->answer, '[');
+    service_for_each(add_service, &x->answer);
+    ds_put_cstr(&x->answer, "]\n");
+    exchange_ok(x, EXCHANGE_JSON);
 }
 
 static void
@@ -148,8 +157,7 @@ match_service(const struct service_spec *spec,
     if (!x->status
         && (!strcmp(spec->name, search->name)
             || IN6_ARE_ADDR_EQUAL(&spec->service_ip, &search->ip))) {
-        view_service(&x->answer, spec);
-        answer_json(x);
+        answer_json(x, view_service(spec));
     }
 }
 
@@ -278,8 +286,7 @@ get_session(struct exchange *x)
     const struct session *s = find_session(x);
 
     if (s) {
-        view_session(&x->answer, s, time_msec());
-        answer_json(x);
+        answer_json(x, view_session(s, time_msec()));
     }
 }
 
@@ -299,8 +306,7 @@ delete_session(struct exchange *x)
 static void
 get_status(struct exchange *x)
 {
-    view_status(&x->answer);
-    answer_json(x);
+    answer_json(x, view_status());
 }
 
 static void
@@ -309,8 +315,7 @@ get_healthz(struct exchange *x)
     enum status_part part = status_first_missing();
 
     if (part == STATUS_N_PARTS) {
-        ds_put_cstr(&x->answer, "{\"status\":\"ok\"}");
-        answer_json(x);
+        answer_json(x, json_pack("{ss}", "status", "ok"));
     } else {
         exchange_problem(x, MHD_HTTP_SERVICE_UNAVAILABLE, "%s: %s",
                          status_name(part), status_detail(part));

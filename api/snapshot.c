@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "api/exchange.h"
+#include "base/jsontext.h"
 #include "persist/import.h"
 #include "session/session.h"
 #include "session/statelet.h"
@@ -94,8 +95,10 @@ snapshot_post(struct exchange *x)
         for (size_t i = 0; i < n; i++) {
             imported += import_bearer(&records[i]);
         }
-        ds_put_format(&x->answer, "{\"imported\":%"PRIuSIZE",\"refused\":%"
-                      PRIuSIZE"}\n", imported, n - imported);
+        jsontext_put(&x->answer,
+                     json_pack("{sI sI}", "imported", (json_int_t) imported,
+                               "refused", (json_int_t) (n - imported)));
+        ds_put_char(&x->answer, '\n');
         exchange_ok(x, EXCHANGE_JSON);
     }
     free(records);

@@ -5,7 +5,7 @@
 /* What the API shows of the TOF's state, as JSON.
  *
  * Place in the flow: routes.c, walk.c and exchange.c call these to write an
- * answer.  Each appends one JSON value to a dynamic string. */
+ * answer.  Each returns a value that the caller owns. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -13,20 +13,19 @@
 
 #define VIEW_ID_LEN 8           /* Hex digits of an identifier. */
 
-struct ds;
+struct json_t;
 struct service_spec;
 struct session;
 
-void view_service(struct ds *, const struct service_spec *);
-void view_services(struct ds *);
-void view_session(struct ds *, const struct session *, long long int now);
-void view_peer(struct ds *, const struct in6_addr *, bool enb,
-               unsigned int bearers);
-void view_status(struct ds *);
+struct json_t *view_service(const struct service_spec *);
+struct json_t *view_session(const struct session *, long long int now);
+struct json_t *view_peer(const struct in6_addr *, bool enb,
+                         unsigned int bearers);
+struct json_t *view_status(void);
 
 /* An RFC 9457 problem.  'detail' may be any text. */
-void view_problem(struct ds *, unsigned int status, const char *title,
-                  const char *detail);
+struct json_t *view_problem(unsigned int status, const char *title,
+                            const char *detail);
 
 /* Reads an identifier as view_session() shows it.  False if 's' is not. */
 bool view_id_from_string(const char *s, uint32_t *id);

@@ -166,6 +166,7 @@ check_PROGRAMS += test_json
 test_json_SOURCES = tests/unit/test_json.c tests/unit/tap.h \
 	api/json.c src/base/addr.c src/base/service_spec.c
 test_json_CPPFLAGS = $(test_gtpu_CPPFLAGS) -I$(srcdir)
+test_json_LDADD = -ljansson
 
 # The server with services in memory, for tests/net/test_rest*.py.
 noinst_PROGRAMS += tests/net/rest_driver
@@ -175,7 +176,7 @@ tests_net_rest_driver_LDADD = $(TOF_LIBS)
 FUZZ_TARGETS += fuzz_json
 fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/base/addr.c \
 		src/base/service_spec.c
-	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
+	$(AM_V_CC)$(FUZZ_CC) -o $@ $^ -ljansson
 
 # --- nftables and links ---
 

@@ -6,9 +6,7 @@
 
 #include "base/counters.h"
 
-#include <inttypes.h>
-
-#include "openvswitch/dynamic-string.h"
+#include "base/jsontext.h"
 
 static uint64_t
 advance(uint64_t *sum, uint64_t *last, uint64_t now)
@@ -42,11 +40,23 @@ counters_add(struct counters *sum, const struct counters *c)
     sum->bytes_down += c->bytes_down;
 }
 
-void
-counters_put_json(struct ds *s, const struct counters *c)
+json_t *
+counters_to_json(const struct counters *c)
 {
-    ds_put_format(s, "\"packetsUp\":%"PRIu64",\"bytesUp\":%"PRIu64
-                  ",\"packetsDown\":%"PRIu64",\"bytesDown\":%"PRIu64,
-                  c->packets_up, c->bytes_up, c->packets_down,
-                  c->bytes_down);
+    return json_pack("{so so so so}",
+                     "packetsUp", jsontext_number(c->packets_up),
+                     "bytesUp", jsontext_number(c->bytes_up),
+                     "packetsDown", jsontext_number(c->packets_down),
+                     "bytesDown", jsontext_number(c->bytes_down));
+}
+
+json_t *
+counters_of_service_to_json(const char *name, const struct in6_addr *ip,
+                            const struct counters *c)
+{
+    json_t *json = json_pack("{so so}", "name", jsontext_string(name),
+                             "serviceIP", jsontext_address(ip));
+
+    json_object_update_new(json, counters_to_json(c));
+    return json;
 }

@@ -5,10 +5,9 @@
 /* Packets and bytes both ways: of a bearer, of a service, of what a session
  * exchanges with a service.  Pure. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-struct ds;
 
 struct counters {
     uint64_t packets_up, bytes_up;      /* Diverted to ME Apps. */
@@ -23,7 +22,10 @@ bool counters_advance(struct counters *sum, struct counters *last, bool down,
 
 void counters_add(struct counters *sum, const struct counters *);
 
-/* Appends them to 's' as members of a JSON object. */
-void counters_put_json(struct ds *s, const struct counters *);
+/* An object of them, and one of a service and them.  The caller owns it. */
+struct json_t *counters_to_json(const struct counters *);
+struct json_t *counters_of_service_to_json(const char *name,
+                                           const struct in6_addr *ip,
+                                           const struct counters *);
 
 #endif /* base/counters.h */

@@ -9,17 +9,14 @@
 
 #include "usage/private.h"
 
-#include <inttypes.h>
 #include <time.h>
 
 #include "base/addr.h"
-#include "openvswitch/dynamic-string.h"
-#include "openvswitch/json.h"
-#include "util.h"
+#include "base/jsontext.h"
 
 /* RFC 3339, UTC, milliseconds. */
-static void
-put_time(struct ds *s, const char *key, long long int ms)
+static json_t *
+time_of(long long int ms)
 {
     time_t seconds = ms / 1000;
     struct tm tm;
@@ -27,67 +24,52 @@ put_time(struct ds *s, const char *key, long long int ms)
 
     gmtime_r(&seconds, &tm);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    ds_put_format(s, ",\"%s\":\"%s.%03dZ\"", key, text, (int) (ms % 1000));
+    return json_sprintf("%s.%03dZ", text, (int) (ms % 1000));
 }
 
-static void
-put_bearers(struct ds *s, const struct usage_account *a)
+static json_t *
+bearers_of(const struct usage_account *a)
 {
+    json_t *bearers = json_array();
     const struct usage_bearer *b;
 
-    ds_put_cstr(s, ",\"bearers\":[");
     LIST_FOR_EACH (b, account_node, &a->bearers) {
-        char sgw[INET6_ADDRSTRLEN];
-
-        ds_put_format(s, "{\"id\":\"%08"PRIx32"\",\"uplink\":{\"sgw\":"
-                      "\"%s\",\"teid\":%"PRIu32"}},", b->id,
-                      addr_format(&b->up.addr, sgw), b->up.teid);
+        json_array_append_new(bearers, json_pack(
+            "{so s{so sI}}", "id", jsontext_id(b->id), "uplink",
+            "sgw", jsontext_address(&b->up.addr),
+            "teid", (json_int_t) b->up.teid));
     }
-    ds_chomp(s, ',');
-    ds_put_char(s, ']');
+    return bearers;
 }
 
-static void
-put_services(struct ds *s, const struct usage_account *a)
+/* Adds to '*sum'. */
+static json_t *
+services_of(const struct usage_account *a, struct counters *sum)
 {
-    struct counters sum = { .packets_up = 0 };
+    json_t *services = json_array();
     const struct usage_service *service;
 
-    ds_put_cstr(s, ",\"services\":[");
     LIST_FOR_EACH (service, node, &a->services) {
-        char ip[INET6_ADDRSTRLEN];
-
-        ds_put_cstr(s, "{\"name\":");
-        json_string_escape(service->name, s);
-        ds_put_format(s, ",\"serviceIP\":\"%s\",",
-                      addr_format(&service->ip, ip));
-        counters_put_json(s, &service->counters);
-        ds_put_cstr(s, "},");
-        counters_add(&sum, &service->counters);
+        json_array_append_new(services, counters_of_service_to_json(
+            service->name, &service->ip, &service->counters));
+        counters_add(sum, &service->counters);
     }
-    ds_chomp(s, ',');
-    ds_put_cstr(s, "],\"totals\":{");
-    counters_put_json(s, &sum);
-    ds_put_char(s, '}');
+    return services;
 }
 
 void
 usage_record(struct ds *s, const struct usage_account *a, uint64_t seq,
              long long int now, const char *reason)
 {
+    struct counters sum = { .packets_up = 0 };
+    json_t *services = services_of(a, &sum);
     char ue[ADDR_UE_STRLEN];
 
-    ds_put_format(s, "{\"seq\":%"PRIu64, seq);
-    put_time(s, "time", now);
-    if (reason) {
-        ds_put_format(s, ",\"event\":\"end\",\"reason\":\"%s\"", reason);
-    } else {
-        ds_put_cstr(s, ",\"event\":\"interim\",\"reason\":null");
-    }
-    ds_put_format(s, ",\"session\":\"%08"PRIx32"\",\"ue\":\"%s\"",
-                  a->session, addr_format_ue(&a->ue, ue));
-    put_bearers(s, a);
-    put_time(s, "since", a->since);
-    put_services(s, a);
-    ds_put_char(s, '}');
+    jsontext_put(s, json_pack(
+        "{so so ss ss? so ss so so so so}",
+        "seq", jsontext_number(seq), "time", time_of(now),
+        "event", reason ? "end" : "interim", "reason", reason,
+        "session", jsontext_id(a->session), "ue", addr_format_ue(&a->ue, ue),
+        "bearers", bearers_of(a), "since", time_of(a->since),
+        "services", services, "totals", counters_to_json(&sum)));
 }

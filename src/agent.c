@@ -285,7 +285,7 @@ agent_init(const struct conf *conf_, char **what)
     usage_init(conf, service_name_of);
 
     start_registry();
-    service_init(&register_plane);
+    service_init();
     dataplane_init(conf, endpoint, &dataplane_events);
     return 0;
 }

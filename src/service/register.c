@@ -31,14 +31,14 @@ register_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
     endpoint = endpoint_;
 }
 
-static bool
+bool
 register_ready(const char **why)
 {
     *why = "the data plane is not ready; see /status";
     return plane_is_up() && endpoint->ready();
 }
 
-static bool
+bool
 register_supports(const struct service_spec *spec, const char **why)
 {
     for (size_t i = 0; i < spec->n_chain; i++) {
@@ -55,14 +55,14 @@ register_supports(const struct service_spec *spec, const char **why)
     return true;
 }
 
-static bool
+bool
 register_possible(const struct service_spec *spec, const char **why)
 {
     return !plane_is_up() || endpoint->service_possible(spec, why);
 }
 
 /* 1. NAT to the application, then chain and Classifier. */
-static int
+int
 register_apply(const struct service_spec *spec)
 {
     int error = plane_is_up() ? 0 : ENETDOWN;
@@ -77,14 +77,14 @@ register_apply(const struct service_spec *spec)
 }
 
 /* 2. The barrier's answer. */
-static bool
+bool
 register_applied(const struct service_spec *spec)
 {
     return plane_is_up() && endpoint->service_ready(&spec->service_ip);
 }
 
 /* 3. Last of all, the filter: now packets are diverted. */
-static int
+int
 register_divert(const struct service_spec *spec)
 {
     const struct in6_addr *ip = &spec->service_ip;
@@ -94,7 +94,7 @@ register_divert(const struct service_spec *spec)
     return error ? error : filter_service_set(ip);
 }
 
-static void
+void
 register_undivert(const struct service_spec *spec)
 {
     if (endpoint->service_divert) {
@@ -106,7 +106,7 @@ register_undivert(const struct service_spec *spec)
 }
 
 /* All of it in reverse. */
-static void
+void
 register_withdraw(const struct service_spec *spec)
 {
     /* What cannot be done now, dataplane_came_up() makes good. */
@@ -117,14 +117,3 @@ register_withdraw(const struct service_spec *spec)
     endpoint->service_clear(spec);
     nat_service_clear(&spec->service_ip);
 }
-
-const struct service_plane register_plane = {
-    .ready = register_ready,
-    .supports = register_supports,
-    .possible = register_possible,
-    .apply = register_apply,
-    .applied = register_applied,
-    .activate = register_divert,
-    .deactivate = register_undivert,
-    .withdraw = register_withdraw,
-};

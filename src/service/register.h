@@ -4,20 +4,42 @@
 
 /* Application registration: what a service is made of in the data plane.
  *
- * Place in the flow: service.c, which follows the registry, calls the
- * functions of register_plane. */
+ * Place in the flow: service.c, which follows the registry, calls these. */
 
 #include <stdbool.h>
 
-#include "service/service_table.h"
-
 struct conf;
 struct endpoint_class;
+struct service_spec;
 
 /* 'plane_is_up': is everything of the data plane set up? */
 void register_init(const struct conf *, const struct endpoint_class *,
                    bool (*plane_is_up)(void));
 
-extern const struct service_plane register_plane;
+/* Whether services can be applied now; if not, '*why' says what is missing. */
+bool register_ready(const char **why);
+
+/* Whether the service can be served at all; if not, '*why' says why not. */
+bool register_supports(const struct service_spec *, const char **why);
+
+/* Whether what the service needs is there now; if not, '*why' says what is
+ * missing.  It may go and come back at any time. */
+bool register_possible(const struct service_spec *, const char **why);
+
+/* First half: everything but diversion.  Returns 0 or a positive errno
+ * value. */
+int register_apply(const struct service_spec *);
+
+/* Whether the first half is confirmed. */
+bool register_applied(const struct service_spec *);
+
+/* Second half.  Returns 0 or a positive errno value. */
+int register_divert(const struct service_spec *);
+
+/* Undoes the second half, if it was done; by this process or another. */
+void register_undivert(const struct service_spec *);
+
+/* Undoes both, in reverse. */
+void register_withdraw(const struct service_spec *);
 
 #endif /* service/register.h */

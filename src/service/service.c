@@ -4,8 +4,9 @@
  *
  * An entry of the table goes through
  *
- *   S_APPLYING   apply() has been called; waiting for applied().
- *   S_ACTIVE     activate() has succeeded: packets are diverted.
+ *   S_APPLYING   register_apply() has been called; waiting until it is
+ *                confirmed.
+ *   S_ACTIVE     register_divert() has succeeded: packets are diverted.
  *   S_WAITING    what it needs is not there: packets are switched.
  *
  * and a request through
@@ -31,6 +32,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "service/register.h"
 #include "service/registry.h"
 #include "service/service_table.h"
 #include "timeval.h"
@@ -71,7 +73,6 @@ struct request {
 
 static struct shash entries;
 static struct ovs_list requests;
-static const struct service_plane *plane;
 static unsigned int registry_seen;
 static bool synced;
 
@@ -84,11 +85,10 @@ n_services_metric(void)
 METRIC_GAUGE(g_services, "tof_services", "", "Services.", n_services_metric);
 
 void
-service_init(const struct service_plane *plane_)
+service_init(void)
 {
     shash_init(&entries);
     ovs_list_init(&requests);
-    plane = plane_;
     synced = false;
     registry_seen = 0;
 }
@@ -154,7 +154,7 @@ service_ip_exists(const struct in6_addr *ip)
 static void
 apply(struct entry *e)
 {
-    int error = plane->apply(&e->spec);
+    int error = register_apply(&e->spec);
 
     e->state = error ? S_WAITING : S_APPLYING;
     e->retry_at = time_msec() + RETRY_MS;
@@ -185,7 +185,7 @@ sweep(void)
         struct entry *e = node->data;
         if (!e->wanted) {
             VLOG_INFO("service %s is withdrawn", e->spec.name);
-            plane->withdraw(&e->spec);
+            register_withdraw(&e->spec);
             shash_delete(&entries, node);
             free(e);
         }
@@ -200,7 +200,7 @@ add_missing(const struct service_spec *spec, void *aux OVS_UNUSED)
     if (shash_find(&entries, spec->name) || find_by_ip(&spec->service_ip)) {
         return;
     }
-    if (!plane->supports(spec, &why)) {
+    if (!register_supports(spec, &why)) {
         VLOG_WARN("service %s is ignored: %s", spec->name, why);
         return;
     }
@@ -234,10 +234,10 @@ run_entry(struct entry *e)
 {
     const char *why;
 
-    if (!plane->possible(&e->spec, &why)) {
+    if (!register_possible(&e->spec, &why)) {
         if (e->state != S_WAITING) {
             VLOG_WARN("service %s is not in force: %s", e->spec.name, why);
-            plane->deactivate(&e->spec);
+            register_undivert(&e->spec);
             e->state = S_WAITING;
         }
         return;
@@ -245,8 +245,8 @@ run_entry(struct entry *e)
     if (e->state == S_WAITING && time_msec() >= e->retry_at) {
         apply(e);
     }
-    if (e->state == S_APPLYING && plane->applied(&e->spec)
-        && !plane->activate(&e->spec)) {
+    if (e->state == S_APPLYING && register_applied(&e->spec)
+        && !register_divert(&e->spec)) {
         e->state = S_ACTIVE;
         VLOG_INFO("service %s is in force", e->spec.name);
     }
@@ -383,11 +383,11 @@ start(struct request *r)
     }
     if (r->op != OP_DELETE && conflicts(&r->spec, e)) {
         finish(r, SERVICE_CONFLICT, "name or serviceIP is taken");
-    } else if (r->op != OP_DELETE && !plane->supports(&r->spec, &why)) {
+    } else if (r->op != OP_DELETE && !register_supports(&r->spec, &why)) {
         finish(r, SERVICE_INVALID, why);
-    } else if (r->op != OP_DELETE && !plane->ready(&why)) {
+    } else if (r->op != OP_DELETE && !register_ready(&why)) {
         finish(r, SERVICE_UNAVAILABLE, why);
-    } else if (r->op != OP_DELETE && !plane->possible(&r->spec, &why)) {
+    } else if (r->op != OP_DELETE && !register_possible(&r->spec, &why)) {
         finish(r, SERVICE_UNAVAILABLE, why);
     } else {
         r->state = R_REGISTRY;

@@ -2,18 +2,17 @@
 
 /* The services' database.
  *
- * Place in the flow: service.c asks for changes, which wait in a queue; one at
- * a time becomes a transaction.  Its life:
+ * Place in the flow: service.c has one request at a time made a transaction.
+ * The life of such a change:
  *
- *   queued       not connected: answered UNAVAILABLE at once.  Otherwise
- *                checked against what the IDL shows (NOT_FOUND, CONFLICT).
- *   committing   the server decides.  An index violation, when another client
- *                was faster, is a CONFLICT; a row that changed meanwhile means
- *                to try again.
- *   showing      committed: answered OK when the IDL shows it.
+ *   open         not connected: UNAVAILABLE at once.
+ *   committing   the server decides.  A violation of an index, because another
+ *                client was faster, is a CONFLICT; a row that changed
+ *                meanwhile means to try again.
+ *   showing      committed: OK when the IDL shows it.
  *
- * None takes longer than three seconds.  Rows that do not make a service,
- * because someone else wrote them so, are not shown to service.c.
+ * Rows that do not make a service, because someone else wrote them so, are not
+ * shown to service.c.
  *
  * Addresses are kept as text in their canonical form, so that the server's
  * indexes find equal ones; a chain as names separated by commas. */
@@ -27,46 +26,31 @@
 #include "base/addr.h"
 #include "base/service_spec.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "packets.h"
 #include "service/tof-idl.h"
-#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(registry);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-enum {
-    TIMEOUT_MS = 3000,          /* For a request. */
-    PROBE_INTERVAL_MS = 5000,
-};
-
-enum op { OP_INSERT, OP_UPDATE, OP_DELETE };
-
-struct request {
-    struct ovs_list list_node;
-    enum op op;
-    char *name;                 /* OP_UPDATE, OP_DELETE: of which service. */
-    struct service_spec spec;   /* OP_INSERT, OP_UPDATE. */
-    registry_cb *cb;
-    void *aux;
-    long long int deadline;
-};
+#define PROBE_INTERVAL_MS 5000
 
 static struct ovsdb_idl *idl;
-static struct ovs_list requests = OVS_LIST_INITIALIZER(&requests);
 
-/* The first request's transaction. */
-static struct ovsdb_idl_txn *txn;
-static unsigned int txn_seqno;  /* The IDL's when it was made. */
-static bool retry;              /* As soon as the IDL is past 'txn_seqno'. */
-static bool showing;            /* Committed, but the IDL may not show it. */
-
-static unsigned long long int n_answered;
+/* The change under way. */
+static struct {
+    const char *name;           /* NULL: a new service. */
+    const struct service_spec *spec;    /* NULL: the service goes. */
+    struct ovsdb_idl_txn *txn;
+    unsigned int txn_seqno;     /* The IDL's when it was made. */
+    enum { OPEN, RETRY, COMMITTING, SHOWING } state;
+                                /* RETRY: as soon as the IDL is past
+                                 * 'txn_seqno'. */
+} change;
 
 /* Rows and services. */
 
@@ -165,172 +149,130 @@ find_by_name(const char *name)
     return NULL;
 }
 
-/* Returns the row that keeps 'spec' from being written to 'self' (NULL: a new
- * row), or NULL if nothing does. */
-static const struct tofrec_service *
-find_conflict(const struct service_spec *spec,
-              const struct tofrec_service *self)
+char *
+registry_conflict(const struct service_spec *spec, const char *name)
 {
     char service_ip[INET6_ADDRSTRLEN];
     const struct tofrec_service *row;
 
     ipv6_string_mapped(service_ip, &spec->service_ip);
     TOFREC_SERVICE_FOR_EACH (row, idl) {
-        if (row != self && (!strcmp(row->name, spec->name)
-                            || !strcmp(row->service_ip, service_ip))) {
-            return row;
+        if (name && !strcmp(row->name, name)) {
+            continue;
+        } else if (!strcmp(row->name, spec->name)) {
+            return xasprintf("the name %s is taken", row->name);
+        } else if (!strcmp(row->service_ip, service_ip)) {
+            return xasprintf("the service IP %s is taken by %s",
+                             row->service_ip, row->name);
         }
     }
     return NULL;
 }
 
-/* Requests. */
+/* The change. */
 
 static void
-request_queue(enum op op, const char *name, const struct service_spec *spec,
-              registry_cb *cb, void *aux)
+destroy_txn(void)
 {
-    struct request *req = xzalloc(sizeof *req);
-
-    req->op = op;
-    req->name = nullable_xstrdup(name);
-    if (spec) {
-        req->spec = *spec;
+    if (change.txn) {
+        ovsdb_idl_txn_destroy(change.txn);
+        change.txn = NULL;
     }
-    req->cb = cb;
-    req->aux = aux;
-    req->deadline = time_msec() + TIMEOUT_MS;
-    ovs_list_push_back(&requests, &req->list_node);
 }
 
-/* Answers the first request. */
-static void
-request_done(enum registry_result result, const char *detail)
+void
+registry_begin(const char *name, const struct service_spec *spec)
 {
-    struct request *req = CONTAINER_OF(ovs_list_pop_front(&requests),
-                                       struct request, list_node);
-
-    if (txn) {
-        ovsdb_idl_txn_destroy(txn);
-        txn = NULL;
-    }
-    retry = showing = false;
-    n_answered++;
-    req->cb(result, detail, req->aux);
-    free(req->name);
-    free(req);
+    destroy_txn();
+    change.name = name;
+    change.spec = spec;
+    change.state = OPEN;
 }
 
-static void
-request_conflict(const struct request *req, const struct tofrec_service *row)
+/* Makes the transaction.  Returns false if there is no such service. */
+static bool
+make_txn(void)
 {
-    char *detail = (!strcmp(row->name, req->spec.name)
-                    ? xasprintf("the name %s is taken", row->name)
-                    : xasprintf("the service IP %s is taken by %s",
-                                row->service_ip, row->name));
+    const struct tofrec_service *row = (change.name
+                                        ? find_by_name(change.name) : NULL);
 
-    request_done(REGISTRY_CONFLICT, detail);
-    free(detail);
-}
-
-/* Makes the transaction of 'req', or answers it. */
-static void
-request_start(const struct request *req)
-{
-    const struct tofrec_service *row, *conflict;
-
-    row = req->op == OP_INSERT ? NULL : find_by_name(req->name);
-    if (req->op != OP_INSERT && !row) {
-        request_done(REGISTRY_NOT_FOUND, "there is no such service");
-        return;
+    if (change.name && !row) {
+        return false;
     }
-    conflict = req->op == OP_DELETE ? NULL : find_conflict(&req->spec, row);
-    if (conflict) {
-        request_conflict(req, conflict);
-        return;
-    }
-
-    retry = false;
-    txn_seqno = ovsdb_idl_get_seqno(idl);
-    txn = ovsdb_idl_txn_create(idl);
-    ovsdb_idl_txn_add_comment(txn, "tofd");
-    switch (req->op) {
-    case OP_INSERT:
-        row_set(tofrec_service_insert(txn), &req->spec);
-        break;
-    case OP_UPDATE:
+    change.state = COMMITTING;
+    change.txn_seqno = ovsdb_idl_get_seqno(idl);
+    change.txn = ovsdb_idl_txn_create(idl);
+    ovsdb_idl_txn_add_comment(change.txn, "tofd");
+    if (row) {
         tofrec_service_verify_name(row);
-        row_set(row, &req->spec);
-        break;
-    case OP_DELETE:
-        tofrec_service_verify_name(row);
+    } else {
+        row = tofrec_service_insert(change.txn);
+    }
+    if (change.spec) {
+        row_set(row, change.spec);
+    } else {
         tofrec_service_delete(row);
-        break;
     }
+    return true;
 }
 
 /* The server has refused the transaction. */
-static void
-request_refused(const char *error)
+static enum registry_result
+refused(const char *error, char **detail)
 {
-    char *detail = xstrdup(error);
-
-    if (strstr(detail, "constraint violation") && strstr(detail, "index")) {
-        request_done(REGISTRY_CONFLICT,
-                     "the name or the service IP has just been taken");
-    } else {
-        VLOG_WARN_RL(&rl, "transaction failed: %s", detail);
-        request_done(REGISTRY_ERROR, detail);
+    if (strstr(error, "constraint violation") && strstr(error, "index")) {
+        *detail = xstrdup("the name or the service IP has just been taken");
+        return REGISTRY_CONFLICT;
     }
-    free(detail);
+    VLOG_WARN_RL(&rl, "transaction failed: %s", error);
+    *detail = xstrdup(error);
+    return REGISTRY_ERROR;
 }
 
-static void
-request_commit(void)
+static enum registry_result
+commit(char **detail)
 {
-    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
-
-    switch (status) {
+    switch (ovsdb_idl_txn_commit(change.txn)) {
     case TXN_INCOMPLETE:
-        return;
+        return REGISTRY_PENDING;
     case TXN_UNCHANGED:
     case TXN_SUCCESS:
-        showing = true;
+        change.state = SHOWING;
         break;
     case TXN_TRY_AGAIN:
-        retry = true;
+        change.state = RETRY;
         break;
     case TXN_UNCOMMITTED:
     case TXN_ABORTED:
     case TXN_NOT_LOCKED:
     case TXN_ERROR:
     default:
-        request_refused(ovsdb_idl_txn_get_error(txn));
-        return;
+        return refused(ovsdb_idl_txn_get_error(change.txn), detail);
     }
-    ovsdb_idl_txn_destroy(txn);
-    txn = NULL;
+    destroy_txn();
+    return REGISTRY_PENDING;
 }
 
-/* Does the IDL show what 'req' has committed? */
+/* Does the IDL show what has been committed? */
 static bool
-request_is_shown(const struct request *req)
+is_shown(void)
 {
     char service_ip[INET6_ADDRSTRLEN], application_ip[INET6_ADDRSTRLEN];
+    const struct service_spec *spec = change.spec;
     const struct tofrec_service *row;
     char *chain;
     bool shown;
 
-    if (req->op == OP_DELETE) {
-        return !find_by_name(req->name);
+    if (!spec) {
+        return !find_by_name(change.name);
     }
-    row = find_by_name(req->spec.name);
+    row = find_by_name(spec->name);
     if (!row) {
         return false;
     }
-    ipv6_string_mapped(service_ip, &req->spec.service_ip);
-    ipv6_string_mapped(application_ip, &req->spec.application_ip);
-    chain = format_chain(&req->spec);
+    ipv6_string_mapped(service_ip, &spec->service_ip);
+    ipv6_string_mapped(application_ip, &spec->application_ip);
+    chain = format_chain(spec);
     shown = (!strcmp(row->service_ip, service_ip)
              && !strcmp(row->application_ip, application_ip)
              && !strcmp(row->chain, chain));
@@ -338,54 +280,59 @@ request_is_shown(const struct request *req)
     return shown;
 }
 
-/* Is the first request to become a transaction now? */
+/* Is there to be a transaction now? */
 static bool
-request_is_ready(void)
+is_due(void)
 {
-    return (!txn && !showing
-            && (!retry || ovsdb_idl_get_seqno(idl) != txn_seqno));
+    return (change.state == OPEN
+            || (change.state == RETRY
+                && ovsdb_idl_get_seqno(idl) != change.txn_seqno));
 }
 
-/* Brings the first request as far as it gets now.  Returns true if it has been
- * answered. */
-static bool
-request_run(void)
+/* As registry_continue(), but the transaction is left. */
+static enum registry_result
+advance(char **detail)
 {
-    const struct request *req = CONTAINER_OF(ovs_list_front(&requests),
-                                             struct request, list_node);
-    unsigned long long int n = n_answered;
+    enum registry_result result = REGISTRY_PENDING;
 
-    if (!txn && !showing && !registry_is_connected()) {
-        request_done(REGISTRY_UNAVAILABLE, "the registry is not connected");
-        return true;
+    if ((change.state == OPEN || change.state == RETRY)
+        && !registry_is_connected()) {
+        *detail = xstrdup("the registry is not connected");
+        return REGISTRY_UNAVAILABLE;
     }
-    if (request_is_ready()) {
-        request_start(req);
+    if (is_due() && !make_txn()) {
+        *detail = xstrdup("there is no such service");
+        return REGISTRY_NOT_FOUND;
     }
-    if (txn) {
-        request_commit();
+    if (change.state == COMMITTING) {
+        result = commit(detail);
     }
-    if (n_answered != n) {
-        return true;
-    }
-    if (showing && request_is_shown(req)) {
-        request_done(REGISTRY_OK, "");
-        return true;
-    }
-    if (time_msec() >= req->deadline) {
-        if (showing) {
-            /* Committed, and changed again by someone else. */
-            request_done(REGISTRY_OK, "");
-        } else {
-            request_done(REGISTRY_UNAVAILABLE,
-                         "the registry does not answer");
-        }
-        return true;
-    }
-    return false;
+    return (result == REGISTRY_PENDING && change.state == SHOWING
+            && is_shown() ? REGISTRY_OK : result);
 }
 
-/* Interface. */
+enum registry_result
+registry_continue(char **detail)
+{
+    enum registry_result result;
+
+    *detail = NULL;
+    result = advance(detail);
+    if (result != REGISTRY_PENDING) {
+        destroy_txn();
+    }
+    return result;
+}
+
+enum registry_result
+registry_give_up(void)
+{
+    destroy_txn();
+    /* Committed, and changed again by someone else. */
+    return change.state == SHOWING ? REGISTRY_OK : REGISTRY_UNAVAILABLE;
+}
+
+/* The contents. */
 
 void
 registry_init(const char *remotes)
@@ -400,9 +347,7 @@ registry_init(const char *remotes)
 void
 registry_destroy(void)
 {
-    while (!ovs_list_is_empty(&requests)) {
-        request_done(REGISTRY_UNAVAILABLE, "shutting down");
-    }
+    destroy_txn();
     ovsdb_idl_destroy(idl);
     idl = NULL;
 }
@@ -417,25 +362,15 @@ registry_run(void)
         /* For those who had their turn in the loop already. */
         poll_immediate_wake();
     }
-    while (!ovs_list_is_empty(&requests) && request_run()) {
-        continue;
-    }
 }
 
 void
 registry_wait(void)
 {
     ovsdb_idl_wait(idl);
-    if (ovs_list_is_empty(&requests)) {
-        return;
+    if (change.txn) {
+        ovsdb_idl_txn_wait(change.txn);
     }
-    if (txn) {
-        ovsdb_idl_txn_wait(txn);
-    } else if (request_is_ready()) {
-        poll_immediate_wake();
-    }
-    poll_timer_wait_until(CONTAINER_OF(ovs_list_front(&requests),
-                                       struct request, list_node)->deadline);
 }
 
 bool
@@ -467,23 +402,4 @@ registry_for_each(void (*cb)(const struct service_spec *, void *aux),
             cb(&spec, aux);
         }
     }
-}
-
-void
-registry_insert(const struct service_spec *spec, registry_cb *cb, void *aux)
-{
-    request_queue(OP_INSERT, NULL, spec, cb, aux);
-}
-
-void
-registry_update(const char *name, const struct service_spec *spec,
-                registry_cb *cb, void *aux)
-{
-    request_queue(OP_UPDATE, name, spec, cb, aux);
-}
-
-void
-registry_delete(const char *name, registry_cb *cb, void *aux)
-{
-    request_queue(OP_DELETE, name, NULL, cb, aux);
 }

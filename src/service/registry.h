@@ -23,23 +23,32 @@ unsigned int registry_seqno(void);
 void registry_for_each(void (*cb)(const struct service_spec *, void *aux),
                        void *aux);
 
+/* Returns a sentence about the row, other than that of the service 'name'
+ * (NULL: any), that has the name or service IP of 'spec', for the caller to
+ * free; NULL if there is none.  The database's indexes have the last word. */
+char *registry_conflict(const struct service_spec *spec, const char *name);
+
 enum registry_result {
+    REGISTRY_PENDING,           /* Not yet known. */
     REGISTRY_OK,
     REGISTRY_NOT_FOUND,
     REGISTRY_CONFLICT,          /* Name or service IP taken. */
     REGISTRY_ERROR,             /* 'detail' says more. */
-    REGISTRY_UNAVAILABLE,       /* Not connected, or no answer in 3 s. */
+    REGISTRY_UNAVAILABLE,       /* Not connected, or given up. */
 };
-typedef void registry_cb(enum registry_result, const char *detail,
-                         void *aux);
 
-/* Transactions, done in the order asked for.  The callback is called once,
- * from registry_run() (or registry_destroy()), with OK only after the IDL
- * shows the change.  After UNAVAILABLE for want of an answer the change may
- * still have been made: what the IDL shows then is what holds. */
-void registry_insert(const struct service_spec *, registry_cb *, void *aux);
-void registry_update(const char *name, const struct service_spec *,
-                     registry_cb *, void *aux);
-void registry_delete(const char *name, registry_cb *, void *aux);
+/* Begins a change: the service 'name' (NULL: a new one) becomes 'spec' (NULL:
+ * is deleted).  There is one change at a time, and both are used until its
+ * end. */
+void registry_begin(const char *name, const struct service_spec *spec);
+
+/* Goes on with the change.  Any result but REGISTRY_PENDING is its end, OK
+ * only if the IDL shows it; for an error the caller frees '*detail', a
+ * sentence. */
+enum registry_result registry_continue(char **detail);
+
+/* Ends a change that has taken too long.  If the result is UNAVAILABLE it may
+ * still be made: what the IDL shows then is what holds. */
+enum registry_result registry_give_up(void);
 
 #endif /* service/registry.h */

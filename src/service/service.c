@@ -17,6 +17,8 @@
  *   R_ROLLBACK   the data plane did not take it in time; the opposite
  *                transaction is under way.
  *
+ * of which the last three have three seconds each.
+ *
  * The table follows the registry, whoever changes it. */
 
 #include <config.h>
@@ -40,7 +42,7 @@
 
 VLOG_DEFINE_THIS_MODULE(service);
 
-#define PLANE_TIMEOUT_MS 3000
+#define TIMEOUT_MS 3000
 #define RETRY_MS 500
 
 METRIC_COUNTER(n_requests, "tof_service_requests_total", "",
@@ -58,15 +60,16 @@ struct entry {                  /* In entries, by name. */
 };
 
 enum request_op { OP_CREATE, OP_UPDATE, OP_DELETE };
+enum request_state { R_QUEUED, R_REGISTRY, R_PLANE, R_ROLLBACK };
 
 struct request {
     struct ovs_list node;       /* In requests. */
     enum request_op op;
-    enum { R_QUEUED, R_REGISTRY, R_PLANE, R_ROLLBACK } state;
+    enum request_state state;
     char name[SERVICE_NAME_MAX + 1];    /* Update, delete: which one. */
     struct service_spec spec;           /* Create, update: what it becomes. */
     struct service_spec old;            /* Update: what it was. */
-    long long int deadline;
+    long long int deadline;             /* Of the state, unless queued. */
     service_done_cb *cb;
     void *aux;
 };
@@ -305,35 +308,16 @@ from_registry(enum registry_result result)
     case REGISTRY_CONFLICT: return SERVICE_CONFLICT;
     case REGISTRY_ERROR: return SERVICE_FAILED;
     case REGISTRY_UNAVAILABLE: return SERVICE_UNAVAILABLE;
+    case REGISTRY_PENDING:
     default: OVS_NOT_REACHED();
     }
 }
 
 static void
-registry_answered(enum registry_result result, const char *detail, void *r_)
+enter(struct request *r, enum request_state state)
 {
-    struct request *r = r_;
-
-    if (result != REGISTRY_OK) {
-        finish(r, from_registry(result), detail ? detail : "registry");
-    } else {
-        r->state = R_PLANE;
-        r->deadline = time_msec() + PLANE_TIMEOUT_MS;
-    }
-}
-
-static void
-rolled_back(enum registry_result result, const char *detail, void *r_)
-{
-    struct request *r = r_;
-
-    if (result != REGISTRY_OK) {
-        VLOG_ERR("rolling back service %s failed: %s", r->spec.name,
-                 detail ? detail : "registry");
-    }
-    finish(r, SERVICE_FAILED,
-           "the data plane did not confirm the change in time; "
-           "it has been rolled back");
+    r->state = state;
+    r->deadline = time_msec() + TIMEOUT_MS;
 }
 
 static void
@@ -342,103 +326,145 @@ roll_back(struct request *r)
     metric_inc(&n_rollbacks);
     VLOG_WARN("service %s: not confirmed in time, rolling back",
               r->spec.name);
-    r->state = R_ROLLBACK;
-    if (r->op == OP_CREATE) {
-        registry_delete(r->spec.name, rolled_back, r);
-    } else {
-        registry_update(r->spec.name, &r->old, rolled_back, r);
-    }
+    registry_begin(r->spec.name, r->op == OP_CREATE ? NULL : &r->old);
+    enter(r, R_ROLLBACK);
 }
 
-/* Finds what stands in the way of 'spec'; 'self' (may be NULL) does not
- * count. */
+/* Each of the following brings a request as far as it gets in its state, and
+ * returns true if that has become another one; after false the request may
+ * have been finished. */
+
 static bool
-conflicts(const struct service_spec *spec, const struct entry *self)
+run_transaction(struct request *r)
 {
-    const struct entry *by_name = shash_find_data(&entries, spec->name);
-    const struct entry *by_ip = find_by_ip(&spec->service_ip);
+    char *detail;
+    enum registry_result result = registry_continue(&detail);
+    bool go_on = false;
 
-    return (by_name && by_name != self) || (by_ip && by_ip != self);
+    if (result == REGISTRY_PENDING && time_msec() >= r->deadline) {
+        result = registry_give_up();
+        detail = xstrdup("the registry does not answer");
+    }
+    if (result == REGISTRY_PENDING) {
+        /* Goes on. */
+    } else if (r->state == R_ROLLBACK) {
+        if (result != REGISTRY_OK) {
+            VLOG_ERR("rolling back service %s failed: %s", r->spec.name,
+                     detail);
+        }
+        finish(r, SERVICE_FAILED,
+               "the data plane did not confirm the change in time; "
+               "it has been rolled back");
+    } else if (result != REGISTRY_OK) {
+        finish(r, from_registry(result), detail);
+    } else {
+        enter(r, R_PLANE);
+        go_on = true;
+    }
+    free(detail);
+    return go_on;
 }
 
-/* Checks against the table and starts the transaction. */
-static void
+/* Finds the service that is to be changed. */
+static const struct entry *
+find_old(const struct request *r)
+{
+    const struct entry *e = shash_find_data(&entries, r->name);
+    struct in6_addr ip;
+
+    if (!e && r->op == OP_DELETE && addr_parse(r->name, &ip)) {
+        e = find_by_ip(&ip);
+    }
+    return e;
+}
+
+/* Whether what is asked for can be done; if not, answers. */
+static bool
+check(struct request *r)
+{
+    char *conflict = registry_conflict(&r->spec, (r->op == OP_UPDATE
+                                                  ? r->name : NULL));
+    const char *why = NULL;
+
+    if (conflict) {
+        finish(r, SERVICE_CONFLICT, conflict);
+    } else if (!register_supports(&r->spec, &why)) {
+        finish(r, SERVICE_INVALID, why);
+    } else if (!register_ready(&why) || !register_possible(&r->spec, &why)) {
+        finish(r, SERVICE_UNAVAILABLE, why);
+    } else {
+        return true;
+    }
+    free(conflict);
+    return false;
+}
+
+/* Starts the transaction. */
+static bool
 start(struct request *r)
 {
-    const char *why = NULL;
-    struct entry *e = NULL;
-
     if (r->op != OP_CREATE) {
-        struct in6_addr ip;
+        const struct entry *e = find_old(r);
 
-        e = shash_find_data(&entries, r->name);
-        if (!e && r->op == OP_DELETE && addr_parse(r->name, &ip)) {
-            e = find_by_ip(&ip);
-        }
         if (!e) {
             finish(r, SERVICE_NOT_FOUND, "there is no such service");
-            return;
+            return false;
         }
         r->old = e->spec;
     }
-    if (r->op != OP_DELETE && conflicts(&r->spec, e)) {
-        finish(r, SERVICE_CONFLICT, "name or serviceIP is taken");
-    } else if (r->op != OP_DELETE && !register_supports(&r->spec, &why)) {
-        finish(r, SERVICE_INVALID, why);
-    } else if (r->op != OP_DELETE && !register_ready(&why)) {
-        finish(r, SERVICE_UNAVAILABLE, why);
-    } else if (r->op != OP_DELETE && !register_possible(&r->spec, &why)) {
-        finish(r, SERVICE_UNAVAILABLE, why);
-    } else {
-        r->state = R_REGISTRY;
-        if (r->op == OP_CREATE) {
-            registry_insert(&r->spec, registry_answered, r);
-        } else if (r->op == OP_UPDATE) {
-            registry_update(r->name, &r->spec, registry_answered, r);
-        } else {
-            registry_delete(e->spec.name, registry_answered, r);
-        }
+    if (r->op != OP_DELETE && !check(r)) {
+        return false;
     }
+    registry_begin(r->op == OP_CREATE ? NULL : r->old.name,
+                   r->op == OP_DELETE ? NULL : &r->spec);
+    enter(r, R_REGISTRY);
+    return true;
 }
 
-static void
+static bool
+await_plane(struct request *r)
+{
+    const struct entry *e = shash_find_data(&entries, (r->op == OP_DELETE
+                                                       ? r->old.name
+                                                       : r->spec.name));
+
+    if (r->op == OP_DELETE ? !e : (e && e->state == S_ACTIVE
+                                   && spec_equal(&e->spec, &r->spec))) {
+        finish(r, SERVICE_OK, "");
+    } else if (time_msec() < r->deadline) {
+        /* Goes on. */
+    } else if (r->op == OP_DELETE) {
+        finish(r, SERVICE_FAILED, "the service is still in force");
+    } else {
+        roll_back(r);
+        return true;
+    }
+    return false;
+}
+
+static bool
 run_request(struct request *r)
 {
-    const struct entry *e;
-    bool done;
-
-    if (r->state == R_QUEUED) {
-        start(r);
-        return;
-    } else if (r->state != R_PLANE) {
-        return;
-    }
-    if (r->op == OP_DELETE) {
-        done = !shash_find(&entries, r->old.name);
-    } else {
-        e = shash_find_data(&entries, r->spec.name);
-        done = e && e->state == S_ACTIVE && spec_equal(&e->spec, &r->spec);
-    }
-    if (done) {
-        finish(r, SERVICE_OK, "");
-    } else if (time_msec() >= r->deadline) {
-        if (r->op == OP_DELETE) {
-            finish(r, SERVICE_FAILED, "the service is still in force");
-        } else {
-            roll_back(r);
-        }
+    switch (r->state) {
+    case R_QUEUED: return start(r);
+    case R_PLANE: return await_plane(r);
+    case R_REGISTRY: case R_ROLLBACK: return run_transaction(r);
+    default: OVS_NOT_REACHED();
     }
 }
 
 void
 service_run(void)
 {
+    struct request *r;
+
     registry_run();
     follow_registry();
     run_entries();
 
-    if (active_request()) {
-        run_request(active_request());
+    r = active_request();
+    while (r && run_request(r)) {
+        continue;
     }
 }
 
@@ -448,10 +474,10 @@ service_wait(void)
     const struct request *r = active_request();
 
     registry_wait();
-    if (r && r->state == R_PLANE) {
-        poll_timer_wait_until(r->deadline);
-    } else if (r && r->state == R_QUEUED) {
+    if (r && r->state == R_QUEUED) {
         poll_immediate_wake();
+    } else if (r) {
+        poll_timer_wait_until(r->deadline);
     }
 }
 

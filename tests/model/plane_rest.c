@@ -250,23 +250,30 @@ registry_for_each(void (*cb)(const struct service_spec *, void *aux),
     cb(&spec, aux);
 }
 
-void
-registry_insert(const struct service_spec *spec OVS_UNUSED,
-                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+char *
+registry_conflict(const struct service_spec *spec OVS_UNUSED,
+                  const char *name OVS_UNUSED)
 {
+    return NULL;
 }
 
 void
-registry_update(const char *name OVS_UNUSED,
-                const struct service_spec *spec OVS_UNUSED,
-                registry_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+registry_begin(const char *name OVS_UNUSED,
+               const struct service_spec *spec OVS_UNUSED)
 {
 }
 
-void
-registry_delete(const char *name OVS_UNUSED, registry_cb *cb OVS_UNUSED,
-                void *aux OVS_UNUSED)
+enum registry_result
+registry_continue(char **detail)
 {
+    *detail = NULL;
+    return REGISTRY_PENDING;
+}
+
+enum registry_result
+registry_give_up(void)
+{
+    return REGISTRY_UNAVAILABLE;
 }
 
 int

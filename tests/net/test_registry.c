@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* registry.c against a real ovsdb-server. */
+/* registry.c against a real ovsdb-server; and service.c's requests with it,
+ * and a data plane that does what it is told. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,8 +11,10 @@
 
 #include "ovstest.h"
 #include "packets.h"
+#include "service/register.h"
 #include "service/registry.h"
 #include "service/service.h"
+#include "service/service_table.h"
 
 /* Another client's connection. */
 static int other;
@@ -31,26 +34,47 @@ connect_other(void)
     return fd;
 }
 
-static void
-pump_run(void)
-{
-    registry_run();
-}
-
-static void
-pump_wait(void)
-{
-    registry_wait();
-}
-
-/* The outcome of a request. */
+/* The outcome of a change. */
 static struct {
-    int n;                      /* Number of callbacks. */
+    bool open;                  /* There is none yet. */
     enum registry_result result;
     char detail[512];
     bool shown;                 /* Did the IDL show 'name' then? */
     const char *name;
 } outcome;
+
+static bool services;           /* Are there any?  Else the registry alone. */
+
+static void done(enum registry_result, const char *detail);
+
+static void
+pump_run(void)
+{
+    if (services) {
+        service_run();
+        return;
+    }
+    registry_run();
+    if (outcome.open) {
+        char *detail;
+        enum registry_result result = registry_continue(&detail);
+
+        if (result != REGISTRY_PENDING) {
+            done(result, detail ? detail : "");
+        }
+        free(detail);
+    }
+}
+
+static void
+pump_wait(void)
+{
+    if (services) {
+        service_wait();
+    } else {
+        registry_wait();
+    }
+}
 
 struct found {
     const char *name;
@@ -81,9 +105,9 @@ find(const char *name)
 }
 
 static void
-done(enum registry_result result, const char *detail, void *aux OVS_UNUSED)
+done(enum registry_result result, const char *detail)
 {
-    outcome.n++;
+    outcome.open = false;
     outcome.result = result;
     ovs_strlcpy(outcome.detail, detail, sizeof outcome.detail);
     outcome.shown = outcome.name && find(outcome.name).found;
@@ -92,14 +116,12 @@ done(enum registry_result result, const char *detail, void *aux OVS_UNUSED)
 static bool
 finished(enum registry_result result)
 {
-    bool ok = (WAIT_FOR(6000, outcome.n) && outcome.n == 1
-               && outcome.result == result);
+    bool ok = WAIT_FOR(6000, !outcome.open) && outcome.result == result;
 
     if (!ok) {
-        tap_diag("n %d, result %d, %s", outcome.n, outcome.result,
+        tap_diag("open %d, result %d, %s", outcome.open, outcome.result,
                  outcome.detail);
     }
-    outcome.n = 0;
     return ok;
 }
 
@@ -131,11 +153,19 @@ make(const char *name, const char *service_ip, const char *application_ip)
     return spec;
 }
 
+/* 'name' and 'spec' as registry_begin() takes them. */
+static void
+begin(const char *name, const struct service_spec *spec)
+{
+    outcome.name = spec ? spec->name : name;
+    outcome.open = true;
+    registry_begin(name, spec);
+}
+
 static bool
 insert(const struct service_spec *spec, enum registry_result result)
 {
-    outcome.name = spec->name;
-    registry_insert(spec, done, NULL);
+    begin(NULL, spec);
     return finished(result);
 }
 
@@ -143,16 +173,14 @@ static bool
 update(const char *name, const struct service_spec *spec,
        enum registry_result result)
 {
-    outcome.name = spec->name;
-    registry_update(name, spec, done, NULL);
+    begin(name, spec);
     return finished(result);
 }
 
 static bool
 delete(const char *name, enum registry_result result)
 {
-    outcome.name = name;
-    registry_delete(name, done, NULL);
+    begin(name, NULL);
     return finished(result);
 }
 
@@ -191,6 +219,18 @@ test_insert(void)
            && !strcmp(found.spec.chain[1], "dpi-2"), "IPv6 likewise");
 }
 
+/* Whether registry_conflict() says 'expected' (NULL: nothing). */
+static bool
+conflict_is(const struct service_spec *spec, const char *name,
+            const char *expected)
+{
+    char *conflict = registry_conflict(spec, name);
+    bool ok = nullable_string_is_equal(conflict, expected);
+
+    free(conflict);
+    return ok;
+}
+
 static void
 test_conflict(void)
 {
@@ -198,9 +238,15 @@ test_conflict(void)
 
     tap_ok(insert(&spec, REGISTRY_CONFLICT), "name taken: %s",
            outcome.detail);
+    tap_ok(conflict_is(&spec, NULL, "the name edge is taken"),
+           "is said before");
+    tap_ok(conflict_is(&spec, "edge", NULL), "not in its own way");
     spec = make("other", "198.51.100.10", "192.168.1.1");
     tap_ok(insert(&spec, REGISTRY_CONFLICT), "service IP taken: %s",
            outcome.detail);
+    tap_ok(conflict_is(&spec, "edge6",
+                       "the service IP 198.51.100.10 is taken by edge"),
+           "is said before");
     tap_ok(update("edge6", &spec, REGISTRY_CONFLICT), "by an update: %s",
            outcome.detail);
     tap_ok(find(NULL).n_all == 2, "and nothing changed");
@@ -228,18 +274,19 @@ let_other_be_first(const char *operations, void (*ours)(void))
 static void
 insert_race(void)
 {
-    struct service_spec spec = make("race", "198.51.100.20", "192.168.1.1");
+    static struct service_spec spec;
 
-    outcome.name = NULL;
-    registry_insert(&spec, done, NULL);
+    spec = make("race", "198.51.100.20", "192.168.1.1");
+    begin(NULL, &spec);
 }
 
 static void
 update_race(void)
 {
-    struct service_spec spec = make("race", "198.51.100.22", "192.168.1.1");
+    static struct service_spec spec;
 
-    registry_update("race", &spec, done, NULL);
+    spec = make("race", "198.51.100.22", "192.168.1.1");
+    begin("race", &spec);
 }
 
 static void
@@ -321,12 +368,97 @@ test_junk(void)
            "what another client deletes is gone");
 }
 
+/* Services: what registry.c is not asked alone. */
+
+static int n_done, n_ok;
+static enum service_error last_error;
+static char last_detail[512];
+static bool plane_works = true;
+
+bool
+register_ready(const char **why OVS_UNUSED)
+{
+    return true;
+}
+
+bool
+register_supports(const struct service_spec *spec OVS_UNUSED,
+                  const char **why OVS_UNUSED)
+{
+    return true;
+}
+
+bool
+register_possible(const struct service_spec *spec OVS_UNUSED,
+                  const char **why OVS_UNUSED)
+{
+    return true;
+}
+
+int
+register_apply(const struct service_spec *spec OVS_UNUSED)
+{
+    return 0;
+}
+
+bool
+register_applied(const struct service_spec *spec OVS_UNUSED)
+{
+    return plane_works;
+}
+
+int
+register_divert(const struct service_spec *spec OVS_UNUSED)
+{
+    return 0;
+}
+
+void
+register_undivert(const struct service_spec *spec OVS_UNUSED)
+{
+}
+
+void
+register_withdraw(const struct service_spec *spec OVS_UNUSED)
+{
+}
+
+static void
+service_done(enum service_error error, const char *detail,
+             const struct service_spec *spec OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    n_done++;
+    n_ok += error == SERVICE_OK;
+    last_error = error;
+    ovs_strlcpy(last_detail, detail, sizeof last_detail);
+}
+
+/* Waits for 'n' answers, of which the last one is 'error'. */
+static bool
+answered(int n, enum service_error error)
+{
+    bool ok = (WAIT_FOR(10000, n_done == n) && last_error == error);
+
+    if (!ok) {
+        tap_diag("%d answers, the last one %d: %s", n_done, last_error,
+                 last_detail);
+    }
+    n_done = 0;
+    return ok;
+}
+
+static bool
+create(const struct service_spec *spec, enum service_error error)
+{
+    service_create(spec, service_done, NULL);
+    return answered(1, error);
+}
+
 static void
 test_many(void)
 {
     const int n = 100;
 
-    outcome.name = NULL;
     for (int i = 0; i < n; i++) {
         char name[16], service_ip[16];
         struct service_spec spec;
@@ -334,12 +466,49 @@ test_many(void)
         snprintf(name, sizeof name, "s%d", i);
         snprintf(service_ip, sizeof service_ip, "198.51.101.%d", i);
         spec = make(name, service_ip, "192.168.1.1");
-        registry_insert(&spec, done, NULL);
+        service_create(&spec, service_done, NULL);
     }
-    tap_ok(outcome.n == 0, "callbacks come from registry_run() only");
-    tap_ok(WAIT_FOR(10000, outcome.n == n) && find(NULL).n_all == n + 1,
-           "%d requests at once", n);
-    outcome.n = 0;
+    tap_ok(n_done == 0, "callbacks come from service_run() only");
+    tap_ok(answered(n, SERVICE_OK) && n_ok == n
+           && find(NULL).n_all == n + 1, "%d requests at once", n);
+}
+
+static void
+test_order(void)
+{
+    struct service_spec spec = make("turn", "198.51.100.40", "192.168.1.1");
+
+    n_ok = 0;
+    service_create(&spec, service_done, NULL);
+    service_create(&spec, service_done, NULL);
+    service_delete("turn", service_done, NULL);
+    service_create(&spec, service_done, NULL);
+    service_delete("198.51.100.40", service_done, NULL);
+    service_delete("turn", service_done, NULL);
+    tap_ok(answered(6, SERVICE_NOT_FOUND) && n_ok == 4,
+           "requests are served in order, each with what the last one left");
+}
+
+static void
+test_roll_back(void)
+{
+    struct service_spec spec = make("s1", "198.51.101.1", "192.168.1.9");
+    long long int start = time_msec();
+
+    plane_works = false;
+    service_update("s1", &spec, service_done, NULL);
+    tap_ok(answered(1, SERVICE_FAILED) && time_msec() - start >= 2900,
+           "the data plane does not confirm in three seconds: %s",
+           last_detail);
+    spec.application_ip = ip("192.168.1.1");
+    struct found found = find("s1");
+    tap_ok(ipv6_addr_equals(&found.spec.application_ip,
+                            &spec.application_ip),
+           "the service is as it was");
+    spec = make("new", "198.51.100.41", "192.168.1.1");
+    tap_ok(create(&spec, SERVICE_FAILED) && !find("new").found,
+           "nor a new one, which is gone");
+    plane_works = true;
 }
 
 static void
@@ -350,20 +519,20 @@ test_server_restart(void)
     long long int start = time_msec();
 
     kill(pid, SIGSTOP);
-    tap_ok(insert(&spec, REGISTRY_UNAVAILABLE)
+    tap_ok(create(&spec, SERVICE_UNAVAILABLE)
            && time_msec() - start >= 2900 && time_msec() - start < 4000,
            "the server hangs: unavailable after three seconds");
     kill(pid, SIGKILL);
     tap_ok(WAIT_FOR(5000, !registry_is_connected()),
            "it dies: not connected");
     start = time_msec();
-    tap_ok(insert(&spec, REGISTRY_UNAVAILABLE) && time_msec() - start < 500,
+    tap_ok(create(&spec, SERVICE_UNAVAILABLE) && time_msec() - start < 500,
            "unavailable, at once");
     tap_ok(find(NULL).n_all == 101, "what was there is still shown");
     sh("$TOF_OVS start");
     tap_ok(WAIT_FOR(10000, registry_is_connected())
            && find(NULL).n_all == 101, "it comes back with all of them");
-    tap_ok(insert(&spec, REGISTRY_OK) && outcome.shown,
+    tap_ok(create(&spec, SERVICE_OK) && find("late").found,
            "and takes more");
 }
 
@@ -379,8 +548,7 @@ main(int argc OVS_UNUSED, char *argv[])
     registry_init(remote);
     spec = make("early", "198.51.100.1", "192.168.1.1");
     tap_ok(!registry_is_connected(), "not connected at first");
-    registry_insert(&spec, done, NULL);
-    tap_ok(finished(REGISTRY_UNAVAILABLE), "unavailable then");
+    tap_ok(insert(&spec, REGISTRY_UNAVAILABLE), "unavailable then");
     tap_ok(WAIT_FOR(5000, registry_is_connected()) && !find(NULL).n_all,
            "connected, and empty");
     test_insert();
@@ -389,13 +557,18 @@ main(int argc OVS_UNUSED, char *argv[])
     test_update();
     test_delete();
     test_junk();
+
+    services = true;
+    service_init();
     test_many();
+    test_order();
+    test_roll_back();
     test_server_restart();
 
-    outcome.name = NULL;
-    registry_insert(&spec, done, NULL);
+    service_create(&spec, service_done, NULL);
     registry_destroy();
-    tap_ok(outcome.n == 1 && outcome.result == REGISTRY_UNAVAILABLE,
+    service_destroy();
+    tap_ok(n_done == 1 && last_error == SERVICE_UNAVAILABLE,
            "the end answers what is open");
     close(other);
     free(remote);

@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/service_spec.h"
 #include "conf/conf.h"
 #include "filter/filter.h"
 #include "gtp/endpoint.h"
 #include "nat/nat.h"
-#include "service/service.h"
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;

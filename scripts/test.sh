@@ -12,6 +12,7 @@
 #   net     tests/net: pytest, in lanes: several at once, each of them with a
 #           lab of its own (tests/net/private)
 #   fuzz    FUZZ_TARGETS of the Makefile, some seconds each (clang)
+#   dist    tests/dist: what is shipped and installed; make distcheck
 #   programs  only if asked for: builds what the others run (for vm.sh)
 #
 #   test.sh [STAGE|NAME...]
@@ -269,6 +270,16 @@ stage_programs() {
     fi
 }
 
+stage_dist() {
+    local rc=0 result ok bad no
+    run 900 tests/dist || rc=$?
+    result=$(tap_result "$rc" "$log")
+    read -r ok bad no <<<"$result"
+    grep -i '# *skip' "$log" || :
+    count "$ok" "$bad" "$no"
+    [ "$bad" -eq 0 ] || show_log "$log"
+}
+
 # --- The whole ----------------------------------------------------------------
 
 clean_up() {
@@ -302,7 +313,7 @@ start_stage() {
 # What the arguments ask for: into stages, tap_only, net_only.
 choose() {
     local s
-    [ $# -gt 0 ] || { stages=(unit ovs tap net fuzz); return; }
+    [ $# -gt 0 ] || { stages=(unit ovs tap net fuzz dist); return; }
     for s in "$@"; do
         if declare -F "stage_$s" >/dev/null && [ "$s" != build ]; then
             stages+=("$s")

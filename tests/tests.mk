@@ -149,6 +149,7 @@ test_path_LDADD = $(OVS_LIBS) $(DEPS_LIBS)
 # Each is run by tests/net/with-ovs, beside an Open vSwitch of its own.
 NET_TESTS = tests/net/test_ofctl tests/net/test_ovsdb tests/net/test_registry
 EXTRA_PROGRAMS += $(NET_TESTS)
+CLEANFILES += $(NET_TESTS)
 tests_net_test_ofctl_SOURCES = tests/net/test_ofctl.c tests/net/ovstest.h
 tests_net_test_ofctl_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_net_test_ofctl_LDADD = $(TOF_LIBS)

@@ -7,10 +7,13 @@
 # than its version: what is a module there, what needs loading, what an older
 # verifier refuses.  So everything that test.sh runs can run in here, too.
 #
-#   vm.sh up [--kernel 6.1|backports]   makes the machine, unless it is cached,
+#   vm.sh up [--kernel 6.1|backports] [--arch amd64]
+#                                       makes the machine, unless it is cached,
 #                                       and boots it with this built checkout
 #   vm.sh run COMMAND...                runs a command in it, in the checkout
-#   vm.sh test [STAGE|NAME...]          runs scripts/test.sh in it (see there)
+#   vm.sh test [STAGE|NAME...]          runs scripts/test.sh in it (see there);
+#                                       by default all but "dist", which says
+#                                       nothing about a kernel
 #   vm.sh boot                          tests/vm: it boots with the units enabled
 #   vm.sh reboot                        as a user would, and waits for it
 #   vm.sh down | status
@@ -269,7 +272,9 @@ up() {
     local base ovs_dir tree
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel) kernel=$2; shift 2 ;;
+            --kernel) kernel=${2:-}; shift 2 ;;
+            --arch) [ "${2:-}" = amd64 ] || die "no architecture '${2:-}'"
+                    shift 2 ;;
             *) usage; exit 2 ;;
         esac
     done
@@ -339,10 +344,11 @@ slowness() {
 run_test() {
     local n
     running || die "it is not up"
+    [ $# -gt 0 ] || set -- unit ovs tap net fuzz
     n=$(slowness)
     say "it is $n times slower than this host: so much longer do tests wait"
     guest "cd '$top' && CI=${CI:-} TOF_TEST_PATIENCE=$n \
-        ./scripts/test.sh $(printf '%q ' "$@")"
+        ./scripts/test.sh ${*@Q}"
 }
 
 # Beside the machine, where the other ends of its adapters are.

@@ -1,71 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host that boots with the units enabled, as its users have it.
+"""A host that boots with the units enabled, as its users have it."""
 
-Run by "scripts/vm.sh boot" beside the machine, where the other ends of its
-adapters are: lab-enb, lab-sgw and lab-app are namespaces here."""
-
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../.."))
-sys.path.insert(0, os.path.join(TOP, "tests/net"))
-
-# pylint: disable=wrong-import-position
-from tofnet import netns, packet as p               # noqa: E402
-from tofnet.emulator import Emulator                # noqa: E402
-from tofnet.service import OTHER, echo, is_text     # noqa: E402
-from tofnet.wait import wait_until                  # noqa: E402
-
-CONFIG = """\
-s1u: {{enb: enb0, sgw: sgw0}}
-apps: {{interface: app0, address: [192.168.100.1/24]}}
-datapath: {datapath}
-pinger: {{targets: [203.0.113.10]}}
-"""
-SERVICE = {"name": "svc", "serviceIP": "198.51.100.10",
-           "applicationIP": "192.168.100.10"}
-
-
-def vm(*args, timeout=600):
-    return subprocess.run([os.path.join(TOP, "scripts/vm.sh"), *args],
-                          check=True, text=True, timeout=timeout,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-                          ).stdout
-
-
-def sysconfdir():
-    """As this checkout is configured."""
-    return subprocess.run(
-        ["make", "-s", "-C", TOP, "--eval=tof-show: ; @echo $(sysconfdir)",
-         "tof-show"], check=True, text=True, stdout=subprocess.PIPE
-        ).stdout.strip()
-
-
-def healthy():
-    return vm("run", "curl -s -o /dev/null -w '%{http_code}' "
-              "http://127.0.0.1:8080/healthz") == "200"
-
-
-@pytest.fixture(scope="module")
-def installed():
-    vm("run", "make -s install && systemctl daemon-reload && "
-       "systemctl enable tof-net tof-ovs tofd")
-
-
-@pytest.fixture(scope="module")
-def app():
-    server = subprocess.Popen(netns.command_in(
-        "lab-app", sys.executable, os.path.join(TOP, "scripts/lab-server.py"),
-        "--echo", "edge"))
-    yield server
-    server.terminate()
-    server.wait()
+from host import UNITS, first_packet
+from tofnet import packet as p
+from tofnet.service import OTHER
+from tofnet.wait import wait_until
 
 
 class Stream:
@@ -101,35 +45,67 @@ class Stream:
         self._thread.join()
 
 
-def started():
-    """When tofd said that it is ready, by this host's clock."""
-    text = vm("run", "cut -d ' ' -f 1 /proc/uptime; systemctl show tofd "
-              "--value -p ActiveEnterTimestampMonotonic")
+def started(host):
+    """When tofd said that it is ready, by this side's clock."""
+    text = host.run("cut -d ' ' -f 1 /proc/uptime; systemctl show tofd "
+                    "--value -p ActiveEnterTimestampMonotonic")
     now = time.monotonic()
     uptime, entered = map(float, text.split())
     return now - uptime + entered / 1e6
 
 
 @pytest.mark.parametrize("datapath", ["xdp", "ovs"])
-def test_a_host_that_boots(installed, app, datapath):
+def test_a_host_that_boots(host, net, datapath):
     """S1-U passes before tofd is up; then the first packet of a UE that
     nobody has seen is diverted.  No hand is needed."""
-    # pylint: disable=unused-argument,redefined-outer-name
-    vm("run", f"cat >{sysconfdir()}/tof/tof.yaml <<'END'\n"
-       f"{CONFIG.format(datapath=datapath)}END\n"
-       "systemctl restart tof-net tof-ovs tofd")
-    wait_until(healthy, 60, "tofd")
-    vm("run", "curl -sf http://127.0.0.1:8080/service/svc || "
-       f"curl -sf -d '{json.dumps(SERVICE)}' http://127.0.0.1:8080/service")
-    with Emulator() as net:
-        with Stream(net) as stream:
-            wait_until(lambda: stream.times, 20, "S1-U to pass")
-            vm("reboot")
-            wait_until(healthy, 120, "tofd")
-        assert stream.passes_again() < started()
-        assert vm("run", "systemctl is-active tof-net tof-ovs tofd"
-                  ).split() == ["active"] * 3
-        assert datapath in vm("run", "tofctl status")
-        b = net.bearer("10.45.0.3")
-        b.uplink(echo(b.ue, b"the first packet"))
-        b.wait_downlink(is_text(b"the first packet"), timeout=5)
+    host.configure(datapath)
+    host.restart()
+    host.register()
+    with Stream(net) as stream:
+        wait_until(lambda: stream.times, 20, "S1-U to pass")
+        host.reboot()
+        host.wait_up()
+    assert stream.passes_again() < started(host)
+    assert host.run(f"systemctl is-active {UNITS}").split() == ["active"] * 3
+    assert host.status()["facts"]["datapath"].startswith(datapath)
+    first_packet(net, "10.45.0.3")
+
+
+def test_adapters_come_later_than_the_units(host, net):
+    """A driver that is loaded late: the wire is made when both are there."""
+    host.configure("xdp")
+    host.run(f"systemctl stop {UNITS}; tof-net down")
+    devices = host.run(
+        "for d in enb0 sgw0; do basename $(readlink -f "
+        "/sys/class/net/$d/device); done").split()
+    driver = "/sys/bus/virtio/drivers/virtio_net"
+    for device in devices:
+        host.run(f"echo {device} >{driver}/unbind")
+    try:
+        host.run(f"systemctl start --no-block {UNITS}")
+        wait_until(lambda: "waiting" in host.run(
+            "systemctl is-active tofd; tofctl status || echo waiting"),
+            20, "tofd to wait")
+    finally:
+        for device in devices:
+            host.run(f"echo {device} >{driver}/bind")
+    host.wait_up()
+    first_packet(net, "10.45.0.4")
+
+
+def test_started_by_the_init_script(host, net):
+    """System V init, where there is no systemd."""
+    init = (f"SYSTEMCTL_SKIP_REDIRECT=1 TOF_CONFIG={host.sysconfdir}/tof/"
+            f"tof.yaml {host.sysconfdir}/init.d/tof")
+    host.configure("xdp")
+    host.run(f"systemctl stop {UNITS}")
+    try:
+        host.run(f"{init} start && {init} status")
+        host.wait_up()
+        host.register()
+        first_packet(net, "10.45.0.5")
+        host.run(f"{init} restart")
+        host.wait_up()
+        first_packet(net, "10.45.0.6")
+    finally:
+        host.run(f"{init} stop; systemctl start {UNITS}")

@@ -25,7 +25,7 @@ TP_STATUS_VLAN_TPID_VALID = 0x40
 # Frames by which tofd finds out whether a driver sends what XDP redirects to it
 # (src/kernel/netdev.c), each from an interface to itself; as any host does, we
 # take no notice.
-PROBE = b"\x88\xb5"
+PROBE = b"\x88\xb5" + bytes(46)
 AUXDATA = struct.Struct("=IIIHHHH")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -163,7 +163,7 @@ class RawPort:
                 continue
             frame = Frame(_put_tag_back(data, aux))
             frame.time = time.monotonic()
-            if frame[12:14] == PROBE and frame[:6] == frame[6:12]:
+            if frame[:6] == frame[6:12] and frame[12:] == PROBE:
                 continue
             if self.ignore(frame):
                 continue

@@ -26,7 +26,7 @@
 #include "divert/answer.h"
 #include "divert/divert.h"
 #include "divert/hold.h"
-#include "divert/onward.h"
+#include "divert/forward.h"
 #include "endpoint_choose.h"
 #include "filter/filter.h"
 #include "filter/l2.h"
@@ -121,7 +121,7 @@ bearer_event(const struct bearer *b, enum bearer_event event)
         pinger_stop(b->id);
         if (b->diverted) {
             endpoint->bearer_clear(&eb);
-            hold_release(b->id, onward_give_up);
+            hold_release(b->id, forward_give_up);
             conntrack_due = true;
         }
         note(b, STATELET_GONE);
@@ -242,7 +242,7 @@ static const struct dataplane_events dataplane_events = {
 };
 
 static const struct detect_events detect_events = {
-    .pass = onward_switch,
+    .pass = forward_switch,
     .service_packet = divert_service_packet,
     .proved = divert_proved,
 };
@@ -263,10 +263,10 @@ agent_init(const struct conf *conf_, char **what)
     session_init(conf->sessions.max, bearer_event);
     hold_init();
     l2_init(path_changed);
-    onward_init(endpoint);
+    forward_init(endpoint);
     account_init(evidence_ms);
     divert_init(endpoint, evidence_ms);
-    signalling_init(conf->sessions.idle_seconds * 1000ll, onward_switch);
+    signalling_init(conf->sessions.idle_seconds * 1000ll, forward_switch);
     if (conf->tls.key) {
         stream_ssl_set_key_and_cert(conf->tls.key, conf->tls.cert);
         stream_ssl_set_ca_cert_file(conf->tls.ca, false);
@@ -365,7 +365,7 @@ agent_run(void)
     replicate_receive_run();
     if (dataplane_is_up()) {
         pinger_run();
-        hold_expire(time_msec(), onward_give_up);
+        hold_expire(time_msec(), forward_give_up);
     }
     expire_sessions();
     run_slowly();

@@ -66,15 +66,15 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
 }
 
 void
-account_alive(uint32_t id, bool onward, long long int since)
+account_alive(uint32_t id, bool forwarded, long long int since)
 {
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec();
 
     if (b) {
         session_heard(b, since, now);
-        if (onward) {
-            b->onward = now;
+        if (forwarded) {
+            b->forwarded = now;
         }
     }
 }

@@ -16,6 +16,6 @@
 void account_init(long long int evidence_ms);
 void account_bearer(uint32_t id, enum endpoint_direction, uint64_t packets,
                     uint64_t bytes, long long int read);
-void account_alive(uint32_t id, bool onward, long long int since);
+void account_alive(uint32_t id, bool forwarded, long long int since);
 
 #endif /* divert/account.h */

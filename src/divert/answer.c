@@ -9,7 +9,7 @@
 #include "base/addr.h"
 #include "conf/conf.h"
 #include "divert/hold.h"
-#include "divert/onward.h"
+#include "divert/forward.h"
 #include "learn/prove.h"
 #include "session/session.h"
 #include "timeval.h"
@@ -29,7 +29,7 @@ answer_ready(uint32_t id)
 
     if (b) {
         b->ready = true;
-        hold_release(id, onward_send);
+        hold_release(id, forward_send);
     }
 }
 
@@ -43,7 +43,7 @@ answer_refused(uint32_t id)
             b->ready = false;
             bearer_use(b)->unready = time_msec();
         }
-        hold_release(id, onward_give_up);
+        hold_release(id, forward_give_up);
     }
 }
 
@@ -56,11 +56,11 @@ answer_held(uint32_t id, const uint8_t *frame, size_t len)
     long long int now = time_msec();
 
     if (b && b->ready && prove_is_fresh(b, now)) {
-        onward_send(id, HOLD_DOWN, frame, len);
+        forward_send(id, HOLD_DOWN, frame, len);
     } else if (!b || !prove_is_possible(b)) {
-        onward_drop_down();
+        forward_drop_down();
     } else {
-        hold_add(id, HOLD_DOWN, frame, len, now, onward_give_up);
+        hold_add(id, HOLD_DOWN, frame, len, now, forward_give_up);
         b->diverted = true;
         prove_ask(b, true);
     }
@@ -75,7 +75,7 @@ send_to(const struct session *s, const uint8_t *frame, size_t len)
     if (b && prove_is_direct(addr_family(&s->ue))) {
         answer_held(b->id, frame, len);
     } else {
-        onward_drop_down();
+        forward_drop_down();
     }
 }
 

@@ -7,7 +7,7 @@
 #include "divert/divert.h"
 
 #include "divert/hold.h"
-#include "divert/onward.h"
+#include "divert/forward.h"
 #include "gtp/endpoint.h"
 #include "learn/prove.h"
 #include "session/session.h"
@@ -48,15 +48,15 @@ divert_service_packet(struct bearer *b, const void *ip, size_t len,
     b->diverted = true;
     if (b->ready && prove_is_fresh(b, now)) {
         /* Overtaken on its way here by the bearer getting ready. */
-        onward_send(b->id, HOLD_UP, ip, len);
+        forward_send(b->id, HOLD_UP, ip, len);
         if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
             divert(b, now);
         }
     } else if (!prove_is_fresh(b, now) && !prove_is_possible(b)) {
-        onward_switch(SIDE_ENB, ip, len);
-        b->onward = now;
+        forward_switch(SIDE_ENB, ip, len);
+        b->forwarded = now;
     } else {
-        hold_add(b->id, HOLD_UP, ip, len, now, onward_give_up);
+        hold_add(b->id, HOLD_UP, ip, len, now, forward_give_up);
         if (!prove_is_fresh(b, now)) {
             prove_ask(b, true);
         } else if (hold_count(b->id) == 1) {

@@ -46,8 +46,8 @@ struct endpoint_events {
     void (*counters)(uint32_t id, enum endpoint_direction,
                      uint64_t packets, uint64_t bytes, long long int read);
     /* The UE has sent something, to whomever, that nobody copied, the last of
-     * it not before 'since'; and part of it was switched, if 'onward'. */
-    void (*alive)(uint32_t id, bool onward, long long int since);
+     * it not before 'since'; and part of it was switched, if 'forwarded'. */
+    void (*alive)(uint32_t id, bool forwarded, long long int since);
     /* The UE's IP packet 'ip' has been diverted, but the endpoint had no flow
      * for its tunnel: not yet, or not any more. */
     void (*missed)(const struct tunnel *, const void *ip, size_t len);

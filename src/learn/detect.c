@@ -152,7 +152,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     b->up_dscp = p->tos >> 2;
     if (!held) {
         learned(SIDE_ENB, p);
-        b->onward = now;
+        b->forwarded = now;
     }
 
     /* 3. Have the Pinger make the SGW show the tunnel back; a packet for a

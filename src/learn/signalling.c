@@ -122,7 +122,7 @@ is_theirs(const struct fteid *f, bool from_enb)
     } else {
         for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
             b = session_bearer_by_uplink(f, families[i]);
-            theirs = theirs || (b && b->onward >= since);
+            theirs = theirs || (b && b->forwarded >= since);
         }
     }
     return theirs;

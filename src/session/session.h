@@ -90,7 +90,7 @@ struct bearer {
     long long int heard;        /* Last packet from the UE, ms. */
     long long int natural;      /* Last downlink packet of the SGW's own that
                                  * was seen, ms, or LLONG_MIN / 2. */
-    long long int onward;       /* Last uplink packet that was seen to go on to
+    long long int forwarded;    /* Last uplink packet that was seen to go on to
                                  * the SGW, ms, or LLONG_MIN / 2. */
     long long int proved;       /* When the downlink was last proved; if stale,
                                  * when that was found here.  LLONG_MIN: it

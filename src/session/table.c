@@ -188,7 +188,7 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
     b->created_s = now / 1000;
     b->seen = b->heard = now;
     b->proved = LLONG_MIN;
-    b->natural = b->onward = LLONG_MIN / 2;
+    b->natural = b->forwarded = LLONG_MIN / 2;
     hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
     join(s, b);
     ovs_list_push_back(&embryonic, &b->age_node);

@@ -234,8 +234,8 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
             follow_counts(xb, e, t);
             xb->seen = heard;
         } else if (entry_of(xb)) {
-            bool onward;
-            xb->seen = xdp_table_seen(table, xb->up, &onward);
+            bool forwarded;
+            xb->seen = xdp_table_seen(table, xb->up, &forwarded);
         }
     }
     ovs_list_remove(&xb->ready_node);
@@ -381,11 +381,11 @@ poll_bearer(struct xdp_bearer *xb)
     const uint32_t id = xb->b.id;
 
     if (entry_of(xb)) {
-        bool onward;
-        uint32_t seen = xdp_table_seen(table, xb->up, &onward);
-        if (seen != xb->seen || onward) {
+        bool forwarded;
+        uint32_t seen = xdp_table_seen(table, xb->up, &forwarded);
+        if (seen != xb->seen || forwarded) {
             xb->seen = seen;
-            events->alive(id, onward, time_of(seen));
+            events->alive(id, forwarded, time_of(seen));
         }
     }
     read_counts(xb);

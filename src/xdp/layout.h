@@ -22,7 +22,7 @@
  * most.  31 bits last for 18 years. */
 #define XDP_TICK_SHIFT 28
 #define XDP_TICK_MASK 0x7fffffffu       /* Half of that will do. */
-#define XDP_STAMP_ONWARD 0x80000000u
+#define XDP_STAMP_FORWARDED 0x80000000u
 
 /* --- Sessions: a tunnel of one direction each. ---
  *
@@ -58,7 +58,7 @@ struct xdp_entry {
     __u32 bearer;               /* Bearer id if this tunnel is diverted (up) or
                                  * used (down), else 0. */
     __u32 stamp;                /* Uplink with 'bearer': last packet of the UE,
-                                 * and XDP_STAMP_ONWARD if any was switched.
+                                 * and XDP_STAMP_FORWARDED if any was switched.
                                  * Else: switched here until then. */
     union {
         struct {                /* With 'bearer'. */

@@ -310,12 +310,12 @@ xdp_table_release(struct xdp_table *t, uint32_t place, uint32_t id)
 }
 
 uint32_t
-xdp_table_seen(struct xdp_table *t, uint32_t place, bool *onward)
+xdp_table_seen(struct xdp_table *t, uint32_t place, bool *forwarded)
 {
     uint32_t stamp = __atomic_fetch_and(&xdp_table_entry(t, place)->stamp,
                                         XDP_TICK_MASK, __ATOMIC_ACQ_REL);
 
-    *onward = stamp & XDP_STAMP_ONWARD;
+    *forwarded = stamp & XDP_STAMP_FORWARDED;
     return stamp & XDP_TICK_MASK;
 }
 

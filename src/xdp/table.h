@@ -73,7 +73,7 @@ void xdp_table_dump(const struct xdp_table *,
                                void *aux), void *aux);
 /* Tick of the last packet of the UE, and whether any has been switched since
  * this was asked last. */
-uint32_t xdp_table_seen(struct xdp_table *, uint32_t place, bool *onward);
+uint32_t xdp_table_seen(struct xdp_table *, uint32_t place, bool *forwarded);
 struct xdp_entry *xdp_table_entry(const struct xdp_table *, uint32_t place);
 
 /* --- Templates. --- */

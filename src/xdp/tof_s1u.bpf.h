@@ -81,7 +81,7 @@ uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
             || READ(e->meta) != f->meta) {
             return done(XDP_PASS, XDP_UP_STALE);
         }
-        now |= to_service ? stamp & XDP_STAMP_ONWARD : XDP_STAMP_ONWARD;
+        now |= to_service ? stamp & XDP_STAMP_FORWARDED : XDP_STAMP_FORWARDED;
         if (own && stamp != now) {
             WRITE(e->stamp, now);
         }

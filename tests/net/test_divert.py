@@ -150,7 +150,7 @@ def test_other_traffic_of_a_diverted_ue_is_switched(net, api):
     frame = b.uplink(p.ip_udp(b.ue, OTHER, b"x"), seq=77)
     switched(net, frame)
     frame = b.downlink(p.ip_udp(OTHER, b.ue, b"y"), seq=78)
-    net.enb.wait(net.onward(frame))
+    net.enb.wait(net.forwarded(frame))
 
 
 def test_frames_of_all_kinds_with_tofd(net, api):

@@ -100,7 +100,7 @@ def test_other_traffic_is_switched(net, api, ue, kw):
     other = "2001:db8:7::7" if ":" in ue else "203.0.113.77"
     switched(net, b.uplink(p.ip_udp(ue, other, b"x"), seq=77))
     frame = b.downlink(p.ip_udp(other, ue, b"y"), seq=78)
-    net.enb.wait(net.onward(frame))
+    net.enb.wait(net.forwarded(frame))
 
 
 @families

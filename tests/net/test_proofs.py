@@ -110,11 +110,11 @@ def test_own_ping_of_a_ue_is_its_own(net, api, address):
         mark = net.enb.mark()
         sent = b.downlink(p.ip_echo(target, b.ue, reply.ident, reply.seq,
                                     payload, reply=True))
-        net.enb.wait(lambda raw, sent=sent: raw == net.onward(sent),
+        net.enb.wait(lambda raw, sent=sent: raw == net.forwarded(sent),
                      since=mark, what="the UE's own reply")
     mark = net.enb.mark()
     sent = b.downlink(changed(p.echo_reply_to(ping), seq=reply.seq + 1))
-    net.enb.wait(lambda raw: raw == net.onward(sent), since=mark)
+    net.enb.wait(lambda raw: raw == net.forwarded(sent), since=mark)
     assert api.session_of(b.ue)["state"] == "embryonic"
 
 

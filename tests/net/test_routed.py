@@ -98,7 +98,7 @@ def test_error_indication_is_put_back(net, api, from_enb):
     api.wait_proved(b.ue)
     b.downlink(p.ip_udp(OTHER, b.ue, b"x"))
     frame = b.error_indication(from_enb)
-    (net.sgw if from_enb else net.enb).wait(net.onward(frame))
+    (net.sgw if from_enb else net.enb).wait(net.forwarded(frame))
 
 
 def test_killed_tofd_leaves_a_router(lab, net, api):
@@ -117,7 +117,7 @@ def test_killed_tofd_leaves_a_router(lab, net, api):
         for i in range(20):
             switched(net, other.uplink(echo(other.ue, b"%d" % i)))
         frame = other.downlink(p.ip_udp(OTHER, other.ue, b"down"))
-        net.enb.wait(net.onward(frame))
+        net.enb.wait(net.forwarded(frame))
         b.uplink(echo(b.ue, b"still"))
         b.wait_downlink(is_text(b"still"))
         marks = run_in("lab-tof", "nft", "list", "table", "inet",
@@ -135,7 +135,7 @@ def test_killed_tofd_leaves_a_router(lab, net, api):
 def forwarded(net, b):
     frame = b.uplink(echo(b.ue, b"to nobody"))
     try:
-        net.sgw.wait(net.onward(frame), timeout=0.2)
+        net.sgw.wait(net.forwarded(frame), timeout=0.2)
     except AssertionError:
         return False
     return True
@@ -150,7 +150,7 @@ def test_all_processes_dead_leaves_a_router(lab, net, api):
     try:
         wait_until(lambda: forwarded(net, b), what="its packets at the SGW")
         frame = b.downlink(p.ip_udp(OTHER, b.ue, b"down"))
-        net.enb.wait(net.onward(frame))
+        net.enb.wait(net.forwarded(frame))
     finally:
         lab.ovs("start")
         lab.tofd("start")
@@ -270,7 +270,7 @@ def test_not_one_packet_goes_where_another_ue_is(net, api, dport):
                what="the downlink tunnel to be learned")
     old.silent = True
     b = net.bearer("10.45.2.11", down_teid=old.down_teid)
-    net.enb.wait(net.onward(b.downlink(p.ip_udp(OTHER, b.ue, b"natural"))))
+    net.enb.wait(net.forwarded(b.downlink(p.ip_udp(OTHER, b.ue, b"natural"))))
     mark = net.enb.mark()
     app_sends(old.ue, b"not for you", dport)
     wait_until(lambda: not api.session_of(old.ue)["bearers"][0]["proved"],
@@ -326,7 +326,7 @@ def test_no_redirects_are_sent(net, api, ends):
     with RawPort("lab-enb", "s1u0") as enb, RawPort("lab-sgw", "s1u0") as sgw:
         switched(net, b.uplink(p.ip_udp(b.ue, OTHER, b"x")))
         frame = b.downlink(p.ip_udp(OTHER, b.ue, b"x"))
-        net.enb.wait(net.onward(frame))
+        net.enb.wait(net.forwarded(frame))
         assert not [f for f in enb.frames + sgw.frames if is_redirect(f)]
 
 

@@ -98,7 +98,7 @@ test_evidence(void)
     e->stamp = xdp_now() - ev / 2;
     run(XDP_DEV_ENB, &f);
     tap_ok(xdp_now() - (e->stamp & XDP_TICK_MASK) <= 1
-           && e->stamp & XDP_STAMP_ONWARD,
+           && e->stamp & XDP_STAMP_FORWARDED,
            "any packet of the UE is evidence; this one went on");
     uint32_t stamp = e->stamp = xdp_now() - ev / 2;
     f = wrap(&o, &spoofed);

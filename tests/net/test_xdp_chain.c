@@ -47,7 +47,7 @@ test_chain(void)
     e->stamp = xdp_now();
     expect_untouched(XDP_DEV_ENB, &f,
                      "a service with a chain, before the switch lives");
-    tap_ok(e->stamp & XDP_STAMP_ONWARD, "and tofd is told that it went on");
+    tap_ok(e->stamp & XDP_STAMP_FORWARDED, "and tofd is told that it went on");
     expect_switched(XDP_DEV_ENB, &not_diverted, &service,
                     "of a bearer that is not diverted, likewise");
     tap_ok(!xdp_table_switch_lives(table), "tofd knows");
@@ -56,7 +56,7 @@ test_chain(void)
     e->stamp = xdp_now();
     expect(XDP_DEV_ENB, &f, XDP_REDIRECT, XDP_UP_CHAIN, "into the chain");
     tap_ok(is_decapsulated(&service), "decapsulated");
-    tap_ok(!(e->stamp & XDP_STAMP_ONWARD), "it did not go on");
+    tap_ok(!(e->stamp & XDP_STAMP_FORWARDED), "it did not go on");
     expect_passed(XDP_DEV_ENB, &o, &spoofed, XDP_UP_FOREIGN_SOURCE,
                   "another inner source");
     expect_passed(XDP_DEV_ENB, &not_diverted, &service, XDP_UP_HOLD,

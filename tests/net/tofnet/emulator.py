@@ -172,7 +172,7 @@ class Emulator:
         self.bearers.append(b)
         return b
 
-    def onward(self, frame):
+    def forwarded(self, frame):
         """What one end has sent, as it arrives at the other one if it is
         switched (or forwarded)."""
         if not self.via:

@@ -49,7 +49,7 @@ def establish(net, ue="10.45.4.1", **kw):
 
 def switched(net, frame, timeout=3):
     """'frame', sent by the eNodeB, arrives at the SGW untouched."""
-    net.sgw.wait(net.onward(frame), timeout, what="the frame at the SGW")
+    net.sgw.wait(net.forwarded(frame), timeout, what="the frame at the SGW")
 
 
 def asks(b, sport=5000):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef TOF_ONWARD_H
-#define TOF_ONWARD_H 1
+#ifndef TOF_FORWARD_H
+#define TOF_FORWARD_H 1
 
 /* What becomes of packets that have been held: on along the normal way, or to
  * the app, or to the UE.
@@ -16,26 +16,26 @@
 
 struct endpoint_class;
 
-void onward_init(const struct endpoint_class *);
+void forward_init(const struct endpoint_class *);
 
 /* On along the normal way, as if nothing had happened.  'ip' is the outer
  * packet, which came in on 'from'.  If that is not possible it is lost, and
  * counted by reason. */
-void onward_switch(enum filter_side from, const void *ip, size_t len);
+void forward_switch(enum filter_side from, const void *ip, size_t len);
 
 /* To where it was going: HOLD_UP, 'data' being the outer packet, to the
  * service; HOLD_DOWN, 'data' being a frame of the endpoint's, to the UE.  If
  * the bearer is not proved any more or the endpoint does not take it, as
- * onward_give_up(). */
-void onward_send(uint32_t bearer_id, enum hold_direction, const void *data,
+ * forward_give_up(). */
+void forward_send(uint32_t bearer_id, enum hold_direction, const void *data,
                  size_t len);
 
 /* It has waited in vain: HOLD_UP is switched, HOLD_DOWN dropped and
  * counted. */
-void onward_give_up(uint32_t bearer_id, enum hold_direction,
+void forward_give_up(uint32_t bearer_id, enum hold_direction,
                     const void *data, size_t len);
 
 /* An answer for which there is no bearer, or no room to wait. */
-void onward_drop_down(void);
+void forward_drop_down(void);
 
-#endif /* divert/onward.h */
+#endif /* divert/forward.h */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Packets that go on after having been held: see onward.h. */
+/* Packets that go on after having been held: see forward.h. */
 
 #include <config.h>
 
-#include "divert/onward.h"
+#include "divert/forward.h"
 
 #include "base/metrics.h"
 #include "filter/l2.h"
@@ -32,19 +32,19 @@ METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
 static const struct endpoint_class *endpoint;
 
 void
-onward_init(const struct endpoint_class *endpoint_)
+forward_init(const struct endpoint_class *endpoint_)
 {
     endpoint = endpoint_;
 }
 
 void
-onward_drop_down(void)
+forward_drop_down(void)
 {
     metric_inc(&n_down_dropped);
 }
 
 void
-onward_switch(enum filter_side from, const void *ip, size_t len)
+forward_switch(enum filter_side from, const void *ip, size_t len)
 {
     struct gtpu_packet p;
     struct l2_header l2;
@@ -63,16 +63,16 @@ onward_switch(enum filter_side from, const void *ip, size_t len)
 }
 
 void
-onward_give_up(uint32_t id, enum hold_direction direction, const void *data,
+forward_give_up(uint32_t id, enum hold_direction direction, const void *data,
                size_t len)
 {
     if (direction == HOLD_UP) {
         struct bearer *b = session_bearer_by_id(id);
 
         if (b) {
-            b->onward = time_msec();
+            b->forwarded = time_msec();
         }
-        onward_switch(SIDE_ENB, data, len);
+        forward_switch(SIDE_ENB, data, len);
     } else {
         metric_inc(&n_down_dropped);
     }
@@ -101,13 +101,13 @@ count_unclaimed(const struct bearer *b, const uint8_t *frame, size_t len)
 }
 
 void
-onward_send(uint32_t id, enum hold_direction direction, const void *data,
+forward_send(uint32_t id, enum hold_direction direction, const void *data,
             size_t len)
 {
     struct bearer *b = session_bearer_by_id(id);
 
     if (!b || b->state != BEARER_ESTABLISHED) {
-        onward_give_up(id, direction, data, len);
+        forward_give_up(id, direction, data, len);
         return;
     }
     struct endpoint_bearer eb = bearer_describe(b);
@@ -116,14 +116,14 @@ onward_send(uint32_t id, enum hold_direction direction, const void *data,
 
         gtpu_parse_packet(data, len, &p);
         if (endpoint->send_app(&eb, p.msg.payload, p.msg.payload_len)) {
-            onward_give_up(id, direction, data, len);
+            forward_give_up(id, direction, data, len);
             return;
         }
         bearer_use(b)->counters.packets_up++;
         bearer_use(b)->counters.bytes_up += p.msg.payload_len;
     } else {
         if (endpoint->send_down(&eb, data, len)) {
-            onward_give_up(id, direction, data, len);
+            forward_give_up(id, direction, data, len);
             return;
         }
         bearer_use(b)->counters.packets_down++;

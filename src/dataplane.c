@@ -18,7 +18,7 @@
 #include "base/status.h"
 #include "conf/conf.h"
 #include "filter/filter.h"
-#include "filter/wire.h"
+#include "filter/reinject.h"
 #include "kernel/rtnl.h"
 #include "nat/nat.h"
 #include "openvswitch/poll-loop.h"
@@ -64,7 +64,7 @@ dataplane_init(const struct conf *conf_,
 static void
 take_down(void)
 {
-    wire_close();
+    reinject_close();
     filter_close();
     queues_close();
     nat_close();
@@ -157,7 +157,7 @@ bring_up(void)
                 &what)
         || step(STATUS_FILTER, filter_init(conf, endpoint->fed_by_links,
                                            queues_take_tagged(), &what), &what)
-        || step(STATUS_INTERCEPTION, wire_init(conf, &what), &what)) {
+        || step(STATUS_INTERCEPTION, reinject_init(conf, &what), &what)) {
         return EIO;
     }
     return 0;

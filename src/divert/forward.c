@@ -8,7 +8,7 @@
 
 #include "base/metrics.h"
 #include "filter/l2.h"
-#include "filter/wire.h"
+#include "filter/reinject.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "gtp/ue_frame.h"
@@ -52,10 +52,9 @@ forward_switch(enum filter_side from, const void *ip, size_t len)
     /* What is malformed behind its addresses goes on like all else. */
     if (gtpu_parse_packet(ip, len, &p) == GTPU_E_NOT_IP) {
         metric_inc(&n_lost_address);
-    } else if (!l2_get(from, &p.src, &p.dst, &l2) && !wire_is_routed()) {
+    } else if (!l2_get(from, &p.src, &p.dst, &l2) && !reinject_is_routed()) {
         metric_inc(&n_lost_header);
-    } else if (wire_send(from == SIDE_ENB ? WIRE_SGW : WIRE_ENB, &l2, ip,
-                         len)) {
+    } else if (reinject_send(from, &l2, ip, len)) {
         metric_inc(&n_lost_send);
     } else {
         metric_inc(&n_switched);

@@ -5,8 +5,8 @@
 /* Cuts an IP packet into fragments (RFC 791, RFC 8200).
  *
  * Place in the flow: fragments of a service packet are put together in the
- * learn namespace; if the packet is to be switched after all, wire.c sends it
- * in fragments again.  Pure. */
+ * learn namespace; if the packet is to be switched after all, reinject.c sends
+ * it in fragments again.  Pure. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
  *
  * Place in the flow: the filter notes headers in a map of the kernel's as
  * packets are copied or held; detect.c calls l2_seen() for each of them;
- * wire.c and path.c take what is known from l2_get(). */
+ * reinject.c and path.c take what is known from l2_get(). */
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -38,7 +38,7 @@
 #include "base/status.h"
 #include "conf/conf.h"
 #include "filter/l2.h"
-#include "filter/wire.h"
+#include "filter/reinject.h"
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
 #include "kernel/ethtool.h"
@@ -471,8 +471,7 @@ send_tunnelled(enum filter_side from, const struct tunnel *tunnel,
         return ENOENT;
     }
     n = gtpu_build(outer, sizeof outer, tunnel, dscp << 2, qfi, inner, len);
-    return n ? wire_send(from == SIDE_ENB ? WIRE_SGW : WIRE_ENB, &l2, outer,
-                         n) : EMSGSIZE;
+    return n ? reinject_send(from, &l2, outer, n) : EMSGSIZE;
 }
 
 static int

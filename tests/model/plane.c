@@ -19,7 +19,7 @@
 #include "dataplane.h"
 #include "filter/filter.h"
 #include "filter/l2.h"
-#include "filter/wire.h"
+#include "filter/reinject.h"
 #include "gtp/gtpu.h"
 #include "gtp/ue_frame.h"
 #include "hash.h"
@@ -491,19 +491,19 @@ nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
     return 0;
 }
 
-/* Wire. */
+/* Packets that go back to S1-U. */
 
 bool
-wire_is_routed(void)
+reinject_is_routed(void)
 {
     return false;
 }
 
 int
-wire_send(enum wire_port port, const struct l2_header *l2 OVS_UNUSED,
-          const void *ip, size_t len)
+reinject_send(enum filter_side from, const struct l2_header *l2 OVS_UNUSED,
+              const void *ip, size_t len)
 {
-    if (port == WIRE_SGW) {
+    if (from == SIDE_ENB) {
         world_at_sgw(ip, len, plane_now);
     } else {
         world_at_enb(ip, len, plane_now);

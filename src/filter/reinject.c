@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Packet sockets for sending only: see wire.h. */
+/* Packet sockets for sending only: see reinject.h. */
 
 #include <config.h>
 
-#include "filter/wire.h"
+#include "filter/reinject.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,9 +33,12 @@ METRIC_COUNTER(send_errors, "tof_wire_errors_total", "",
 /* Smaller packets are sent without asking for the MTU. */
 #define MTU_MIN 1280
 
-static int fds[N_WIRE_PORTS] = { -1, -1 };
-static int ifindexes[N_WIRE_PORTS];
-static struct metric *counters[N_WIRE_PORTS] = { &sent_enb, &sent_sgw };
+/* By the side that packets came in on. */
+static int fds[] = { [SIDE_ENB] = -1, [SIDE_SGW] = -1 };
+static int ifindexes[ARRAY_SIZE(fds)];
+static struct metric *const counters[] = {
+    [SIDE_ENB] = &sent_sgw, [SIDE_SGW] = &sent_enb,
+};
 
 /* With a single adapter all goes into the kernel's routing, by way of
  * FILTER_SGW_LINK, which takes it only with a header of its own. */
@@ -82,23 +85,23 @@ find_headers(char **what)
 }
 
 int
-wire_init(const struct conf *conf, char **what)
+reinject_init(const struct conf *conf, char **what)
 {
     routed = conf->s1u.interface;
     const char *links[] = {
-        [WIRE_ENB] = routed ? SGW_PORT : conf->s1u.enb,
-        [WIRE_SGW] = routed ? SGW_PORT : conf->s1u.sgw,
+        [SIDE_ENB] = routed ? SGW_PORT : conf->s1u.sgw,
+        [SIDE_SGW] = routed ? SGW_PORT : conf->s1u.enb,
     };
     int error = find_headers(what);
 
     if (error) {
         return error;
     }
-    for (int i = 0; i < N_WIRE_PORTS; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         error = open_port(links[i], &fds[i], &ifindexes[i]);
         if (error) {
             *what = xasprintf("packet socket on %s", links[i]);
-            wire_close();
+            reinject_close();
             return error;
         }
     }
@@ -106,9 +109,9 @@ wire_init(const struct conf *conf, char **what)
 }
 
 void
-wire_close(void)
+reinject_close(void)
 {
-    for (int i = 0; i < N_WIRE_PORTS; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         if (fds[i] >= 0) {
             close(fds[i]);
             fds[i] = -1;
@@ -117,13 +120,13 @@ wire_close(void)
 }
 
 bool
-wire_is_routed(void)
+reinject_is_routed(void)
 {
     return routed;
 }
 
 struct sending {
-    enum wire_port port;
+    enum filter_side from;
     const struct l2_header *l2;
     int error;
 };
@@ -141,31 +144,31 @@ send_frame(const void *a, size_t a_len, const void *b, size_t b_len,
     };
     struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
 
-    if (fds[s->port] < 0 || sendmsg(fds[s->port], &msg, 0) < 0) {
-        s->error = fds[s->port] < 0 ? ENOTCONN : errno;
+    if (fds[s->from] < 0 || sendmsg(fds[s->from], &msg, 0) < 0) {
+        s->error = fds[s->from] < 0 ? ENOTCONN : errno;
         metric_inc(&send_errors);
     } else {
-        metric_inc(counters[s->port]);
+        metric_inc(counters[s->from]);
     }
 }
 
 static size_t
-mtu_of(enum wire_port port)
+mtu_of(enum filter_side from)
 {
     struct ifreq ifr;
 
     memset(&ifr, 0, sizeof ifr);
-    if_indextoname(ifindexes[port], ifr.ifr_name);
-    return ioctl(fds[port], SIOCGIFMTU, &ifr) ? 0 : ifr.ifr_mtu;
+    if_indextoname(ifindexes[from], ifr.ifr_name);
+    return ioctl(fds[from], SIOCGIFMTU, &ifr) ? 0 : ifr.ifr_mtu;
 }
 
 int
-wire_send(enum wire_port port, const struct l2_header *l2, const void *ip,
-          size_t len)
+reinject_send(enum filter_side from, const struct l2_header *l2,
+              const void *ip, size_t len)
 {
     const bool v6 = len && *(const uint8_t *) ip >> 4 == 6;
-    struct sending s = { port, routed ? &headers[v6] : l2, 0 };
-    size_t mtu = len > MTU_MIN ? mtu_of(port) : 0;
+    struct sending s = { from, routed ? &headers[v6] : l2, 0 };
+    size_t mtu = len > MTU_MIN ? mtu_of(from) : 0;
 
     if (!mtu || len <= mtu) {
         send_frame(ip, len, NULL, 0, &s);

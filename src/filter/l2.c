@@ -37,7 +37,7 @@ struct entry {
     struct l2_header l2;
     long long int read;         /* From the kernel's map, ms; REPLICATED if it
                                  * is not from there. */
-    bool remembered;            /* Restored, and the kernel has not been
+    bool restored;              /* Restored, and the kernel has not been
                                  * asked. */
 };
 
@@ -133,10 +133,10 @@ use(enum filter_side side, const struct in6_addr *src,
         return (filter_l2_get(side, src, dst, &l2) ? NULL
                 : insert(side, src, dst, &l2, time_msec()));
     }
-    if (e->remembered) {
+    if (e->restored) {
         int error = filter_l2_get(side, src, dst, &l2);
 
-        e->remembered = error == ENOTCONN;
+        e->restored = error == ENOTCONN;
         if (!error) {
             read_anew(e, &l2);
         }
@@ -222,11 +222,11 @@ l2_replicated(enum filter_side side, const struct in6_addr *src,
 }
 
 void
-l2_remembered(enum filter_side side, const struct in6_addr *src,
-              const struct in6_addr *dst, const struct l2_header *l2)
+l2_restored(enum filter_side side, const struct in6_addr *src,
+            const struct in6_addr *dst, const struct l2_header *l2)
 {
     l2_replicated(side, src, dst, l2);
-    find(side, src, dst)->remembered = true;
+    find(side, src, dst)->restored = true;
 }
 
 void

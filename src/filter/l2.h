@@ -44,8 +44,8 @@ void l2_replicated(enum filter_side, const struct in6_addr *src,
 
 /* An earlier tofd has known this header.  Good until one is seen here, or the
  * kernel is asked for the first time and knows one. */
-void l2_remembered(enum filter_side, const struct in6_addr *src,
-                   const struct in6_addr *dst, const struct l2_header *);
+void l2_restored(enum filter_side, const struct in6_addr *src,
+                 const struct in6_addr *dst, const struct l2_header *);
 
 /* A packet from 'src' to 'dst' has just come in on that side, sent by MAC
  * address 'src_mac' (6 bytes, or NULL if not known), with a VLAN tag or none

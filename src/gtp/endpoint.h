@@ -91,7 +91,7 @@ struct endpoint_class {
     void (*wait)(void);
 
     /* All that was asked for before is known; from now on make the data
-     * plane so.  (A restarted tofd first asks for what it remembers.) */
+     * plane so.  (A restarted tofd first asks for what the journal has.) */
     void (*start)(void);
     /* Able to divert now. */
     bool (*ready)(void);

@@ -48,9 +48,9 @@ report_targets(void)
     status_set(STATUS_PINGER, v4 || v6, "%s",
                v4 && v6 ? "targets for IPv4 and IPv6"
                : v4 ? "ready; no IPv6 target: a UE's IPv6 is proved only "
-                      "beside its IPv4 in the same tunnel"
+                      "with its IPv4 in the same tunnel"
                : v6 ? "ready; no IPv4 target: a UE's IPv4 is proved only "
-                      "beside its IPv6 in the same tunnel"
+                      "with its IPv6 in the same tunnel"
                : "no targets: no bearer is ever proved");
 }
 

@@ -60,8 +60,8 @@ static void
 replay(const struct statelet *st, void *aux OVS_UNUSED)
 {
     if (st->op == STATELET_PATH) {
-        l2_remembered(st->path.from_sgw ? SIDE_SGW : SIDE_ENB, &st->path.src,
-                      &st->path.dst, &st->path.l2);
+        l2_restored(st->path.from_sgw ? SIDE_SGW : SIDE_ENB, &st->path.src,
+                    &st->path.dst, &st->path.l2);
     } else {
         session_restore(st, time_msec());
     }

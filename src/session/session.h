@@ -132,7 +132,7 @@ sa_family_t bearer_family(const struct bearer *);
 
 struct statelet;
 
-/* Told of every change worth remembering, before the bearer is freed if it is
+/* Told of every change worth persisting, before the bearer is freed if it is
  * gone. */
 enum bearer_event {
     BEARER_CHANGED,
@@ -178,7 +178,7 @@ void session_invalidate(struct bearer *b);
 /* Forgets a bearer, and its session with the last one. */
 void session_forget(struct bearer *b);
 
-/* Puts back what a journal remembers.  Evidence is not restored: the data
+/* Puts back what a journal has.  Evidence is not restored: the data
  * plane, which keeps it, is asked. */
 void session_restore(const struct statelet *, long long int now);
 void session_to_statelet(const struct bearer *, struct statelet *);

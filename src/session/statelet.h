@@ -2,7 +2,7 @@
 #ifndef TOF_STATELET_H
 #define TOF_STATELET_H 1
 
-/* Statelets: what is worth remembering of a bearer, or of the path between two
+/* Statelets: what is worth persisting of a bearer, or of the path between two
  * peers, as records of one fixed size in network byte order.
  *
  * Place in the flow: persist.c appends a statelet for each of session.c's and

@@ -202,7 +202,7 @@ test_change(void)
 
 /* Restored before the kernel can be asked; that one may know better. */
 static void
-test_remembered(void)
+test_restored(void)
 {
     const struct l2_header old = { .bytes = { 2, 0, 0, 0, 0, 7 },
                                    .len = ETH_HEADER_LEN };
@@ -211,12 +211,12 @@ test_remembered(void)
     start();
     no_map = ENOTCONN;
     for (int i = 0; i < 2; i++) {
-        l2_remembered(SIDE_ENB, &addrs[i], &sgw, &old);
+        l2_restored(SIDE_ENB, &addrs[i], &sgw, &old);
     }
     no_map = ENOENT;
     path_use(SIDE_ENB, &addrs[0], &sgw);
     tap_ok(strstr(first_flow, "02:00:00:00:00:07->eth_dst"),
-           "a header is remembered");
+           "a header is restored");
     no_map = 0;
     see(0, 1);
     tap_ok(strstr(first_flow, "02:00:00:00:00:01->eth_dst"),
@@ -234,6 +234,6 @@ main(void)
     test_headers();
     test_paths();
     test_change();
-    test_remembered();
+    test_restored();
     return tap_done();
 }

@@ -85,7 +85,7 @@ test_new(void)
            && b->down_teid == 101, "a bearer is as it was said");
     tap_ok(b->heard == NOW - 1000 && b->seen == NOW - 900
            && b->proved == NOW - 1100, "nothing is fresher than was said");
-    tap_ok(n_changed == 1, "it is worth remembering");
+    tap_ok(n_changed == 1, "it is worth persisting");
     tap_ok(hear(record(UE, 1, 101)) == b && n_changed == 1,
            "the same again is not");
 

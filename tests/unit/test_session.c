@@ -112,7 +112,7 @@ test_qfi(void)
     session_proved(b, &sgw, &down, QFI_PRESENT, 1);
     tap_ok(bearer_describe(b).down_qfi == QFI_PRESENT && n_changed == 3
            && !n_invalidated && b->state == BEARER_ESTABLISHED,
-           "QFI 0 is worth remembering, and ends no proof");
+           "QFI 0 is worth persisting, and ends no proof");
     session_proved(b, &sgw, &down, QFI_PRESENT, 2);
     tap_ok(n_changed == 3, "the same one is no change");
     session_destroy();

@@ -141,11 +141,7 @@ agent_session_purge(struct session *s)
         struct endpoint_bearer eb = bearer_describe(b);
 
         session_forget(b);
-        if (endpoint->unlearn) {
-            endpoint->unlearn(&eb);
-        } else {
-            filter_unlearn(&eb);
-        }
+        endpoint->unlearn(&eb);
     }
     /* In force when the caller says so.  (If nftables refuses, which it logs,
      * elements end by their timeouts.) */

@@ -154,11 +154,10 @@ adopt_bearers(const struct conf *conf_,
     endpoint = endpoint_;
     n_adopted = 0;
     hmapx_init(&guarded);
-    if (endpoint->adopt) {
-        endpoint->adopt(adopt_whole);
-    } else if (filter_guard_dump(note_guard, NULL)
-               || filter_divert_dump(adopt_bearer, NULL)
-               || filter_guard_dump(mend_guard, NULL)) {
+    if (!endpoint->adopt(adopt_whole)
+        && (filter_guard_dump(note_guard, NULL)
+            || filter_divert_dump(adopt_bearer, NULL)
+            || filter_guard_dump(mend_guard, NULL))) {
         filter_divert_flush();
     }
     if (n_adopted) {

@@ -70,6 +70,7 @@ endpoint_same_tunnels(const struct endpoint_bearer *a,
             && IN6_ARE_ADDR_EQUAL(&a->ue, &b->ue));
 }
 
+/* No method is NULL. */
 struct endpoint_class {
     const char *name;
     /* Fed through FILTER_ENB_LINK and FILTER_SGW_LINK, with heartbeats: the
@@ -97,19 +98,18 @@ struct endpoint_class {
     bool (*ready)(void);
 
     /* Diverts a proved bearer, or renews its proof, which is good for the
-     * evidence time less 'silent_ms'.  'adopted': the filter diverts it already
-     * (restart). */
+     * evidence time less 'silent_ms'.  'adopted': the filter diverts it
+     * already (restart). */
     void (*bearer_set)(const struct endpoint_bearer *, bool adopted);
     /* 'cb' says whether a bearer that an earlier tofd diverted is still to be;
-     * others are diverted no more.  NULL: the filter knows. */
-    void (*adopt)(bool (*cb)(const struct endpoint_bearer *));
+     * others are diverted no more.  Returns false if the endpoint does not
+     * know what is diverted: the filter does. */
+    bool (*adopt)(bool (*cb)(const struct endpoint_bearer *));
     /* Packets of that tunnel that came in on 'from' may be switched without a
-     * copy for a while; 'ue' is the UE's address in it.  NULL: the filter
-     * does it. */
+     * copy for a while; 'ue' is the UE's address in it. */
     void (*learned)(enum filter_side from, const struct tunnel *,
                     const struct in6_addr *ue);
-    /* The next packet in either tunnel of the bearer is copied again.  NULL:
-     * the filter does it. */
+    /* The next packet in either tunnel of the bearer is copied again. */
     void (*unlearn)(const struct endpoint_bearer *);
     /* Back to switching, from the next filter_run() on. */
     void (*bearer_clear)(const struct endpoint_bearer *);
@@ -122,8 +122,8 @@ struct endpoint_class {
      * next call, then says what is missing.  True if that is not known. */
     bool (*service_possible)(const struct service_spec *, const char **why);
     bool (*service_ready)(const struct in6_addr *service_ip);
-    /* Last of all: packets to it are diverted, or not any more.  Returns 0 or
-     * a positive errno value; in force then.  NULL: the filter does it. */
+    /* Last of all but the filter: packets to it are diverted, or not any more.
+     * Returns 0 or a positive errno value; in force then. */
     int (*service_divert)(const struct in6_addr *service_ip, bool on);
 
     /* Sends the IP packet up the bearer's uplink tunnel with its source

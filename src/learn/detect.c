@@ -16,7 +16,6 @@
 #include "base/addr.h"
 #include "base/metrics.h"
 #include "conf/conf.h"
-#include "filter/filter.h"
 #include "filter/l2.h"
 #include "filter/nfq.h"
 #include "gtp/endpoint.h"
@@ -94,12 +93,6 @@ is_taken(const struct bearer *b, long long int now)
                 && now - b->heard <= evidence_ms));
 }
 
-static sa_family_t
-inner_family(const struct gtpu_packet *p)
-{
-    return p->inner.version == 6 ? AF_INET6 : AF_INET;
-}
-
 static uint8_t
 qfi_of(const struct gtpu_packet *p)
 {
@@ -113,13 +106,9 @@ learned(enum filter_side from, const struct gtpu_packet *p)
 {
     const struct tunnel tunnel = { p->src, p->dst, p->msg.teid };
 
-    if (p->msg.type != GTPU_GPDU) {
-        return;
-    } else if (endpoint->learned) {
+    if (p->msg.type == GTPU_GPDU) {
         endpoint->learned(from, &tunnel, (from == SIDE_ENB ? &p->inner.src
                                           : &p->inner.dst));
-    } else {
-        filter_learned(&tunnel, inner_family(p));
     }
 }
 

@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/secure.h"
 #include "base/status.h"
 #include "conf/conf.h"
@@ -584,6 +585,30 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
     }
 }
 
+/* What the filter does by itself. */
+
+static bool
+adopt_nothing(bool (*cb)(const struct endpoint_bearer *) OVS_UNUSED)
+{
+    return false;
+}
+
+static void
+learned(enum filter_side from OVS_UNUSED, const struct tunnel *tunnel,
+        const struct in6_addr *ue)
+{
+    filter_learned(tunnel, addr_family(ue));
+}
+
+static int
+divert_nothing(const struct in6_addr *service_ip OVS_UNUSED,
+               bool on OVS_UNUSED)
+{
+    return 0;
+}
+
+/* Counters. */
+
 static void
 ovs_poll_counters(void)
 {
@@ -618,11 +643,15 @@ const struct endpoint_class endpoint_ovs = {
     .start = ovs_start,
     .ready = ovs_ready,
     .bearer_set = ovs_bearer_set,
+    .adopt = adopt_nothing,
+    .learned = learned,
+    .unlearn = filter_unlearn,
     .bearer_clear = ovs_bearer_clear,
     .service_set = ovs_services_set,
     .service_clear = ovs_services_clear,
     .service_possible = ovs_services_possible,
     .service_ready = ovs_services_ready,
+    .service_divert = divert_nothing,
     .send_up = ovs_send_up,
     .send_app = ovs_send_app,
     .send_down = ovs_send_down,

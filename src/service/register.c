@@ -88,8 +88,7 @@ int
 register_divert(const struct service_spec *spec)
 {
     const struct in6_addr *ip = &spec->service_ip;
-    int error = endpoint->service_divert ? endpoint->service_divert(ip, true)
-        : 0;
+    int error = endpoint->service_divert(ip, true);
 
     return error ? error : filter_service_set(ip);
 }
@@ -97,9 +96,7 @@ register_divert(const struct service_spec *spec)
 void
 register_undivert(const struct service_spec *spec)
 {
-    if (endpoint->service_divert) {
-        endpoint->service_divert(&spec->service_ip, false);
-    }
+    endpoint->service_divert(&spec->service_ip, false);
     if (plane_is_up()) {
         filter_service_clear(&spec->service_ip);
     }
@@ -110,9 +107,7 @@ void
 register_withdraw(const struct service_spec *spec)
 {
     /* What cannot be done now, dataplane_came_up() makes good. */
-    if (endpoint->service_divert) {
-        endpoint->service_divert(&spec->service_ip, false);
-    }
+    endpoint->service_divert(&spec->service_ip, false);
     filter_service_clear(&spec->service_ip);
     endpoint->service_clear(spec);
     nat_service_clear(&spec->service_ip);

@@ -300,7 +300,7 @@ sweep_templates(void)
     }
 }
 
-void
+bool
 xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *))
 {
     struct adoption adoption = { cb };
@@ -310,6 +310,7 @@ xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *))
         sweep_down();
         sweep_templates();
     }
+    return true;
 }
 
 void

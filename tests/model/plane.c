@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "base/addr.h"
 #include "conf/conf.h"
 #include "dataplane.h"
 #include "filter/filter.h"
@@ -293,9 +294,28 @@ always_possible(const struct service_spec *spec OVS_UNUSED,
 }
 
 static int
+divert_nothing(const struct in6_addr *ip OVS_UNUSED, bool on OVS_UNUSED)
+{
+    return 0;
+}
+
+static bool
+adopt_nothing(bool (*cb)(const struct endpoint_bearer *) OVS_UNUSED)
+{
+    return false;
+}
+
+static int
 no_error(const struct service_spec *spec OVS_UNUSED)
 {
     return 0;
+}
+
+static void
+plane_learned(enum filter_side from OVS_UNUSED, const struct tunnel *t,
+              const struct in6_addr *ue)
+{
+    filter_learned(t, addr_family(ue));
 }
 
 static void
@@ -331,11 +351,15 @@ const struct endpoint_class endpoint_ovs = {
     .ready = always,
     .plumbed = always,
     .bearer_set = plane_bearer_set,
+    .adopt = adopt_nothing,
+    .learned = plane_learned,
+    .unlearn = filter_unlearn,
     .bearer_clear = plane_bearer_clear,
     .service_set = no_error,
     .service_clear = nothing_cleared,
     .service_possible = always_possible,
     .service_ready = always_for,
+    .service_divert = divert_nothing,
     .send_up = plane_send_up,
     .send_app = plane_send_app,
     .send_down = plane_send_down,

@@ -23,8 +23,8 @@
 #include "dataplane.h"
 #include "divert/account.h"
 #include "divert/adopt.h"
-#include "divert/answer.h"
 #include "divert/divert.h"
+#include "divert/downlink.h"
 #include "divert/hold.h"
 #include "divert/forward.h"
 #include "endpoint_choose.h"
@@ -72,16 +72,6 @@ static const char *gone_reason = "reused";      /* Why bearers go just now. */
 
 /* What the session table says. */
 
-/* What the Pinger has asked before may be answered on the old path. */
-static void
-prove_anew(const struct bearer *b)
-{
-    pinger_stop(b->id);
-    if (hold_count(b->id)) {
-        prove_ask(b, true);
-    }
-}
-
 static void
 note(const struct bearer *b, enum statelet_op op)
 {
@@ -90,10 +80,8 @@ note(const struct bearer *b, enum statelet_op op)
 }
 
 static void
-bearer_event(const struct bearer *b, enum bearer_event event)
+bearer_event(struct bearer *b, enum bearer_event event)
 {
-    struct endpoint_bearer eb = bearer_describe(b);
-
     if (persist_is_replaying() || ending) {
         return;
     }
@@ -102,28 +90,17 @@ bearer_event(const struct bearer *b, enum bearer_event event)
         note(b, STATELET_BEARER);
         break;
     case BEARER_MOVED:
-        prove_anew(b);
+        divert_moved(b);
         note(b, STATELET_BEARER);
         break;
     case BEARER_INVALIDATED:
-        if (b->diverted) {
-            endpoint->bearer_clear(&eb);
-        }
-        if (b->ready) {
-            CONST_CAST(struct bearer *, b)->ready = false;
-            bearer_use(CONST_CAST(struct bearer *, b))->unready = time_msec();
-        }
-        prove_anew(b);
+        divert_invalidated(b);
         note(b, STATELET_INVALID);
         break;
     case BEARER_GONE:
         usage_bearer_gone(b, gone_reason);
-        pinger_stop(b->id);
-        if (b->diverted) {
-            endpoint->bearer_clear(&eb);
-            hold_release(b->id, forward_give_up);
-            conntrack_due = true;
-        }
+        conntrack_due = conntrack_due || bearer_is_diverted(b);
+        divert_gone(b);
         note(b, STATELET_GONE);
         break;
     }
@@ -223,11 +200,11 @@ diverted_elsewhere(struct bearer *b, long long int now)
 static const struct dataplane_events dataplane_events = {
     .packet = detect_packet,
     .endpoint = {
-        .bearer_ready = answer_ready,
-        .bearer_refused = answer_refused,
-        .held_down = answer_held,
-        .unclaimed = answer_unclaimed,
-        .orphaned = answer_orphaned,
+        .bearer_ready = divert_ready,
+        .bearer_refused = divert_refused,
+        .held_down = downlink_held,
+        .unclaimed = downlink_unclaimed,
+        .orphaned = downlink_orphaned,
         .counters = account_bearer,
         .alive = account_alive,
         .missed = detect_missed,
@@ -276,7 +253,7 @@ agent_init(const struct conf *conf_, char **what)
     prove_init(conf, endpoint);
     detect_init(conf, endpoint, &detect_events);
     register_init(conf, endpoint, dataplane_is_up);
-    answer_init(conf);
+    downlink_init(conf);
     import_init(conf);
     usage_init(conf, service_name_of);
 

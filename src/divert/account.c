@@ -59,7 +59,7 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
     } else {
         session_touch(b, now);
     }
-    if (b->ready
+    if (bearer_is_ready(b)
         && now - MAX(b->proved, b->created_s * 1000ll) > evidence_ms / 2) {
         prove_ask(b, false);
     }

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "conf/conf.h"
+#include "divert/divert.h"
 #include "filter/filter.h"
 #include "gtp/endpoint.h"
 #include "hmapx.h"
@@ -21,22 +22,18 @@
 VLOG_DEFINE_THIS_MODULE(adopt);
 
 static const struct conf *conf;
-static const struct endpoint_class *endpoint;
 static struct hmapx guarded;    /* Bearers with a guard in force. */
 static unsigned int n_adopted;
 
 static void
 adopt(struct bearer *b)
 {
-    struct endpoint_bearer eb = bearer_describe(b);
-
-    b->diverted = true;
     b->heard = time_msec();
     b->created_s = b->heard / 1000;
     b->unread = 1 << ENDPOINT_UP | 1 << ENDPOINT_DOWN;
     session_touch(b, b->heard);
     b->replicated = true;          /* When it was heard nobody knows. */
-    endpoint->bearer_set(&eb, true);
+    divert_adopt(b);
     n_adopted++;
 }
 
@@ -113,7 +110,7 @@ mend_guard(const struct tunnel *t, const struct in6_addr *ue,
     const struct bearer *b = find_down(session_bearer_by_downlink(&down), t,
                                        ue);
 
-    while (b && !b->diverted) {
+    while (b && !bearer_is_diverted(b)) {
         b = find_down(session_next_by_downlink(b), t, ue);
     }
     if (!b) {
@@ -148,10 +145,9 @@ adopt_services(void)
 
 void
 adopt_bearers(const struct conf *conf_,
-              const struct endpoint_class *endpoint_)
+              const struct endpoint_class *endpoint)
 {
     conf = conf_;
-    endpoint = endpoint_;
     n_adopted = 0;
     hmapx_init(&guarded);
     if (!endpoint->adopt(adopt_whole)

@@ -6,11 +6,13 @@
 
 #include "divert/divert.h"
 
-#include "divert/hold.h"
 #include "divert/forward.h"
+#include "divert/hold.h"
 #include "gtp/endpoint.h"
+#include "learn/pinger.h"
 #include "learn/prove.h"
 #include "session/session.h"
+#include "timeval.h"
 #include "usage/usage.h"
 
 #define READY_RETRY_MS 100
@@ -25,65 +27,148 @@ divert_init(const struct endpoint_class *endpoint_, long long int evidence_ms_)
     evidence_ms = evidence_ms_;
 }
 
-/* Diverts 'b', whose proof is fresh; goes on in answer_ready(). */
 static void
-divert(struct bearer *b, long long int now)
+set_state(struct bearer *b, enum diversion to)
+{
+    if (b->diversion == DIVERSION_READY && to != DIVERSION_READY) {
+        bearer_use(b)->unready = time_msec();
+    }
+    b->diversion = to;
+}
+
+/* Has the endpoint divert 'b', whose UE has been silent for 'silent_ms', from
+ * now on, or, if 'adopted', further; goes on in divert_ready(). */
+static void
+ask(struct bearer *b, long long int silent_ms, bool adopted)
 {
     struct endpoint_bearer eb = bearer_describe(b);
 
-    b->diverted = true;
-    if (b->ready) {
-        b->ready = false;
-        bearer_use(b)->unready = now;
+    eb.silent_ms = silent_ms;
+    set_state(b, DIVERSION_ASKED);
+    bearer_use(b)->asked = time_msec();
+    if (!adopted) {
+        usage_bearer(b);
     }
-    bearer_use(b)->asked = now;
-    usage_bearer(b);
-    endpoint->bearer_set(&eb, false);
+    endpoint->bearer_set(&eb, adopted);
+}
+
+void
+divert_want(struct bearer *b)
+{
+    if (b->diversion == DIVERSION_OFF) {
+        set_state(b, DIVERSION_WANTED);
+    }
 }
 
 void
 divert_service_packet(struct bearer *b, const void *ip, size_t len,
                       long long int now)
 {
-    b->diverted = true;
-    if (b->ready && prove_is_fresh(b, now)) {
+    const bool fresh = prove_is_fresh(b, now);
+
+    divert_want(b);
+    if (bearer_is_ready(b) && fresh) {
         /* Overtaken on its way here by the bearer getting ready. */
         forward_send(b->id, HOLD_UP, ip, len);
         if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
-            divert(b, now);
+            ask(b, 0, false);
         }
-    } else if (!prove_is_fresh(b, now) && !prove_is_possible(b)) {
+    } else if (!fresh && !prove_is_possible(b)) {
         forward_switch(SIDE_ENB, ip, len);
         b->forwarded = now;
     } else {
         hold_add(b->id, HOLD_UP, ip, len, now, forward_give_up);
-        if (!prove_is_fresh(b, now)) {
+        if (!fresh) {
             prove_ask(b, true);
         } else if (hold_count(b->id) == 1) {
-            divert(b, now);
+            ask(b, 0, false);
         }
     }
 }
 
 void
-divert_proved(struct bearer *b, long long int now)
+divert_proved(struct bearer *b)
 {
-    if (b->diverted) {
-        divert(b, now);
+    if (bearer_is_diverted(b)) {
+        ask(b, 0, false);
     }
 }
 
 bool
 divert_in_advance(struct bearer *b, long long int now)
 {
-    struct endpoint_bearer eb = bearer_describe(b);
-
     if (!prove_is_fresh(b, now) || now - b->heard >= evidence_ms) {
         return false;
     }
-    eb.silent_ms = now - b->heard;
-    b->diverted = true;
-    usage_bearer(b);
-    endpoint->bearer_set(&eb, false);
+    ask(b, now - b->heard, false);
     return true;
+}
+
+void
+divert_adopt(struct bearer *b)
+{
+    ask(b, 0, true);
+}
+
+void
+divert_ready(uint32_t id)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (b && b->diversion == DIVERSION_ASKED) {
+        set_state(b, DIVERSION_READY);
+        hold_release(id, forward_send);
+    }
+}
+
+void
+divert_refused(uint32_t id)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    if (b && bearer_is_diverted(b)) {
+        set_state(b, DIVERSION_WANTED);
+        hold_release(id, forward_give_up);
+    }
+}
+
+static void
+prove_anew(const struct bearer *b)
+{
+    pinger_stop(b->id);
+    if (hold_count(b->id)) {
+        prove_ask(b, true);
+    }
+}
+
+void
+divert_moved(const struct bearer *b)
+{
+    prove_anew(b);
+}
+
+static void
+withdraw(struct bearer *b)
+{
+    struct endpoint_bearer eb = bearer_describe(b);
+
+    if (bearer_is_diverted(b)) {
+        endpoint->bearer_clear(&eb);
+        set_state(b, DIVERSION_WANTED);
+    }
+}
+
+void
+divert_invalidated(struct bearer *b)
+{
+    withdraw(b);
+    prove_anew(b);
+}
+
+void
+divert_gone(struct bearer *b)
+{
+    pinger_stop(b->id);
+    withdraw(b);
+    hold_release(b->id, forward_give_up);
 }

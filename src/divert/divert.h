@@ -2,19 +2,33 @@
 #ifndef TOF_DIVERT_H
 #define TOF_DIVERT_H 1
 
-/* Diversion: bearers whose packets to services go there.
+/* Diversion: a bearer's way to having its packets to services go there, and
+ * back.  This module alone moves a bearer along it (b->diversion):
+ *
+ *           divert_want()         divert_proved()         divert_ready()
+ *     OFF ----------------> WANTED ----------------> ASKED -------------> READY
+ *                             ^    and others below    |                    |
+ *                             |                        |   proved anew:     |
+ *                             |                        |   ASKED again      |
+ *                             +------------------------+--------------------+
+ *                               divert_refused(), divert_invalidated()
  *
  * Place in the flow: learn/detect.c tells of held packets to services and of
- * proofs, persist/replicate_receive.c of what another TOF diverts; the endpoint
- * is told, and answer.c goes on when it has answered. */
+ * proofs, downlink.c of held answers, persist/replicate_receive.c of what
+ * another TOF diverts, adopt.c of what an earlier tofd did; agent.c hands on
+ * what endpoint and session table say.  Packets wait in hold.c meanwhile. */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct bearer;
 struct endpoint_class;
 
 void divert_init(const struct endpoint_class *, long long int evidence_ms);
+
+/* 'b' has touched a service: it is diverted as soon as it is proved. */
+void divert_want(struct bearer *b);
 
 /* A held uplink packet of 'b' to a service; 'ip' is the outer packet.  It is
  * delivered if 'b' is ready, waits in hold.c if that may come, else it is
@@ -22,12 +36,27 @@ void divert_init(const struct endpoint_class *, long long int evidence_ms);
 void divert_service_packet(struct bearer *b, const void *ip, size_t len,
                            long long int now);
 
-/* 'b' has been proved: it is diverted if it has touched a service. */
-void divert_proved(struct bearer *b, long long int now);
+/* 'b' has been proved: it is diverted if that is wanted. */
+void divert_proved(struct bearer *b);
 
 /* Another TOF diverts 'b': so it is here, before its first packet comes, for as
  * long as it would be there.  Returns false if its evidence is not good enough
  * for that. */
 bool divert_in_advance(struct bearer *b, long long int now);
+
+/* The endpoint diverts 'b' already, as an earlier tofd has asked it to. */
+void divert_adopt(struct bearer *b);
+
+/* What the endpoint says: the bearer is programmed, and what has waited for it
+ * goes on; or it cannot be, and what has waited is given up. */
+void divert_ready(uint32_t bearer_id);
+void divert_refused(uint32_t bearer_id);
+
+/* What the session table says: 'b' has another sender, so that what the Pinger
+ * has asked may be answered on the old path; its downlink tunnel must not be
+ * used any more; it is going to be freed. */
+void divert_moved(const struct bearer *b);
+void divert_invalidated(struct bearer *b);
+void divert_gone(struct bearer *b);
 
 #endif /* divert/divert.h */

@@ -5,7 +5,7 @@
 /* What becomes of packets that have been held: on along the normal way, or to
  * the app, or to the UE.
  *
- * Place in the flow: divert.c and answer.c decide, hold.c keeps packets until
+ * Place in the flow: divert.c and downlink.c decide, hold.c keeps packets until
  * then. */
 
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * normal way: so nobody overtakes, and a flood of packets that wait in vain
  * does not keep out those that wait for a moment.
  *
- * Place in the flow: divert.c puts in what the filter holds, answer.c what
- * the endpoint holds; answer.c takes it out when the bearer is ready. */
+ * Place in the flow: divert.c puts in what the filter holds, downlink.c what
+ * the endpoint holds; divert.c takes it out when the bearer is ready. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  *
  * The flow reads from top to bottom: uplink_seen() for each uplink G-PDU that
  * the filter copies or holds; reply_seen() when the Pinger's reply comes back;
- * divert/divert.c has the bearer diverted, and divert/answer.c goes on when
- * the endpoint says that it is programmed. */
+ * divert/divert.c has the bearer diverted, and goes on when the endpoint says
+ * that it is programmed. */
 
 #include <config.h>
 
@@ -89,7 +89,7 @@ static bool
 is_taken(const struct bearer *b, long long int now)
 {
     return (prove_is_fresh(b, now)
-            || (b->state == BEARER_ESTABLISHED && b->ready
+            || (b->state == BEARER_ESTABLISHED && bearer_is_ready(b)
                 && now - b->heard <= evidence_ms));
 }
 
@@ -177,7 +177,7 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int since)
 
     /* 6. A bearer that talks to a service is diverted; what has been held
      * goes on when that is in force. */
-    events.proved(b, time_msec());
+    events.proved(b);
 }
 
 /* The SGW's answer to the Pinger, which came after 'since': second half.  It

@@ -27,7 +27,7 @@ struct detect_events {
     void (*service_packet)(struct bearer *b, const void *ip, size_t len,
                            long long int now);
     /* The downlink tunnel of 'b' has been proved. */
-    void (*proved)(struct bearer *b, long long int now);
+    void (*proved)(struct bearer *b);
 };
 
 void detect_init(const struct conf *, const struct endpoint_class *,

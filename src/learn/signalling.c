@@ -75,7 +75,7 @@ end_down(const struct fteid *down)
         metric_inc(&n_error_indications);
     }
     for (; b; b = session_next_by_downlink(b)) {
-        ours = (ours || b->ready
+        ours = (ours || bearer_is_ready(b)
                 || time_msec() - bearer_use_get(b)->unready < DRAWN_MS);
         session_invalidate(b);
     }

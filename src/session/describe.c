@@ -142,7 +142,7 @@ session_to_statelet(const struct bearer *b, struct statelet *st)
         .space = b->session->space->number,
         .proved = b->state == BEARER_ESTABLISHED,
         .paired = b->paired,
-        .diverted = b->diverted,
+        .diverted = bearer_is_diverted(b),
         .up_qfi = b->up_qfi,
         .down_qfi = b->down_qfi,
         .up_dscp = b->up_dscp,

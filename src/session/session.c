@@ -63,7 +63,7 @@ session_destroy(void)
 }
 
 static void
-tell(const struct bearer *b, enum bearer_event event)
+tell(struct bearer *b, enum bearer_event event)
 {
     if (event_cb) {
         event_cb(b, event);

@@ -45,9 +45,19 @@ enum bearer_state {
 };
 const char *bearer_state_name(enum bearer_state);
 
+/* A bearer's way to being diverted.  Owned by divert/divert.c. */
+enum diversion {
+    DIVERSION_OFF,              /* It has not touched a service. */
+    DIVERSION_WANTED,           /* It has, and is diverted once it is proved:
+                                 * the endpoint must not yet, or cannot. */
+    DIVERSION_ASKED,            /* The endpoint has been asked to. */
+    DIVERSION_READY,            /* The endpoint is programmed for it. */
+};
+
 /* What a bearer has only once it has touched a service. */
 struct bearer_use {
-    long long int unready;      /* When 'ready' last ended, or LLONG_MIN/2. */
+    long long int unready;      /* When it was last ready no more, or
+                                 * LLONG_MIN / 2. */
     long long int asked;        /* When the endpoint was last asked to. */
     long long int read_up;      /* When it last read its uplink counts. */
     struct counters counters;
@@ -70,8 +80,7 @@ struct bearer {
                                  * handover: it is never used again. */
     bool paired : 1;            /* Heard since the bearer of the other
                                  * family in its tunnel was. */
-    bool diverted : 1;          /* Has touched a service. */
-    bool ready : 1;             /* The endpoint is programmed for it. */
+    enum diversion diversion : 2;
     bool replicated : 1;        /* Another TOF has said so, or the journal, and
                                  * its UE has not been heard here since. */
     unsigned int unread : 2;    /* Directions, 1 << enum endpoint_direction, in
@@ -120,6 +129,20 @@ struct fteid bearer_down(const struct bearer *);
 struct in6_addr bearer_ue_addr(const struct bearer *);
 void bearer_set_ue_addr(struct bearer *, const struct in6_addr *);
 
+/* Whether it has touched a service, so that the endpoint may know it; and
+ * whether the endpoint is programmed for it. */
+static inline bool
+bearer_is_diverted(const struct bearer *b)
+{
+    return b->diversion != DIVERSION_OFF;
+}
+
+static inline bool
+bearer_is_ready(const struct bearer *b)
+{
+    return b->diversion == DIVERSION_READY;
+}
+
 /* Made if it was not there; and for who only reads. */
 struct bearer_use *bearer_use(struct bearer *);
 const struct bearer_use *bearer_use_get(const struct bearer *);
@@ -140,7 +163,7 @@ enum bearer_event {
     BEARER_INVALIDATED,
     BEARER_GONE,
 };
-typedef void bearer_event_cb(const struct bearer *, enum bearer_event);
+typedef void bearer_event_cb(struct bearer *, enum bearer_event);
 
 void session_init(unsigned int max_bearers, bearer_event_cb *);
 void session_destroy(void);

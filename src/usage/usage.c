@@ -140,7 +140,7 @@ void
 usage_bearer_gone(const struct bearer *b, const char *reason)
 {
     struct usage_account *a = usage_account_find(b->session->id);
-    struct usage_bearer *ub = (b->diverted ? usage_bearer_get(b)
+    struct usage_bearer *ub = (bearer_is_diverted(b) ? usage_bearer_get(b)
                                : usage_bearer_find(b->id));
 
     if (ub && ub->account->session == b->session->id) {

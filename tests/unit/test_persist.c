@@ -38,7 +38,7 @@ path_changed(enum filter_side side, const struct in6_addr *src,
 }
 
 static void
-bearer_event(const struct bearer *b, enum bearer_event event)
+bearer_event(struct bearer *b, enum bearer_event event)
 {
     if (event == BEARER_CHANGED && !persist_is_replaying()) {
         persist_bearer(b, STATELET_BEARER);

@@ -22,7 +22,7 @@
 static unsigned int n_changed, n_moved, n_invalidated, n_gone;
 
 static void
-count_event(const struct bearer *b, enum bearer_event event)
+count_event(struct bearer *b, enum bearer_event event)
 {
     (void) b;
     if (event == BEARER_CHANGED) {

@@ -355,7 +355,7 @@ test_restart(void)
     same("a session that is not there any more is not shown", shown(id), "");
     usage_sent_down(b, service_ip(), 1);
     same("and go on", shown(b->session->id), "[] 198.51.100.10 3 151\n");
-    b->diverted = true;
+    b->diversion = DIVERSION_ASKED;
     usage_bearer_gone(b, "deleted");
     same("until the session ends", shown(b->session->id), "");
     usage_destroy();

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Answers: see answer.h. */
+/* Downlink packets that wait for a proof: see downlink.h. */
 
 #include <config.h>
 
-#include "divert/answer.h"
+#include "divert/downlink.h"
 
 #include "base/addr.h"
 #include "conf/conf.h"
-#include "divert/hold.h"
+#include "divert/divert.h"
 #include "divert/forward.h"
+#include "divert/hold.h"
 #include "learn/prove.h"
 #include "session/session.h"
 #include "timeval.h"
@@ -17,51 +18,24 @@
 static bool may_connect;
 
 void
-answer_init(const struct conf *conf)
+downlink_init(const struct conf *conf)
 {
     may_connect = conf->apps.may_connect;
 }
 
 void
-answer_ready(uint32_t id)
-{
-    struct bearer *b = session_bearer_by_id(id);
-
-    if (b) {
-        b->ready = true;
-        hold_release(id, forward_send);
-    }
-}
-
-void
-answer_refused(uint32_t id)
-{
-    struct bearer *b = session_bearer_by_id(id);
-
-    if (b) {
-        if (b->ready) {
-            b->ready = false;
-            bearer_use(b)->unready = time_msec();
-        }
-        hold_release(id, forward_give_up);
-    }
-}
-
-/* An answer whose lease has run out: the bearer is proved again before
- * anything is sent down. */
-void
-answer_held(uint32_t id, const uint8_t *frame, size_t len)
+downlink_held(uint32_t id, const uint8_t *frame, size_t len)
 {
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec();
 
-    if (b && b->ready && prove_is_fresh(b, now)) {
+    if (b && bearer_is_ready(b) && prove_is_fresh(b, now)) {
         forward_send(id, HOLD_DOWN, frame, len);
     } else if (!b || !prove_is_possible(b)) {
         forward_drop_down();
     } else {
         hold_add(id, HOLD_DOWN, frame, len, now, forward_give_up);
-        b->diverted = true;
+        divert_want(b);
         prove_ask(b, true);
     }
 }
@@ -73,26 +47,24 @@ send_to(const struct session *s, const uint8_t *frame, size_t len)
     struct bearer *b = s ? session_only_bearer(s) : NULL;
 
     if (b && prove_is_direct(addr_family(&s->ue))) {
-        answer_held(b->id, frame, len);
+        downlink_held(b->id, frame, len);
     } else {
         forward_drop_down();
     }
 }
 
-/* An app opens a connection: by UE address, if that is unambiguous. */
 void
-answer_unclaimed(const struct in6_addr *ue_addr, const uint8_t *frame,
-                 size_t len)
+downlink_unclaimed(const struct in6_addr *ue_addr, const uint8_t *frame,
+                   size_t len)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
 
     send_to(may_connect ? session_find_unambiguous(&ue) : NULL, frame, len);
 }
 
-/* The flow's bearer is gone, the UE may still be there, or again. */
 void
-answer_orphaned(const struct in6_addr *ue_addr, uint16_t space,
-                const uint8_t *frame, size_t len)
+downlink_orphaned(const struct in6_addr *ue_addr, uint16_t space,
+                  const uint8_t *frame, size_t len)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
 

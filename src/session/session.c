@@ -38,7 +38,6 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
 
 static unsigned int max_bearers;
 static bearer_event_cb *event_cb;
-static bool hearing;            /* By another TOF's word. */
 
 void
 session_init(unsigned int max_bearers_, bearer_event_cb *cb)
@@ -132,26 +131,43 @@ session_heard(struct bearer *b, long long int when, long long int now)
     }
 }
 
+/* 'replicated', here and below: another TOF has said so. */
+static void
+invalidate(struct bearer *b, bool replicated)
+{
+    if (b->state == BEARER_ESTABLISHED) {
+        b->proved = replicated ? LLONG_MIN : time_msec();
+        table_set_state(b, BEARER_STALE);
+        tell(b, BEARER_INVALIDATED);
+    }
+}
+
+void
+session_invalidate(struct bearer *b)
+{
+    invalidate(b, false);
+}
+
 /* A UE moves with all of its bearers: what they had at 'enb' may be gone,
  * though some of them are never heard from where it has been meanwhile. */
 static void
-leave(const struct session *s, const struct in6_addr *enb)
+leave(const struct session *s, const struct in6_addr *enb, bool replicated)
 {
     struct bearer *b;
 
     SESSION_FOR_EACH_BEARER (b, s) {
         if (IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
-            session_invalidate(b);
+            invalidate(b, replicated);
         }
     }
 }
 
 /* The tunnel of 'b', if there is such a bearer, has another sender. */
 static void
-set_sender(struct bearer *b, const struct in6_addr *enb)
+set_sender(struct bearer *b, const struct in6_addr *enb, bool replicated)
 {
     if (b && !IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
-        leave(b->session, b->enb);
+        leave(b->session, b->enb, replicated);
         retire_down(b, enb);
         peers_set(&b->enb, enb);
         tell(b, BEARER_MOVED);
@@ -227,8 +243,8 @@ session_uplink(const struct in6_addr *enb, const struct fteid *up,
     b->replicated = false;
     b->heard = now;             /* Others are told of it if it has moved. */
     bearer_set_ue_addr(b, ue_addr);
-    set_sender(b, enb);
-    set_sender(session_other_family(b), enb);
+    set_sender(b, enb, false);
+    set_sender(session_other_family(b), enb, false);
     if (new) {
         tell(b, BEARER_CHANGED);
     }
@@ -250,14 +266,14 @@ same_ue(const struct bearer *a, const struct bearer *b)
 /* What another UE's bearers had of the downlink F-TEID 'down', they have
  * lost. */
 static void
-take_down(const struct bearer *b, const struct fteid *down)
+take_down(const struct bearer *b, const struct fteid *down, bool replicated)
 {
     struct bearer *other = session_bearer_by_downlink(down), *next;
 
     for (; other; other = next) {
         next = session_next_by_downlink(other);
         if (!same_ue(b, other)) {
-            session_invalidate(other);
+            invalidate(other, replicated);
             table_set_down(other, NULL);
         }
     }
@@ -282,17 +298,18 @@ is_retired(const struct bearer *b, const struct fteid *down)
  * is new in that but the time. */
 static bool
 set_down(struct bearer *b, const struct in6_addr *sgw,
-         const struct fteid *down, uint8_t qfi, long long int when)
+         const struct fteid *down, uint8_t qfi, long long int when,
+         bool replicated)
 {
     const struct fteid old = bearer_down(b);
     bool same = b->down_known && fteid_equal(&old, down);
     bool changed = (b->state != BEARER_ESTABLISHED || !same
                     || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
 
-    take_down(b, down);
+    take_down(b, down, replicated);
     if (changed) {
         /* The old tunnel, if any, is never used again. */
-        session_invalidate(b);
+        invalidate(b, replicated);
         table_set_down(b, down);
         peers_set(&b->down_sgw, sgw);
         table_set_state(b, BEARER_ESTABLISHED);
@@ -312,20 +329,10 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
     }
     metric_inc(&proofs);
     b->replicated = false;
-    if (set_down(b, sgw, down, qfi, now)) {
+    if (set_down(b, sgw, down, qfi, now, false)) {
         tell(b, BEARER_CHANGED);
     }
     return true;
-}
-
-void
-session_invalidate(struct bearer *b)
-{
-    if (b->state == BEARER_ESTABLISHED) {
-        b->proved = hearing ? LLONG_MIN : time_msec();
-        table_set_state(b, BEARER_STALE);
-        tell(b, BEARER_INVALIDATED);
-    }
 }
 
 void
@@ -362,7 +369,7 @@ session_restore(const struct statelet *st, long long int now)
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
 
-        take_down(b, &down);
+        take_down(b, &down, false);
         table_set_down(b, &down);
         peers_set(&b->down_sgw, &st->down_sgw);
         b->down_qfi = st->down_qfi;
@@ -397,13 +404,14 @@ hear_down(struct bearer *b, const struct statelet *st, long long int now)
     const enum bearer_state before = b->state;
 
     if (!st->proved || !st->teid_down) {
-        session_invalidate(b);
+        invalidate(b, true);
     } else if (b->proved <= when) {
         if (!is_retired(b, &down) && !is_taken_since(b, &down, when)) {
             b->down_dscp = st->down_dscp;
-            return set_down(b, &st->down_sgw, &down, st->down_qfi, when);
+            return set_down(b, &st->down_sgw, &down, st->down_qfi, when,
+                            true);
         } else if (!b->down_known || !fteid_equal(&known, &down)) {
-            session_invalidate(b);      /* It has another one. */
+            invalidate(b, true);        /* It has another one. */
         }
     }
     return b->state != before;
@@ -448,10 +456,10 @@ hear_bearer(const struct statelet *st, long long int now)
     }
     b->replicated = true;
     bearer_set_ue_addr(b, &st->ue);
-    set_sender(b, &st->enb);
+    set_sender(b, &st->enb, true);
     other = session_other_family(b);
     if (other && other->heard < heard) {
-        set_sender(other, &st->enb);
+        set_sender(other, &st->enb, true);
     }
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
@@ -466,8 +474,8 @@ hear_bearer(const struct statelet *st, long long int now)
     return b;
 }
 
-static struct bearer *
-hear_statelet(const struct statelet *st, long long int now)
+struct bearer *
+session_replicated(const struct statelet *st, long long int now)
 {
     const struct fteid up = { st->sgw, st->teid_up };
     const struct fteid down = { st->down_enb, st->teid_down };
@@ -486,21 +494,10 @@ hear_statelet(const struct statelet *st, long long int now)
         const struct fteid known = bearer_down(b);
 
         if (fteid_equal(&known, &down)) {
-            session_invalidate(b);
+            invalidate(b, true);
         }
     }
     return NULL;
-}
-
-struct bearer *
-session_replicated(const struct statelet *st, long long int now)
-{
-    struct bearer *b;
-
-    hearing = true;
-    b = hear_statelet(st, now);
-    hearing = false;
-    return b;
 }
 
 static bool

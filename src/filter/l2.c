@@ -230,13 +230,13 @@ l2_restored(enum filter_side side, const struct in6_addr *src,
 }
 
 void
-l2_dump(bool all, l2_changed_cb *cb)
+l2_dump(bool all, l2_dump_cb *cb, void *aux)
 {
     const struct entry *e;
 
     HMAP_FOR_EACH (e, node, &entries) {
         if (all || e->read != REPLICATED) {
-            cb(e->side, &e->src, &e->dst, &e->l2);
+            cb(e->side, &e->src, &e->dst, &e->l2, aux);
         }
     }
 }

@@ -34,7 +34,10 @@ void l2_destroy(void);
 
 /* Calls 'cb' for every pair whose packets have been seen here, or for all of
  * which something is known. */
-void l2_dump(bool all, l2_changed_cb *cb);
+typedef void l2_dump_cb(enum filter_side, const struct in6_addr *src,
+                        const struct in6_addr *dst, const struct l2_header *,
+                        void *aux);
+void l2_dump(bool all, l2_dump_cb *, void *aux);
 size_t l2_count(void);
 
 /* Where another TOF intercepts the same packets, they have this header.  Good

@@ -90,7 +90,8 @@ persist_open(const char *dir, char **what)
 
 static void
 copy_path(enum filter_side side, const struct in6_addr *src,
-          const struct in6_addr *dst, const struct l2_header *l2)
+          const struct in6_addr *dst, const struct l2_header *l2,
+          void *aux OVS_UNUSED)
 {
     const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
                                                 l2);
@@ -106,7 +107,7 @@ copy_some(void)
         struct statelet st;
 
         if (!b) {
-            l2_dump(true, copy_path);
+            l2_dump(true, copy_path, NULL);
             journal_compact_end(journal);
             copying = false;
             return;

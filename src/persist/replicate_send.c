@@ -191,16 +191,12 @@ replicate_send_path(enum filter_side side, const struct in6_addr *src,
 
 /* Followers. */
 
-static struct follower *newcomer;       /* Of l2_dump(). */
-
 static void
-tell_newcomer(enum filter_side side, const struct in6_addr *src,
-              const struct in6_addr *dst, const struct l2_header *l2)
+tell_path(enum filter_side side, const struct in6_addr *src,
+          const struct in6_addr *dst, const struct l2_header *l2,
+          void *follower)
 {
-    const struct statelet st = statelet_of_path(side == SIDE_SGW, src, dst,
-                                                l2);
-
-    tell(newcomer, st);
+    tell(follower, statelet_of_path(side == SIDE_SGW, src, dst, l2));
 }
 
 static void
@@ -218,8 +214,7 @@ greet(struct follower *f)
 {
     f->greeted = true;
     if (!conf->s1u.interface) {
-        newcomer = f;
-        l2_dump(false, tell_newcomer);
+        l2_dump(false, tell_path, f);
     }
     start_round(f, LLONG_MIN);
 }

@@ -105,7 +105,7 @@ l2_seen(enum filter_side side OVS_UNUSED,
 }
 
 void
-l2_dump(bool all OVS_UNUSED, l2_changed_cb *cb OVS_UNUSED)
+l2_dump(bool all OVS_UNUSED, l2_dump_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
 {
 }
 

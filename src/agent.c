@@ -68,7 +68,6 @@ static bool endpoint_started;
 static long long int slow_due, counters_due;
 static long long int counters_ms;       /* Each of some kinds in turn. */
 static bool conntrack_due;              /* Diverted bearers have gone. */
-static const char *gone_reason = "reused";      /* Why bearers go just now. */
 
 /* What the session table says. */
 
@@ -80,7 +79,7 @@ note(const struct bearer *b, enum statelet_op op)
 }
 
 static void
-bearer_event(struct bearer *b, enum bearer_event event)
+bearer_event(struct bearer *b, enum bearer_event event, const char *reason)
 {
     if (persist_is_replaying() || ending) {
         return;
@@ -98,7 +97,7 @@ bearer_event(struct bearer *b, enum bearer_event event)
         note(b, STATELET_INVALID);
         break;
     case BEARER_GONE:
-        usage_bearer_gone(b, gone_reason);
+        usage_bearer_gone(b, reason);
         conntrack_due = conntrack_due || bearer_is_diverted(b);
         divert_gone(b);
         note(b, STATELET_GONE);
@@ -112,18 +111,16 @@ agent_session_purge(struct session *s)
     uint32_t id = s->id;
     struct session *alive;
 
-    gone_reason = "deleted";
     while ((alive = session_by_id(id))) {
         struct bearer *b = alive->first;
         struct endpoint_bearer eb = bearer_describe(b);
 
-        session_forget(b);
+        session_forget(b, "deleted");
         endpoint->unlearn(&eb);
     }
     /* In force when the caller says so.  (If nftables refuses, which it logs,
      * elements end by their timeouts.) */
     filter_run();
-    gone_reason = "reused";
 }
 
 /* Start, end, loop. */
@@ -300,12 +297,10 @@ expire_sessions(void)
 {
     const long long int idle_ms = conf->sessions.idle_seconds * 1000ll;
 
-    gone_reason = "idle";
     if (session_expire(time_msec(), EMBRYONIC_MS + idle_ms / 5, idle_ms,
                        EXPIRE_BUDGET)) {
         poll_immediate_wake();
     }
-    gone_reason = "reused";
 }
 
 static void

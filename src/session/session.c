@@ -36,6 +36,9 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
 /* By how much the same time told twice may differ. */
 #define INEXACT_MS 1000
 
+/* Why bearers go: others need their place, TEID or identifier. */
+#define REUSED "reused"
+
 static unsigned int max_bearers;
 static bearer_event_cb *event_cb;
 
@@ -56,7 +59,7 @@ session_destroy(void)
     event_cb = NULL;
     while ((b = session_next_bearer(id))) {
         id = b->id;
-        session_forget(b);
+        session_forget(b, REUSED);
     }
     table_destroy();
 }
@@ -65,14 +68,16 @@ static void
 tell(struct bearer *b, enum bearer_event event)
 {
     if (event_cb) {
-        event_cb(b, event);
+        event_cb(b, event, NULL);
     }
 }
 
 void
-session_forget(struct bearer *b)
+session_forget(struct bearer *b, const char *reason)
 {
-    tell(b, BEARER_GONE);
+    if (event_cb) {
+        event_cb(b, BEARER_GONE, reason);
+    }
     table_remove(b);
 }
 
@@ -103,7 +108,7 @@ make_room(void)
             return false;
         }
         metric_inc(&evicted);
-        session_forget(b);
+        session_forget(b, REUSED);
     }
     return true;
 }
@@ -181,9 +186,9 @@ forget_tunnel(struct bearer *b)
     struct bearer *other = session_other_family(b);
 
     if (other) {
-        session_forget(other);
+        session_forget(other, REUSED);
     }
-    session_forget(b);
+    session_forget(b, REUSED);
 }
 
 static struct bearer *
@@ -342,7 +347,7 @@ session_restore(const struct statelet *st, long long int now)
 
     /* The record replaces whatever was there under either of its keys. */
     if (b) {
-        session_forget(b);
+        session_forget(b, REUSED);
     }
     if (st->op != STATELET_BEARER && st->op != STATELET_INVALID) {
         return;
@@ -350,7 +355,7 @@ session_restore(const struct statelet *st, long long int now)
     struct fteid up = { st->sgw, st->teid_up };
     b = session_bearer_by_uplink(&up, addr_family(&st->ue));
     if (b) {
-        session_forget(b);
+        session_forget(b, REUSED);
     }
 
     const struct table_ids ids = { st->bearer_id, st->session_id, st->space };
@@ -489,7 +494,7 @@ session_replicated(const struct statelet *st, long long int now)
     if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)) {
         return NULL;
     } else if (st->op == STATELET_GONE && b->replicated) {
-        session_forget(b);
+        session_forget(b, REUSED);
     } else if (st->op == STATELET_INVALID && b->down_known) {
         const struct fteid known = bearer_down(b);
 
@@ -510,7 +515,7 @@ expire(bool embryonic, long long int before, unsigned int budget)
             return true;
         }
         metric_inc(&expired);
-        session_forget(b);
+        session_forget(b, "idle");
     }
     return false;
 }

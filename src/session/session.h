@@ -161,9 +161,10 @@ enum bearer_event {
     BEARER_CHANGED,
     BEARER_MOVED,               /* Another eNodeB sends into its tunnel. */
     BEARER_INVALIDATED,
-    BEARER_GONE,
+    BEARER_GONE,                /* 'reason' is why, else it is NULL. */
 };
-typedef void bearer_event_cb(struct bearer *, enum bearer_event);
+typedef void bearer_event_cb(struct bearer *, enum bearer_event,
+                             const char *reason);
 
 void session_init(unsigned int max_bearers, bearer_event_cb *);
 void session_destroy(void);
@@ -198,8 +199,9 @@ void session_heard(struct bearer *b, long long int when, long long int now);
 /* The downlink tunnel of 'b' must not be used any more until proved. */
 void session_invalidate(struct bearer *b);
 
-/* Forgets a bearer, and its session with the last one. */
-void session_forget(struct bearer *b);
+/* Forgets a bearer, and its session with the last one.  'reason' is a word and
+ * constant: see usage_bearer_gone(). */
+void session_forget(struct bearer *b, const char *reason);
 
 /* Puts back what a journal has.  Evidence is not restored: the data
  * plane, which keeps it, is asked. */

@@ -212,7 +212,7 @@ agent_session_purge(struct session *s)
     uint32_t id = s->id;
 
     while ((s = session_by_id(id))) {
-        session_forget(s->first);
+        session_forget(s->first, "deleted");
     }
 }
 

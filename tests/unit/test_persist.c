@@ -38,8 +38,9 @@ path_changed(enum filter_side side, const struct in6_addr *src,
 }
 
 static void
-bearer_event(struct bearer *b, enum bearer_event event)
+bearer_event(struct bearer *b, enum bearer_event event, const char *reason)
 {
+    (void) reason;
     if (event == BEARER_CHANGED && !persist_is_replaying()) {
         persist_bearer(b, STATELET_BEARER);
     }

@@ -23,8 +23,9 @@
 static unsigned int n_changed;
 
 static void
-count_event(struct bearer *b, enum bearer_event event)
+count_event(struct bearer *b, enum bearer_event event, const char *reason)
 {
+    (void) reason;
     (void) b;
     n_changed += event == BEARER_CHANGED;
 }
@@ -311,7 +312,7 @@ test_both_families(void)
     session_uplink(&enb, &up, &other, NOW);
     tap_ok(session_dual_stack(b6) == b4,
            "one that was heard here is of a pair");
-    session_forget(b4);
+    session_forget(b4, "deleted");
     hear(v4);
     tap_ok(!session_dual_stack(b6),
            "which is not the one that is only told of");

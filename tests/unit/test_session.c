@@ -22,8 +22,9 @@
 static unsigned int n_changed, n_moved, n_invalidated, n_gone;
 
 static void
-count_event(struct bearer *b, enum bearer_event event)
+count_event(struct bearer *b, enum bearer_event event, const char *reason)
 {
+    (void) reason;
     (void) b;
     if (event == BEARER_CHANGED) {
         n_changed++;
@@ -89,7 +90,7 @@ test_life(void)
        && session_bearer_by_id(id) == b, "found by each key");
     session_invalidate(b);
     tap_ok(b->state == BEARER_STALE && n_invalidated == 1, "invalidated");
-    session_forget(b);
+    session_forget(b, "deleted");
     tap_ok(!session_bearer_by_id(id) && !session_bearer_by_uplink(&up, AF_INET)
        && !session_bearer_by_downlink(&down) && !session_count()
        && n_gone == 1, "forgotten, and its session with it");
@@ -292,7 +293,7 @@ test_spaces_end(void)
     struct fteid up = { ip("10.2.9.9"), 1 };
     struct bearer *b = session_bearer_by_uplink(&up, AF_INET);
     uint16_t number = b->session->space->number;
-    session_forget(b);
+    session_forget(b, "deleted");
     b = uplink("10.1.0.1", "10.3.0.1", 1, "10.45.0.2", 0);
     tap_ok(b && b->session->space->number == number,
            "until another one has no sessions any more");
@@ -376,7 +377,7 @@ test_paging(void)
     for (struct session *s = session_next(0); s; n++) {
         uint32_t id = s->id;
         if (n % 2) {
-            session_forget(s->first);
+            session_forget(s->first, "deleted");
         }
         s = session_next(id);
     }
@@ -440,7 +441,7 @@ test_dual_stack(void)
            && session_other_family(b[0]) == b[1]
            && session_other_family(b[1]) == b[0],
            "each is found by its family");
-    session_forget(b[0]);
+    session_forget(b[0], "deleted");
     tap_ok(!session_other_family(b[1]) && b[1]->state == BEARER_ESTABLISHED
            && session_bearer_by_downlink(&down) == b[1],
            "one of them may go");
@@ -469,7 +470,7 @@ test_dual_stack_pair(void)
     session_touch(b, 1000);
     session_expire(1100, 500, 500, 10);
     tap_ok(session_count() == 2, "traffic of one keeps both");
-    session_forget(b);
+    session_forget(b, "deleted");
     b = uplink("10.1.0.1", "10.1.0.2", 1, "2001:db8:1:9::1", 6);
     tap_ok(!session_dual_stack(a) && !session_dual_stack(b),
            "not with a new one of the other family");

@@ -347,7 +347,7 @@ test_restart(void)
          xstrdup(done), "frdfrd");
 
     uint32_t id = gone->session->id;
-    session_forget(gone);
+    session_forget(gone, "deleted");
     usage_init(&conf, name_of);
     same("sums survive", shown(b->session->id), "[] 198.51.100.10 2 150\n");
     same("those of an IPv6 UE too", shown(six->session->id),
@@ -359,7 +359,7 @@ test_restart(void)
     usage_bearer_gone(b, "deleted");
     same("until the session ends", shown(b->session->id), "");
     usage_destroy();
-    session_forget(b);
+    session_forget(b, "deleted");
 
     char *state = xasprintf("%s/usage.state", dir);
     char *text = contents(state);
@@ -405,7 +405,7 @@ test_identifier_used_again(void)
     tap_ok(usage_pair_get(new, service_ip())->last.bytes_up == 500,
            "what was counted for the old one is not the new one's");
     usage_destroy();
-    session_forget(b);
+    session_forget(b, "deleted");
 }
 
 static void

@@ -86,9 +86,7 @@ view_session(const struct session *session, long long int now)
     SESSION_FOR_EACH_BEARER (b, session) {
         json_array_append_new(bearers, bearer_of(b));
         seen = MAX(seen, MAX(b->heard, b->natural));
-        if (b->state == BEARER_ESTABLISHED) {
-            seen = MAX(seen, b->proved);
-        }
+        seen = MAX(seen, bearer_proved(b));
         counters_add(&sum, &bearer_use_get(b)->counters);
     }
     usage_of_session(session->id, add_usage, services);

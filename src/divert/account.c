@@ -60,7 +60,8 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
         session_touch(b, now);
     }
     if (bearer_is_ready(b)
-        && now - MAX(b->proved, b->created_s * 1000ll) > evidence_ms / 2) {
+        && now - MAX(bearer_proved(b),
+                     b->created_s * 1000ll) > evidence_ms / 2) {
         prove_ask(b, false);
     }
 }

@@ -73,8 +73,9 @@ prove_destroy(void)
 bool
 prove_is_fresh(const struct bearer *b, long long int now)
 {
-    return (b->state == BEARER_ESTABLISHED && b->proved != LLONG_MIN
-            && now - b->proved <= evidence_ms);
+    const long long int proved = bearer_proved(b);
+
+    return proved != LLONG_MIN && now - proved <= evidence_ms;
 }
 
 /* Whether 'witness', which has targets of its family, vouches for 'b', the

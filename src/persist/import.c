@@ -103,7 +103,7 @@ import_bearer(const struct statelet *st)
         return false;
     }
     session_invalidate(b);
-    b->proved = LLONG_MIN;      /* That has not been found out here. */
+    b->judged = LLONG_MIN;      /* That has not been found out here. */
     metric_inc(&n_imported);
     return true;
 }

@@ -158,7 +158,7 @@ static bool
 is_first_hand(const struct bearer *b, enum statelet_op op)
 {
     return (!b->replicated
-            || (op == STATELET_INVALID && b->proved != LLONG_MIN));
+            || (op == STATELET_INVALID && b->judged != LLONG_MIN));
 }
 
 void

@@ -154,7 +154,7 @@ session_to_statelet(const struct bearer *b, struct statelet *st)
         .time_ms = time_wall_msec(),
         .heard_age = age(now, b->heard),
         .seen_age = age(now, b->seen),
-        .proved_age = age(now, b->proved),
+        .proved_age = age(now, bearer_proved(b)),
     };
     if (b->down_known) {
         st->teid_down = b->down_teid;

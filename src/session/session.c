@@ -141,7 +141,7 @@ static void
 invalidate(struct bearer *b, bool replicated)
 {
     if (b->state == BEARER_ESTABLISHED) {
-        b->proved = replicated ? LLONG_MIN : time_msec();
+        b->judged = replicated ? LLONG_MIN : time_msec();
         table_set_state(b, BEARER_STALE);
         tell(b, BEARER_INVALIDATED);
     }
@@ -321,7 +321,7 @@ set_down(struct bearer *b, const struct in6_addr *sgw,
     }
     changed = changed || b->down_qfi != qfi;
     b->down_qfi = qfi;
-    b->proved = when;
+    b->judged = when;
     return changed;
 }
 
@@ -390,8 +390,7 @@ is_taken_since(const struct bearer *b, const struct fteid *down,
 {
     const struct bearer *other = session_bearer_by_downlink(down);
 
-    while (other && (same_ue(b, other) || other->state != BEARER_ESTABLISHED
-                     || other->proved <= when)) {
+    while (other && (same_ue(b, other) || bearer_proved(other) <= when)) {
         other = session_next_by_downlink(other);
     }
     return other != NULL;
@@ -410,7 +409,7 @@ hear_down(struct bearer *b, const struct statelet *st, long long int now)
 
     if (!st->proved || !st->teid_down) {
         invalidate(b, true);
-    } else if (b->proved <= when) {
+    } else if (b->judged <= when) {
         if (!is_retired(b, &down) && !is_taken_since(b, &down, when)) {
             b->down_dscp = st->down_dscp;
             return set_down(b, &st->down_sgw, &down, st->down_qfi, when,

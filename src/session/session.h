@@ -20,6 +20,7 @@
  * A bearer is identified by its uplink F-TEID and the family of its UE's
  * address.  What ends a tunnel ends the proofs of both. */
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -101,9 +102,11 @@ struct bearer {
                                  * was seen, ms, or LLONG_MIN / 2. */
     long long int forwarded;    /* Last uplink packet that was seen to go on to
                                  * the SGW, ms, or LLONG_MIN / 2. */
-    long long int proved;       /* When the downlink was last proved; if stale,
-                                 * when that was found here.  LLONG_MIN: it
-                                 * never was, or others have said so. */
+    long long int judged;       /* When it was last found whether the downlink
+                                 * tunnel is the UE's: it was proved if the
+                                 * bearer is established (bearer_proved()); if
+                                 * stale, found here to have ended.  LLONG_MIN:
+                                 * not known when, or only others have. */
 
     /* Owned by table.c. */
     struct bearer_use *use;             /* See bearer_use(). */
@@ -141,6 +144,14 @@ static inline bool
 bearer_is_ready(const struct bearer *b)
 {
     return b->diversion == DIVERSION_READY;
+}
+
+/* When its downlink tunnel was proved, ms; LLONG_MIN if it is not proved now,
+ * or it is not known when. */
+static inline long long int
+bearer_proved(const struct bearer *b)
+{
+    return b->state == BEARER_ESTABLISHED ? b->judged : LLONG_MIN;
 }
 
 /* Made if it was not there; and for who only reads. */

@@ -187,7 +187,7 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
     bearer_set_ue_addr(b, ue_addr);
     b->created_s = now / 1000;
     b->seen = b->heard = now;
-    b->proved = LLONG_MIN;
+    b->judged = LLONG_MIN;
     b->natural = b->forwarded = LLONG_MIN / 2;
     hmap_insert(&by_uplink, &b->up_node, hash_fteid(up));
     join(s, b);

@@ -88,7 +88,7 @@ test_known_but_not_proved(void)
     tap_ok(!import_problem(&st) && import_bearer(&st), "is taken");
     b = find(1, AF_INET);
     tap_ok(has_down(b, 101) && b->state == BEARER_STALE
-           && b->proved == LLONG_MIN, "both tunnels are known, none proved");
+           && b->judged == LLONG_MIN, "both tunnels are known, none proved");
     tap_ok(!import_bearer(&st), "the same once more is not taken");
     tap_ok(hear(1, UE) == b && b->state == BEARER_STALE,
            "its UE's packet is that bearer's, and is no proof");

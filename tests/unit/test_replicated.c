@@ -85,7 +85,7 @@ test_new(void)
     tap_ok(b && b->state == BEARER_ESTABLISHED && b->replicated
            && b->down_teid == 101, "a bearer is as it was said");
     tap_ok(b->heard == NOW - 1000 && b->seen == NOW - 900
-           && b->proved == NOW - 1100, "nothing is fresher than was said");
+           && bearer_proved(b) == NOW - 1100, "nothing is fresher than was said");
     tap_ok(n_changed == 1, "it is worth persisting");
     tap_ok(hear(record(UE, 1, 101)) == b && n_changed == 1,
            "the same again is not");
@@ -93,7 +93,7 @@ test_new(void)
     struct statelet old = record(OTHER_UE, 2, 102);
     old.proved_age = STATELET_AGE_MAX;
     b = hear(old);
-    tap_ok(b && b->proved == LLONG_MIN, "a proof of unknown age is none");
+    tap_ok(b && bearer_proved(b) == LLONG_MIN, "a proof of unknown age is none");
     old = record("10.45.0.4", 3, 103);
     old.proved = false;
     b = hear(old);

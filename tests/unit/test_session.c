@@ -84,7 +84,7 @@ test_life(void)
     tap_ok(uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 20) == b,
        "the same tunnel is the same bearer");
     prove(b, "10.1.0.2", "10.1.0.1", 101, 30);
-    tap_ok(b->state == BEARER_ESTABLISHED && b->proved == 30, "a proof");
+    tap_ok(b->state == BEARER_ESTABLISHED && bearer_proved(b) == 30, "a proof");
     tap_ok(session_bearer_by_uplink(&up, AF_INET) == b
        && session_bearer_by_downlink(&down) == b
        && session_bearer_by_id(id) == b, "found by each key");

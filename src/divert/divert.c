@@ -9,6 +9,7 @@
 #include "divert/forward.h"
 #include "divert/hold.h"
 #include "gtp/endpoint.h"
+#include "gtp/gtpu.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "session/session.h"
@@ -61,23 +62,28 @@ divert_want(struct bearer *b)
 }
 
 void
-divert_service_packet(struct bearer *b, const void *ip, size_t len,
-                      long long int now)
+divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
+                      const void *ip, size_t len, long long int now)
 {
     const bool fresh = prove_is_fresh(b, now);
+    const struct hold_packet held = {
+        .direction = HOLD_UP, .data = ip, .len = len,
+        .src = p->src, .dst = p->dst,
+        .inner = p->msg.payload - (const uint8_t *) ip,
+        .inner_len = p->msg.payload_len,
+    };
 
     divert_want(b);
     if (bearer_is_ready(b) && fresh) {
         /* Overtaken on its way here by the bearer getting ready. */
-        forward_send(b->id, HOLD_UP, ip, len);
+        forward_send(b->id, &held);
         if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
             ask(b, 0, false);
         }
     } else if (!fresh && !prove_is_possible(b)) {
-        forward_switch(SIDE_ENB, ip, len);
-        b->forwarded = now;
+        forward_give_up(b->id, &held);
     } else {
-        hold_add(b->id, HOLD_UP, ip, len, now, forward_give_up);
+        hold_add(b->id, &held, now, forward_give_up);
         if (!fresh) {
             prove_ask(b, true);
         } else if (hold_count(b->id) == 1) {

@@ -5,13 +5,14 @@
 /* Diversion: a bearer's way to having its packets to services go there, and
  * back.  This module alone moves a bearer along it (b->diversion):
  *
- *           divert_want()         divert_proved()         divert_ready()
- *     OFF ----------------> WANTED ----------------> ASKED -------------> READY
- *                             ^    and others below    |                    |
- *                             |                        |   proved anew:     |
- *                             |                        |   ASKED again      |
- *                             +------------------------+--------------------+
- *                               divert_refused(), divert_invalidated()
+ *         divert_want()        divert_proved()        divert_ready()
+ *    OFF ---------------> WANTED ---------------> ASKED ------------> READY
+ *                            ^   and others below   |  ^                |
+ *                            |                      |  | proved anew    |
+ *                            |                      |  +----------------+
+ *                            |                      |                   |
+ *                            +----------------------+-------------------+
+ *                             divert_refused(), divert_invalidated()
  *
  * Place in the flow: learn/detect.c tells of held packets to services and of
  * proofs, downlink.c of held answers, persist/replicate_receive.c of what
@@ -24,24 +25,25 @@
 
 struct bearer;
 struct endpoint_class;
+struct gtpu_packet;
 
 void divert_init(const struct endpoint_class *, long long int evidence_ms);
 
 /* 'b' has touched a service: it is diverted as soon as it is proved. */
 void divert_want(struct bearer *b);
 
-/* A held uplink packet of 'b' to a service; 'ip' is the outer packet.  It is
- * delivered if 'b' is ready, waits in hold.c if that may come, else it is
- * switched. */
-void divert_service_packet(struct bearer *b, const void *ip, size_t len,
-                           long long int now);
+/* A held uplink G-PDU of 'b' to a service; 'ip' is the outer packet, and 'p'
+ * what it says.  It is delivered if 'b' is ready, waits in hold.c if that may
+ * come, else it is switched. */
+void divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
+                           const void *ip, size_t len, long long int now);
 
 /* 'b' has been proved: it is diverted if that is wanted. */
 void divert_proved(struct bearer *b);
 
-/* Another TOF diverts 'b': so it is here, before its first packet comes, for as
- * long as it would be there.  Returns false if its evidence is not good enough
- * for that. */
+/* Another TOF diverts 'b': so it is here, before its first packet comes, for
+ * as long as it would be there.  Returns false if its evidence is not good
+ * enough for that. */
 bool divert_in_advance(struct bearer *b, long long int now);
 
 /* The endpoint diverts 'b' already, as an earlier tofd has asked it to. */

@@ -28,13 +28,16 @@ downlink_held(uint32_t id, const uint8_t *frame, size_t len)
 {
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec();
+    const struct hold_packet held = {
+        .direction = HOLD_DOWN, .data = frame, .len = len,
+    };
 
     if (b && bearer_is_ready(b) && prove_is_fresh(b, now)) {
-        forward_send(id, HOLD_DOWN, frame, len);
+        forward_send(id, &held);
     } else if (!b || !prove_is_possible(b)) {
         forward_drop_down();
     } else {
-        hold_add(id, HOLD_DOWN, frame, len, now, forward_give_up);
+        hold_add(id, &held, now, forward_give_up);
         divert_want(b);
         prove_ask(b, true);
     }

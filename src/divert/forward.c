@@ -43,16 +43,13 @@ forward_drop_down(void)
     metric_inc(&n_down_dropped);
 }
 
-void
-forward_switch(enum filter_side from, const void *ip, size_t len)
+static void
+switch_packet(enum filter_side from, const struct in6_addr *src,
+              const struct in6_addr *dst, const void *ip, size_t len)
 {
-    struct gtpu_packet p;
     struct l2_header l2;
 
-    /* What is malformed behind its addresses goes on like all else. */
-    if (gtpu_parse_packet(ip, len, &p) == GTPU_E_NOT_IP) {
-        metric_inc(&n_lost_address);
-    } else if (!l2_get(from, &p.src, &p.dst, &l2) && !reinject_is_routed()) {
+    if (!l2_get(from, src, dst, &l2) && !reinject_is_routed()) {
         metric_inc(&n_lost_header);
     } else if (reinject_send(from, &l2, ip, len)) {
         metric_inc(&n_lost_send);
@@ -62,16 +59,28 @@ forward_switch(enum filter_side from, const void *ip, size_t len)
 }
 
 void
-forward_give_up(uint32_t id, enum hold_direction direction, const void *data,
-               size_t len)
+forward_switch(enum filter_side from, const void *ip, size_t len)
 {
-    if (direction == HOLD_UP) {
+    struct gtpu_packet p;
+
+    /* What is malformed behind its addresses goes on like all else. */
+    if (gtpu_parse_packet(ip, len, &p) == GTPU_E_NOT_IP) {
+        metric_inc(&n_lost_address);
+    } else {
+        switch_packet(from, &p.src, &p.dst, ip, len);
+    }
+}
+
+void
+forward_give_up(uint32_t id, const struct hold_packet *p)
+{
+    if (p->direction == HOLD_UP) {
         struct bearer *b = session_bearer_by_id(id);
 
         if (b) {
             b->forwarded = time_msec();
         }
-        forward_switch(SIDE_ENB, data, len);
+        switch_packet(SIDE_ENB, &p->src, &p->dst, p->data, p->len);
     } else {
         metric_inc(&n_down_dropped);
     }
@@ -99,34 +108,41 @@ count_unclaimed(const struct bearer *b, const uint8_t *frame, size_t len)
     usage_sent_down(b, &src, len - ETH_HEADER_LEN);
 }
 
+/* Returns 0 or a positive errno value. */
+static int
+send_to_app(struct bearer *b, const struct hold_packet *p)
+{
+    const struct endpoint_bearer eb = bearer_describe(b);
+    int error = endpoint->send_app(&eb, p->data + p->inner, p->inner_len);
+
+    if (!error) {
+        bearer_use(b)->counters.packets_up++;
+        bearer_use(b)->counters.bytes_up += p->inner_len;
+    }
+    return error;
+}
+
+static int
+send_to_ue(struct bearer *b, const struct hold_packet *p)
+{
+    const struct endpoint_bearer eb = bearer_describe(b);
+    int error = endpoint->send_down(&eb, p->data, p->len);
+
+    if (!error) {
+        bearer_use(b)->counters.packets_down++;
+        bearer_use(b)->counters.bytes_down += p->len;
+        count_unclaimed(b, p->data, p->len);
+    }
+    return error;
+}
+
 void
-forward_send(uint32_t id, enum hold_direction direction, const void *data,
-            size_t len)
+forward_send(uint32_t id, const struct hold_packet *p)
 {
     struct bearer *b = session_bearer_by_id(id);
 
-    if (!b || b->state != BEARER_ESTABLISHED) {
-        forward_give_up(id, direction, data, len);
-        return;
-    }
-    struct endpoint_bearer eb = bearer_describe(b);
-    if (direction == HOLD_UP) {
-        struct gtpu_packet p;
-
-        gtpu_parse_packet(data, len, &p);
-        if (endpoint->send_app(&eb, p.msg.payload, p.msg.payload_len)) {
-            forward_give_up(id, direction, data, len);
-            return;
-        }
-        bearer_use(b)->counters.packets_up++;
-        bearer_use(b)->counters.bytes_up += p.msg.payload_len;
-    } else {
-        if (endpoint->send_down(&eb, data, len)) {
-            forward_give_up(id, direction, data, len);
-            return;
-        }
-        bearer_use(b)->counters.packets_down++;
-        bearer_use(b)->counters.bytes_down += len;
-        count_unclaimed(b, data, len);
+    if (!b || b->state != BEARER_ESTABLISHED
+        || (p->direction == HOLD_UP ? send_to_app(b, p) : send_to_ue(b, p))) {
+        forward_give_up(id, p);
     }
 }

@@ -5,8 +5,8 @@
 /* What becomes of packets that have been held: on along the normal way, or to
  * the app, or to the UE.
  *
- * Place in the flow: divert.c and downlink.c decide, hold.c keeps packets until
- * then. */
+ * Place in the flow: divert.c and downlink.c decide, hold.c keeps packets
+ * until then. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,17 +23,14 @@ void forward_init(const struct endpoint_class *);
  * counted by reason. */
 void forward_switch(enum filter_side from, const void *ip, size_t len);
 
-/* To where it was going: HOLD_UP, 'data' being the outer packet, to the
- * service; HOLD_DOWN, 'data' being a frame of the endpoint's, to the UE.  If
- * the bearer is not proved any more or the endpoint does not take it, as
+/* To where it was going: HOLD_UP to the service, HOLD_DOWN to the UE.  If the
+ * bearer is not proved any more or the endpoint does not take it, as
  * forward_give_up(). */
-void forward_send(uint32_t bearer_id, enum hold_direction, const void *data,
-                 size_t len);
+void forward_send(uint32_t bearer_id, const struct hold_packet *);
 
 /* It has waited in vain: HOLD_UP is switched, HOLD_DOWN dropped and
  * counted. */
-void forward_give_up(uint32_t bearer_id, enum hold_direction,
-                    const void *data, size_t len);
+void forward_give_up(uint32_t bearer_id, const struct hold_packet *);
 
 /* An answer for which there is no bearer, or no room to wait. */
 void forward_drop_down(void);

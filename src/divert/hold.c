@@ -30,9 +30,8 @@ struct packet {
     struct ovs_list line_node;  /* In line->packets. */
     struct ovs_list all_node;
     struct line *line;
-    enum hold_direction direction;
     long long int due;
-    size_t len;
+    struct hold_packet held;    /* With 'data' below. */
     uint8_t data[];
 };
 
@@ -89,13 +88,13 @@ take_out(struct packet *p, hold_cb *cb)
     ovs_list_remove(&p->line_node);
     ovs_list_remove(&p->all_node);
     n_all--;
-    n_bytes -= p->len;
+    n_bytes -= p->held.len;
     if (!--line->n) {
         hmap_remove(&lines, &line->node);
         free(line);
     }
     if (cb) {
-        cb(bearer_id, p->direction, p->data, p->len);
+        cb(bearer_id, &p->held);
     }
     free(p);
 }
@@ -132,10 +131,10 @@ make_room(uint32_t bearer_id, size_t len, hold_cb *cb)
 }
 
 void
-hold_add(uint32_t bearer_id, enum hold_direction direction, const void *data,
-         size_t len, long long int now, hold_cb *cb)
+hold_add(uint32_t bearer_id, const struct hold_packet *held,
+         long long int now, hold_cb *cb)
 {
-    make_room(bearer_id, len, cb);
+    make_room(bearer_id, held->len, cb);
 
     struct line *line = find(bearer_id);
     if (!line) {
@@ -144,17 +143,17 @@ hold_add(uint32_t bearer_id, enum hold_direction direction, const void *data,
         ovs_list_init(&line->packets);
         hmap_insert(&lines, &line->node, hash_int(bearer_id, 0));
     }
-    struct packet *p = xmalloc(sizeof *p + len);
+    struct packet *p = xmalloc(sizeof *p + held->len);
     p->line = line;
-    p->direction = direction;
     p->due = now + HOLD_MS;
-    p->len = len;
-    memcpy(p->data, data, len);
+    p->held = *held;
+    p->held.data = p->data;
+    memcpy(p->data, held->data, held->len);
     ovs_list_push_back(&line->packets, &p->line_node);
     ovs_list_push_back(&all, &p->all_node);
     line->n++;
     n_all++;
-    n_bytes += len;
+    n_bytes += held->len;
 }
 
 void

@@ -10,6 +10,7 @@
  * Place in the flow: divert.c puts in what the filter holds, downlink.c what
  * the endpoint holds; divert.c takes it out when the bearer is ready. */
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,17 +21,27 @@
 
 enum hold_direction { HOLD_UP, HOLD_DOWN };
 
-/* What becomes of a packet; 'data' is freed afterwards. */
-typedef void hold_cb(uint32_t bearer_id, enum hold_direction,
-                     const void *data, size_t len);
+struct hold_packet {
+    enum hold_direction direction;
+    const uint8_t *data;        /* HOLD_UP: the outer packet.  HOLD_DOWN: a
+                                 * frame of the endpoint's. */
+    size_t len;
+
+    /* Of HOLD_UP, so that it is not parsed again. */
+    struct in6_addr src, dst;   /* Outer addresses. */
+    size_t inner, inner_len;    /* The UE's packet, within 'data'. */
+};
+
+/* What becomes of a packet, which is freed afterwards. */
+typedef void hold_cb(uint32_t bearer_id, const struct hold_packet *);
 
 void hold_init(void);
 void hold_destroy(void);
 
 /* Keeps a copy of the packet.  If there is no room, the oldest one of that
  * bearer, or the oldest of all, are given to the callback first. */
-void hold_add(uint32_t bearer_id, enum hold_direction, const void *data,
-              size_t len, long long int now, hold_cb *);
+void hold_add(uint32_t bearer_id, const struct hold_packet *,
+              long long int now, hold_cb *);
 
 /* Takes out all packets of a bearer, in the order in which they came. */
 void hold_release(uint32_t bearer_id, hold_cb *);

@@ -147,7 +147,7 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     /* 3. Have the Pinger make the SGW show the tunnel back; a packet for a
      * service waits for that. */
     if (held) {
-        events.service_packet(b, np->ip, np->len, now);
+        events.service_packet(b, p, np->ip, np->len, now);
     } else if (b->state != BEARER_ESTABLISHED) {
         prove_ask(b, false);
     }

@@ -16,16 +16,18 @@
 struct bearer;
 struct conf;
 struct endpoint_class;
+struct gtpu_packet;
 struct nfq_packet;
 struct tunnel;
 
 struct detect_events {
     /* A held packet is of no use here. */
     packet_pass_cb *pass;
-    /* A held uplink packet of 'b', to a service; 'ip' is the outer packet.  It
-     * is the callee's to have it delivered, now or later, or passed. */
-    void (*service_packet)(struct bearer *b, const void *ip, size_t len,
-                           long long int now);
+    /* A held uplink G-PDU of 'b', to a service; 'ip' is the outer packet, and
+     * 'p' what it says.  It is the callee's to have it delivered, now or
+     * later, or passed. */
+    void (*service_packet)(struct bearer *b, const struct gtpu_packet *p,
+                           const void *ip, size_t len, long long int now);
     /* The downlink tunnel of 'b' has been proved. */
     void (*proved)(struct bearer *b);
 };

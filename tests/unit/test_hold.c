@@ -14,19 +14,26 @@ static uint32_t given[2 * HOLD_TOTAL];  /* What packets say, in order. */
 static unsigned int n_given;
 
 static void
-give(uint32_t bearer_id, enum hold_direction direction, const void *data,
-     size_t len)
+give(uint32_t bearer_id, const struct hold_packet *p)
 {
     (void) bearer_id;
-    (void) direction;
-    (void) len;
-    memcpy(&given[n_given++], data, sizeof *given);
+    memcpy(&given[n_given++], p->data, sizeof *given);
+}
+
+static void
+add_bytes(uint32_t bearer_id, const void *data, size_t len, long long int now)
+{
+    const struct hold_packet p = {
+        .direction = HOLD_UP, .data = data, .len = len,
+    };
+
+    hold_add(bearer_id, &p, now, give);
 }
 
 static void
 add(uint32_t bearer_id, uint32_t n, long long int now)
 {
-    hold_add(bearer_id, HOLD_UP, &n, sizeof n, now, give);
+    add_bytes(bearer_id, &n, sizeof n, now);
 }
 
 /* 'n' packets have been given, numbered from 'first' in steps of one. */
@@ -69,7 +76,7 @@ main(void)
     hold_expire(2 * HOLD_MS * HOLD_MS, give);
     n_given = 0;
     for (large[0] = 0; large[0] < 260; large[0]++) {
-        hold_add(1000 + large[0], HOLD_UP, large, sizeof large, 0, give);
+        add_bytes(1000 + large[0], large, sizeof large, 0);
     }
     tap_ok(in_order(4, 0), "the oldest make room for bytes");
     hold_destroy();

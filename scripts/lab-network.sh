@@ -11,7 +11,7 @@ sysctl_in() {                   # NS KEY-PATH VALUE
 
 link_pair() {                   # NS DEVICE NS DEVICE
     local end
-    ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"
+    ip -n "$1" link add "$2" type veth peer name "$4" netns "$3"
     for end in "$1 $2" "$3 $4"; do
         set -- $end
         # A name of its own for the link-local address only where it is asked

@@ -94,8 +94,8 @@ def delete(ns):
 def veth(ns_a, dev_a, ns_b, dev_b, mtu=1500, ipv6=False):
     """A pair of veths, up, as the lab's: nothing is left for the receiver to
     compute or to put together."""
-    run_in(None, "ip", "link", "add", dev_a, "mtu", mtu, "netns", ns_a,
-           "type", "veth", "peer", "name", dev_b, "mtu", mtu, "netns", ns_b)
+    run_in(ns_a, "ip", "link", "add", dev_a, "mtu", mtu, "type", "veth",
+           "peer", "name", dev_b, "mtu", mtu, "netns", ns_b)
     for ns, dev in ((ns_a, dev_a), (ns_b, dev_b)):
         if not ipv6:
             set_sysctl(ns, f"ipv6/conf/{dev}/disable_ipv6", 1)

@@ -13,6 +13,7 @@ import pytest
 
 from tofnet.lab import TOP
 from tofnet.netns import run_in
+from tofnet.wait import PATIENCE
 
 EVIDENCE = 1
 EVENTS = int(os.environ.get("TOF_MODEL_EVENTS", 100000))
@@ -27,8 +28,10 @@ DECAPSULATED = ('tof_xdp_packets_total{program="enb",verdict="redirect",'
 # is later than it came.  MARKER: the same after an End Marker, which the agent
 # reads a copy of: 80 ms late has been seen with other labs on the machine
 # (test_model.c, where it is read at once, has 0).  FLIGHT: how long what has
-# left the TOF is under way.
-SILENCE, MARKER, FLIGHT = 1000 * EVIDENCE + 2000, 500, 20
+# left the TOF is under way.  On a slow machine all of this, and the events
+# too, take so much longer.
+SLOW = int(PATIENCE)
+SILENCE, MARKER, FLIGHT = 1000 * EVIDENCE + 2000 * SLOW, 500 * SLOW, 20 * SLOW
 
 
 QUICK = (("evidence_seconds: 10", f"evidence_seconds: {EVIDENCE}"),
@@ -59,7 +62,7 @@ def random_events(api, datapath, events, *where):
     seed = int(os.environ.get("TOF_MODEL_SEED", random.randrange(1 << 32)))
     before = api.metrics()
     p = run_in(None, os.path.join(TOP, "tests/net/model_driver"), seed,
-               events, events // PER_SECOND, SILENCE, MARKER, FLIGHT, *where,
+               events, events // PER_SECOND * SLOW, SILENCE, MARKER, FLIGHT, *where,
                check=False, timeout=300)
     print(p.stdout, p.stderr)
     after = api.metrics()

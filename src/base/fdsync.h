@@ -4,9 +4,10 @@
 
 /* fdatasync() without waiting for the disk.
  *
- * Place in the flow: journal.c and usage_state.c have their files synced while
- * the main loop goes on.  The kernel does it on a thread of its own, by asynchronous I/O; where
- * it does not know that, it is done at once, and blocks. */
+ * Place in the flow: persist/journal.c and usage/state.c have their files
+ * synced while the main loop goes on.  The kernel does it on a thread of its
+ * own, by asynchronous I/O; where it does not know that, it is done at once,
+ * and blocks. */
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #   build   autogen.sh, configure --enable-werror, make; Open vSwitch
 #   unit    make check
 #   ovs     ovs-gtp-patch/build.sh --check: the patches, in OVS's own suite
-#   tap     NET_TESTS of the Makefile: C programs that need root and an Open
+#   tap     TAP_TESTS of the Makefile: C programs that need root and an Open
 #           vSwitch beside them, TAP output
 #   net     tests/net: pytest, in lanes: several at once, each of them with a
 #           lab of its own (tests/net/private)
@@ -163,7 +163,7 @@ tap_result() {                  # STATUS FILE: prints PASSED FAILED SKIPPED
 
 stage_tap() {
     local programs prog rc out result ok=0 bad=0 no=0 p f s
-    programs=${tap_only[*]:-$(make_var NET_TESTS)}
+    programs=${tap_only[*]:-$(make_var TAP_TESTS)}
     [ -n "$programs" ] || return 0
     # shellcheck disable=SC2086
     if ! run 300 make $programs; then
@@ -173,7 +173,7 @@ stage_tap() {
     fi
     for prog in $programs; do
         rc=0 out=$logs/tap-$(basename "$prog").log
-        log=$out run 120 tests/net/private tests/net/with-ovs "./$prog" || rc=$?
+        log=$out run 120 tests/net/private tests/tap/with-ovs "./$prog" || rc=$?
         result=$(tap_result "$rc" "$out")
         read -r p f s <<<"$result"
         ok=$((ok + p)) bad=$((bad + f)) no=$((no + s))
@@ -259,7 +259,7 @@ stage_fuzz() {
 
 stage_programs() {
     local programs
-    programs="$(make_var NET_TESTS) $(make_var FUZZ_TARGETS)"
+    programs="$(make_var TAP_TESTS) $(make_var FUZZ_TARGETS)"
     # shellcheck disable=SC2086
     if run 600 make -j"$(nproc)" check TESTS= &&
             run 600 make -j"$(nproc)" $programs; then
@@ -317,9 +317,9 @@ choose() {
     for s in "$@"; do
         if declare -F "stage_$s" >/dev/null && [ "$s" != build ]; then
             stages+=("$s")
-        elif [ -e "tests/net/$s.py" ] || [ -e "tests/net/$s.c" ]; then
+        elif [ -e "tests/net/$s.py" ] || [ -e "tests/tap/$s.c" ]; then
             [ ! -e "tests/net/$s.py" ] || net_only+=("tests/net/$s.py")
-            [ ! -e "tests/net/$s.c" ] || tap_only+=("tests/net/$s")
+            [ ! -e "tests/tap/$s.c" ] || tap_only+=("tests/tap/$s")
         else
             echo "test.sh: no stage, file or program $s" >&2
             exit 2

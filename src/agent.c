@@ -21,10 +21,10 @@
 #include "base/status.h"
 #include "conf/conf.h"
 #include "dataplane.h"
-#include "divert/account.h"
 #include "divert/adopt.h"
 #include "divert/divert.h"
 #include "divert/downlink.h"
+#include "divert/evidence.h"
 #include "divert/hold.h"
 #include "divert/forward.h"
 #include "endpoint_choose.h"
@@ -202,8 +202,8 @@ static const struct dataplane_events dataplane_events = {
         .held_down = downlink_held,
         .unclaimed = downlink_unclaimed,
         .orphaned = downlink_orphaned,
-        .counters = account_bearer,
-        .alive = account_alive,
+        .counters = evidence_counted,
+        .alive = evidence_alive,
         .missed = detect_missed,
         .reused = signalling_reused,
         .service_counters = service_count,
@@ -234,7 +234,7 @@ agent_init(const struct conf *conf_, char **what)
     hold_init();
     l2_init(path_changed);
     forward_init(endpoint);
-    account_init(evidence_ms);
+    evidence_init(evidence_ms);
     divert_init(endpoint, evidence_ms);
     signalling_init(conf->sessions.idle_seconds * 1000ll, forward_switch);
     if (conf->tls.key) {

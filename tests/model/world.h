@@ -7,7 +7,7 @@
  * who knows at each moment whose tunnel is whose.
  *
  * Used by tests/unit/test_model.c, around the agent with a recording endpoint,
- * and by tests/net/model_driver.c, around a lab.  The user gives the time,
+ * and by tests/model/model_driver.c, around a lab.  The user gives the time,
  * sends what the network sends, and brings back what the TOF sends.
  *
  * Whose a downlink tunnel is, and what nobody can know:

@@ -61,7 +61,7 @@ def random_events(api, datapath, events, *where):
     api.register()
     seed = int(os.environ.get("TOF_MODEL_SEED", random.randrange(1 << 32)))
     before = api.metrics()
-    p = run_in(None, os.path.join(TOP, "tests/net/model_driver"), seed,
+    p = run_in(None, os.path.join(TOP, "tests/model/model_driver"), seed,
                events, events // PER_SECOND * SLOW, SILENCE, MARKER, FLIGHT, *where,
                check=False, timeout=300)
     print(p.stdout, p.stderr)

@@ -13,13 +13,16 @@
 static int tap_n;
 static int tap_n_failed;
 
-/* Reports one test.  Returns 'ok'. */
-static inline bool __attribute__((format(printf, 2, 3)))
-tap_ok(bool ok, const char *format, ...)
+/* Reports one test, under the name of the function that it is in.  Returns
+ * 'OK'. */
+#define tap_ok(OK, ...) tap_ok_in(__func__, OK, __VA_ARGS__)
+
+static inline bool __attribute__((format(printf, 3, 4)))
+tap_ok_in(const char *function, bool ok, const char *format, ...)
 {
     va_list args;
 
-    printf("%sok %d - ", ok ? "" : "not ", ++tap_n);
+    printf("%sok %d - %s: ", ok ? "" : "not ", ++tap_n, function);
     va_start(args, format);
     vprintf(format, args);
     va_end(args);

@@ -26,14 +26,16 @@
 static long long int now = 1000000;
 static long long int wake_at;
 
+long long int __wrap_time_msec(void);
 long long int
-time_msec(void)
+__wrap_time_msec(void)
 {
     return now;
 }
 
+void __wrap_poll_timer_wait_until_at(long long int, const char *);
 void
-poll_timer_wait_until_at(long long int msec, const char *where)
+__wrap_poll_timer_wait_until_at(long long int msec, const char *where)
 {
     (void) where;
     wake_at = msec;

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "openvswitch/vlog.h"
-#include "plane.h"
+#include "../model/plane.h"
 #include "tap.h"
 #include "util.h"
-#include "world.h"
+#include "../model/world.h"
 
 #define EVIDENCE_US 1000000
 

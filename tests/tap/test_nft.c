@@ -21,7 +21,7 @@
 #include "kernel/rtnl.h"
 #include "nettest.h"
 #include "nfttest.h"
-#include "tap.h"
+#include "../unit/tap.h"
 
 /* The netdev table: sets, what takes packets off, and what looks at them. */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Accounting: see account.h. */
+/* Evidence that bearers live: see evidence.h. */
 
 #include <config.h>
 
-#include "divert/account.h"
+#include "divert/evidence.h"
 
 #include "learn/prove.h"
 #include "session/session.h"
@@ -14,7 +14,7 @@
 static long long int evidence_ms;
 
 void
-account_init(long long int evidence_ms_)
+evidence_init(long long int evidence_ms_)
 {
     evidence_ms = evidence_ms_;
 }
@@ -36,8 +36,8 @@ advance(struct bearer *b, enum endpoint_direction direction,
 }
 
 void
-account_bearer(uint32_t id, enum endpoint_direction direction,
-               uint64_t packets, uint64_t bytes, long long int read)
+evidence_counted(uint32_t id, enum endpoint_direction direction,
+                 uint64_t packets, uint64_t bytes, long long int read)
 {
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec(), read_before;
@@ -67,7 +67,7 @@ account_bearer(uint32_t id, enum endpoint_direction direction,
 }
 
 void
-account_alive(uint32_t id, bool forwarded, long long int since)
+evidence_alive(uint32_t id, bool forwarded, long long int since)
 {
     struct bearer *b = session_bearer_by_id(id);
     long long int now = time_msec();

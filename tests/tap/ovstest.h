@@ -3,7 +3,7 @@
 #define TOF_OVSTEST_H 1
 
 /* What the tests against a real Open vSwitch share.  Each is a program that
- * tests/net/with-ovs runs: it drives a module of src/ovs/ or src/service/ with
+ * tests/tap/with-ovs runs: it drives a module of src/ovs/ or src/service/ with
  * a loop of its own and looks at the effect with OVS's tools.  Included by one
  * file a program, which defines pump(). */
 
@@ -18,7 +18,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/util.h"
 #include "openvswitch/vlog.h"
-#include "tap.h"
+#include "../unit/tap.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -65,7 +65,7 @@ need_env(const char *name)
     const char *value = getenv(name);
 
     if (!value) {
-        fprintf(stderr, "%s is not set: run this with tests/net/with-ovs\n",
+        fprintf(stderr, "%s is not set: run this with tests/tap/with-ovs\n",
                 name);
         exit(77);
     }

@@ -16,7 +16,7 @@
 #include "kernel/nft.h"
 #include "kernel/rtnl.h"
 #include "nettest.h"
-#include "tap.h"
+#include "../unit/tap.h"
 
 #define R(N) (NFT_REG32_00 + (N))
 

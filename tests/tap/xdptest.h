@@ -19,10 +19,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "address.h"
+#include "../unit/address.h"
 #include "gtp/gtpu_build.h"
 #include "nettest.h"
-#include "tap.h"
+#include "../unit/tap.h"
 #include "xdp/load.h"
 #include "xdp/table.h"
 #include "xdp/table_path.h"

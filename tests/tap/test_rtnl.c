@@ -18,7 +18,7 @@
 #include "kernel/netns.h"
 #include "kernel/rtnl.h"
 #include "nettest.h"
-#include "tap.h"
+#include "../unit/tap.h"
 
 static struct rtnl *rtnl;
 

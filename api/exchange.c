@@ -52,6 +52,7 @@ exchange_uninit(struct exchange *x)
     smap_destroy(&x->headers);
     ds_destroy(&x->answer);
     ds_destroy(&x->body);
+    free(x->change);
     free(x->key);
     free(x->content_type);
     free(x->query);

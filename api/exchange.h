@@ -40,6 +40,8 @@ struct exchange {
     /* What routes.c makes of it. */
     const struct route *route;  /* NULL if there is none. */
     char *key;                  /* Decoded last segment; NULL if none. */
+    char *change;               /* What the body asks for, in words; NULL if
+                                 * the path says all. */
 
     /* The answer. */
     unsigned int status;        /* 0: there is none yet. */

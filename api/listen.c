@@ -11,6 +11,7 @@
 #include "api/listen.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,6 +69,21 @@ listen_tcp(const char *target, const char *interface, int *fdp, char **error)
     }
     *fdp = fd;
     return 0;
+}
+
+bool
+listen_is_reachable(const char *target)
+{
+    struct sockaddr_storage ss;
+
+    if (!inet_parse_active(target, -1, &ss, false, NULL)) {
+        return false;
+    } else if (ss.ss_family == AF_INET) {
+        struct in_addr ip = ((struct sockaddr_in *) &ss)->sin_addr;
+
+        return ntohl(ip.s_addr) >> 24 != IN_LOOPBACKNET;
+    }
+    return !IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *) &ss)->sin6_addr);
 }
 
 int

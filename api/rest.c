@@ -32,18 +32,23 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "api/exchange.h"
+#include "api/guard.h"
 #include "api/listen.h"
 #include "api/routes.h"
 #include "api/secret.h"
 #include "base/metrics.h"
+#include "base/status.h"
 #include "conf/conf.h"
 #include "fatal-signal.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/util.h"
 #include "openvswitch/vlog.h"
+#include "socket-util.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -68,11 +73,14 @@ METRIC_COUNTER(clients_late, "tof_api_clients_too_slow_total", "",
 struct listener {
     struct MHD_Daemon *daemon;
     int epoll_fd;
+    bool local;                 /* A socket in the file system, which no
+                                 * browser reaches. */
 };
 static struct listener listeners[2];    /* TCP and Unix. */
 static size_t n_listeners;
 
 static char *token;             /* NULL: none is needed. */
+static struct svec names = SVEC_EMPTY_INITIALIZER;  /* Of this host. */
 static char *tls_cert, *tls_key;
 static char *unix_path;
 
@@ -90,6 +98,7 @@ struct request {
     struct exchange x;
     struct MHD_Connection *connection;  /* NULL: gone. */
     struct client *client;
+    char *who;                  /* Asks for a change; NULL: for none. */
     bool begun;                 /* Headers are there. */
     bool suspended;
     struct ovs_list walk_node;  /* In 'walks' while suspended with a step. */
@@ -98,10 +107,50 @@ static struct ovs_list walks = OVS_LIST_INITIALIZER(&walks);
 
 /* Requests. */
 
+/* "127.0.0.1:40000", or, on the Unix socket, "uid 0"; to be freed. */
+static char *
+describe_client(const struct client *c)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof ss;
+    struct ucred peer;
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if (getpeername(c->fd, (struct sockaddr *) &ss, &len)) {
+        ds_put_cstr(&s, "a client that has left");
+    } else if (ss.ss_family != AF_UNIX) {
+        ss_format_address(&ss, &s);
+        ds_put_format(&s, ":%d", ss_get_port(&ss));
+    } else if (len = sizeof peer,
+               !getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len)) {
+        ds_put_format(&s, "uid %u", peer.uid);
+    }
+    return ds_steal_cstr(&s);
+}
+
+/* A line for every change that is asked for, whatever became of it. */
+static void
+audit(const struct request *r)
+{
+    const struct exchange *x = &r->x;
+    struct ds path = DS_EMPTY_INITIALIZER;
+
+    if (r->who) {
+        ds_put_printable(&path, x->path, strlen(x->path));
+        VLOG_INFO("audit: %s%s: %s %s%s: %u", r->who,
+                  token && x->status != MHD_HTTP_UNAUTHORIZED
+                  ? ", with the token" : "",
+                  x->method, ds_cstr(&path), x->change ? x->change : "",
+                  x->status);
+        ds_destroy(&path);
+    }
+}
+
 static void
 request_free(struct request *r)
 {
     exchange_uninit(&r->x);
+    free(r->who);
     free(r);
 }
 
@@ -124,6 +173,7 @@ request_resume(struct exchange *x)
     struct request *r = CONTAINER_OF(x, struct request, x);
 
     if (!r->connection) {
+        audit(r);
         request_free(r);
     } else if (r->suspended) {
         r->suspended = false;
@@ -198,8 +248,39 @@ request_is_authorized(const struct request *r)
            && secret_equals(token, value + sizeof scheme - 1);
 }
 
+/* Answers those that may not ask. */
 static void
-request_begin(struct request *r, const char *method)
+refuse_strangers(struct request *r, const struct listener *l)
+{
+    const struct guard_request headers = {
+        .host = request_header(r, MHD_HTTP_HEADER_HOST),
+        .origin = request_header(r, MHD_HTTP_HEADER_ORIGIN),
+        .fetch_site = request_header(r, "Sec-Fetch-Site"),
+    };
+    const char *header = guard_refuses(&headers, names.names, names.n,
+                                       l->local);
+    struct exchange *x = &r->x;
+
+    if (header) {
+        smap_clear(&x->headers);
+        exchange_problem(x, MHD_HTTP_FORBIDDEN,
+                         "The header %s names another site%s.", header,
+                         strcmp(header, "Host") ? ""
+                         : "; api.hosts lists the names of this one");
+    } else if (token && routes_need_token(x) && !request_is_authorized(r)) {
+        smap_clear(&x->headers);
+        smap_add(&x->headers, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                 "Bearer realm=\"tof\"");
+        exchange_problem(x, MHD_HTTP_UNAUTHORIZED,
+                         "This needs the header Authorization: Bearer TOKEN "
+                         "with the token that is in the file which "
+                         "api.token_file names; tofctl takes it with -t "
+                         "FILE.");
+    }
+}
+
+static void
+request_begin(struct request *r, const struct listener *l, const char *method)
 {
     const char *type = request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
     const char *length = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -207,16 +288,14 @@ request_begin(struct request *r, const char *method)
 
     r->begun = true;
     x->method = xstrdup(method);
+    if (strcmp(method, "GET") && strcmp(method, "HEAD")
+        && strcmp(method, "OPTIONS")) {
+        r->who = describe_client(r->client);
+    }
     x->content_type = nullable_xstrdup(type);
     x->too_large = length && strtoull(length, NULL, 10) > EXCHANGE_BODY_MAX;
     routes_begin(x);
-    if (token && routes_need_token(x) && !request_is_authorized(r)) {
-        smap_clear(&x->headers);
-        smap_add(&x->headers, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                 "Bearer realm=\"tof\"");
-        exchange_problem(x, MHD_HTTP_UNAUTHORIZED,
-                         "This needs the header Authorization: Bearer TOKEN.");
-    }
+    refuse_strangers(r, l);
 }
 
 static void
@@ -287,6 +366,7 @@ request_answer(struct request *r)
     metric_inc(x->status < 400 ? &answers_ok
                : x->status < 500 ? &answers_refused : &answers_failed);
     VLOG_DBG("%s %s: %u", x->method, x->path, x->status);
+    audit(r);
     client_extend(r->client);
     result = MHD_queue_response(r->connection, x->status, response);
     MHD_destroy_response(response);
@@ -295,7 +375,7 @@ request_answer(struct request *r)
 
 /* MHD_AccessHandlerCallback. */
 static enum MHD_Result
-handle(void *aux OVS_UNUSED, struct MHD_Connection *connection OVS_UNUSED,
+handle(void *listener, struct MHD_Connection *connection OVS_UNUSED,
        const char *url OVS_UNUSED, const char *method,
        const char *version OVS_UNUSED, const char *data, size_t *len,
        void **requestp)
@@ -303,7 +383,7 @@ handle(void *aux OVS_UNUSED, struct MHD_Connection *connection OVS_UNUSED,
     struct request *r = *requestp;
 
     if (!r->begun) {
-        request_begin(r, method);
+        request_begin(r, listener, method);
         return (r->x.status && request_header(r, MHD_HTTP_HEADER_EXPECT)
                 ? request_answer(r) : MHD_YES);
     }
@@ -392,7 +472,7 @@ no_unescape(void *aux OVS_UNUSED,
 }
 
 static int
-listener_start(int fd, bool tls, char **error)
+listener_start(int fd, bool local, char **error)
 {
     struct MHD_OptionItem tls_options[] = {
         { MHD_OPTION_HTTPS_MEM_KEY, 0, tls_key },
@@ -401,11 +481,13 @@ listener_start(int fd, bool tls, char **error)
     };
     struct MHD_OptionItem no_options[] = { { MHD_OPTION_END, 0, NULL } };
     struct listener *l = &listeners[n_listeners];
+    const bool tls = !local && tls_cert;
 
+    l->local = local;
     l->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
         | (tls ? MHD_USE_TLS : 0),
-        0, NULL, NULL, handle, NULL,
+        0, NULL, NULL, handle, l,
         MHD_OPTION_EXTERNAL_LOGGER, log_error, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned int) CONNECTIONS_MAX,
@@ -449,23 +531,61 @@ read_secrets(const struct conf *conf, char **error)
     return retval;
 }
 
+/* Whoever reaches the API changes what is diverted, so without a token only
+ * this host does, unless that is wanted. */
+static bool
+may_listen(const struct conf *conf)
+{
+    const char *why = (token ? "with a token"
+                       : !listen_is_reachable(conf->api.listen)
+                       ? "without a token, for this host alone"
+                       : conf->api.allow_without_token
+                       ? "without a token, as api.allow_without_token says"
+                       : NULL);
+    char *fact = (why ? xasprintf("listens on %s %s", conf->api.listen, why)
+                  : xasprintf("does not listen on %s, which other hosts "
+                              "reach: it needs api.token_file, or "
+                              "api.allow_without_token", conf->api.listen));
+
+    if (!why) {
+        VLOG_WARN("API: %s", fact);
+    }
+    status_fact("api", fact);
+    free(fact);
+    return why;
+}
+
+static void
+collect_names(const struct conf *conf)
+{
+    char name[256];
+
+    if (!gethostname(name, sizeof name)) {
+        name[sizeof name - 1] = '\0';
+        svec_add(&names, name);
+    }
+    for (size_t i = 0; i < conf->api.hosts.n; i++) {
+        svec_add(&names, conf->api.hosts.items[i]);
+    }
+}
+
 static int
 start_listeners(const struct conf *conf, char **error)
 {
     int retval = 0;
     int fd;
 
-    if (conf->api.listen) {
+    if (conf->api.listen && may_listen(conf)) {
         retval = listen_tcp(conf->api.listen, conf->api.interface, &fd, error);
         if (!retval) {
-            retval = listener_start(fd, tls_cert != NULL, error);
+            retval = listener_start(fd, false, error);
         }
     }
     if (!retval && conf->api.unix_path) {
         retval = listen_unix(conf->api.unix_path, &fd, error);
         if (!retval) {
             unix_path = xstrdup(conf->api.unix_path);
-            retval = listener_start(fd, false, error);
+            retval = listener_start(fd, true, error);
         }
     }
     return retval;
@@ -477,6 +597,7 @@ rest_init(const struct conf *conf, char **error)
     int retval;
 
     fatal_ignore_sigpipe();
+    collect_names(conf);
     retval = read_secrets(conf, error);
     if (!retval) {
         retval = start_listeners(conf, error);
@@ -545,6 +666,7 @@ rest_destroy(void)
     if (unix_path) {
         fatal_signal_unlink_file_now(unix_path);
     }
+    svec_destroy(&names);
     free(unix_path);
     free(token);
     free(tls_cert);

@@ -86,12 +86,16 @@ service_done(enum service_error error, const char *detail,
 static bool
 read_body(struct exchange *x, struct service_spec *spec)
 {
+    char service_ip[INET6_ADDRSTRLEN], application_ip[INET6_ADDRSTRLEN];
     char problem[JSON_PROBLEM_MAX];
 
     if (!json_to_service(ds_cstr(&x->body), x->body.length, spec, problem)) {
         exchange_problem(x, MHD_HTTP_BAD_REQUEST, "%s", problem);
         return false;
     }
+    x->change = xasprintf(" (%s: %s to %s)", spec->name,
+                          addr_format(&spec->service_ip, service_ip),
+                          addr_format(&spec->application_ip, application_ip));
     return true;
 }
 

@@ -13,6 +13,7 @@ check_PROGRAMS += \
 	tests/unit/test_fragment \
 	tests/unit/test_gtpu \
 	tests/unit/test_gtpu_build \
+	tests/unit/test_guard \
 	tests/unit/test_hold \
 	tests/unit/test_idtable \
 	tests/unit/test_import \

@@ -121,6 +121,12 @@ const struct conf_key conf_keys[] = {
          "Listen on a socket in the file system, too."),
     TEXT("api.token_file", api.token_file, path, NULL,
          "A file with the token that clients must send."),
+    BOOLEAN("api.allow_without_token", api.allow_without_token, "false",
+            "May the API listen where other hosts reach it, though no token "
+            "is asked for?"),
+    TEXTS("api.hosts", api.hosts, ONE_OR_MANY, name, NULL,
+          "Names, beside its own and localhost, by which clients call this "
+          "host."),
     TEXT("api.tls_cert", api.tls_cert, path, NULL,
          "The certificate in PEM format, for HTTPS."),
     TEXT("api.tls_key", api.tls_key, path, NULL,

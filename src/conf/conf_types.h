@@ -70,6 +70,8 @@ struct conf {
         char *interface;        /* Bind to this device, or NULL. */
         char *unix_path;        /* Key "unix", or NULL. */
         char *token_file;
+        bool allow_without_token;   /* On addresses that others reach. */
+        struct text_list hosts;   /* More names of this host. */
         char *tls_cert, *tls_key;
     } api;
     struct {

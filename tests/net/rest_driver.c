@@ -9,8 +9,9 @@
  * SERVICE_FAILED, "down-..." with SERVICE_UNAVAILABLE; any other at once,
  * before the request's function returns.
  *
- *     rest_driver [-l ADDRESS:PORT] [-u PATH] [-i INTERFACE] [-t TOKEN_FILE]
- *                 [-c CERT -k KEY] [-s SESSIONS] [-m MISSING_PART]
+ *     rest_driver [-l ADDRESS:PORT] [-a] [-u PATH] [-i INTERFACE]
+ *                 [-t TOKEN_FILE] [-c CERT -k KEY] [-s SESSIONS]
+ *                 [-m MISSING_PART]
  *
  * SIGTERM ends it in the order that tofd ends: the API first, then what its
  * requests still wait for. */
@@ -291,10 +292,11 @@ parse_options(int argc, char *argv[], struct conf *conf, const char **missing)
     unsigned int sessions = 0;
     int c;
 
-    while ((c = getopt(argc, argv, "l:u:i:t:c:k:s:m:")) != -1) {
+    while ((c = getopt(argc, argv, "al:u:i:t:c:k:s:m:")) != -1) {
         switch (c) {
         case 'l': conf->api.listen = optarg; break;
         case 'u': conf->api.unix_path = optarg; break;
+        case 'a': conf->api.allow_without_token = true; break;
         case 'i': conf->api.interface = optarg; break;
         case 't': conf->api.token_file = optarg; break;
         case 'c': conf->api.tls_cert = optarg; break;

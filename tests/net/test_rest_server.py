@@ -4,6 +4,7 @@ other sockets, the end.  With rest_driver only."""
 
 import concurrent.futures
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -18,13 +19,13 @@ if "TOF_URL" in os.environ:
     pytest.skip("only with rest_driver", allow_module_level=True)
 
 TOKEN = "s3cret-token"
-GET = "GET /service HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = "GET /service HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def post(name, ip, extra=""):
     body = (f'{{"name":"{name}","serviceIP":"{ip}",'
             '"applicationIP":"192.168.100.10"}')
-    return (f"POST /service HTTP/1.1\r\nHost: x\r\n{extra}"
+    return (f"POST /service HTTP/1.1\r\nHost: localhost\r\n{extra}"
             f"Content-Length: {len(body)}\r\n\r\n{body}")
 
 
@@ -91,8 +92,8 @@ def test_client_closes_its_side(driver, rest):
 def test_pipelined_requests(driver):
     client = driver.connect()
     client.send(post("slow-1", "198.51.100.1") + post("slow-2", "198.51.100.2")
-                + GET + "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
-                + "DELETE /service/slow-1 HTTP/1.1\r\nHost: x\r\n"
+                + GET + "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                + "DELETE /service/slow-1 HTTP/1.1\r\nHost: localhost\r\n"
                 "Connection: close\r\n\r\n")
     answers = client.read_all()
     statuses = [line.split()[1] for line in answers.splitlines()
@@ -110,7 +111,8 @@ def test_byte_by_byte(driver):
 
 def test_absolute_target(driver):
     client = driver.connect()
-    client.send("GET http://example.com/service HTTP/1.1\r\nHost: x\r\n"
+    client.send("GET http://example.com/service HTTP/1.1\r\n"
+                "Host: localhost\r\n"
                 "Connection: close\r\n\r\n")
     assert client.read_all().endswith("[]\n")
 
@@ -135,7 +137,7 @@ def test_client_leaves_during_an_export():
     with Driver("-s", "100000") as driver:
         for i in range(20):
             client = driver.connect()
-            client.send("GET /statelet HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.send("GET /statelet HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if i % 2:
                 assert client.socket.recv(1)
             client.close()
@@ -170,13 +172,14 @@ def test_http_1_0(driver):
 @pytest.mark.parametrize("text", [
     "\r\n\r\n", "x\r\n\r\n", "GET\r\n\r\n", "GET /service\r\n\r\n",
     "GET  /service HTTP/9.9\r\n\r\n", "\0" * 100, "G" * 100000,
-    "GET /" + "a" * 100000 + " HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /" + "a" * 100000 + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "GET / HTTP/1.1\r\n" + "A: b\r\n" * 20000 + "\r\n",
-    "POST /service HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    "POST /service HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    "POST /service HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    "POST /service HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
     "99999999999999999999999\r\n\r\n",
-    "POST /service HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-    "POST /service HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "POST /service HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+    "POST /service HTTP/1.1\r\nHost: localhost\r\n"
+    "Transfer-Encoding: chunked\r\n\r\n"
     "zzz\r\n", "\x16\x03\x01\x02\x00\x01\x00",
 ], ids=lambda t: repr(t)[:30])
 def test_not_http(driver, rest, text):
@@ -193,11 +196,11 @@ def test_not_http(driver, rest, text):
 def test_expect_continue(driver):
     """An answer known early comes before the body."""
     client = driver.connect()
-    client.send("POST /service HTTP/1.1\r\nHost: x\r\n"
+    client.send("POST /service HTTP/1.1\r\nHost: localhost\r\n"
                 "Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
     assert client.read_until("\r\n\r\n").startswith("HTTP/1.1 413 ")
     client = driver.connect()
-    client.send("POST /service HTTP/1.1\r\nHost: x\r\n"
+    client.send("POST /service HTTP/1.1\r\nHost: localhost\r\n"
                 "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     assert client.read_until("\r\n\r\n").startswith("HTTP/1.1 100 ")
     client.send("{}")
@@ -242,7 +245,8 @@ def test_ends_with_requests_under_way():
     clients = [running.connect() for _ in range(30)]
     for i, client in enumerate(clients):
         client.send(post(f"slow-{i}", f"198.51.100.{i + 1}") if i % 3
-                    else "GET /session?limit=10000 HTTP/1.1\r\nHost: x\r\n\r\n"
+                    else "GET /session?limit=10000 HTTP/1.1\r\n"
+                    "Host: localhost\r\n\r\n"
                     if i % 2 else post("half", "198.51.100.99")[:-5])
     assert " 200 " in clients[3].read_until("\r\n\r\n")
     running.stop()
@@ -334,6 +338,69 @@ def test_unix_socket(tmp_path):
     assert not os.path.exists(path)
 
 
+    # A name means nothing there: no browser comes that way.
+    with Driver("-u", path) as running:
+        client = Client(running.port)
+        client.close()
+        client.socket = socket.socket(socket.AF_UNIX)
+        client.socket.connect(path)
+        client.send("GET /service HTTP/1.1\r\nHost: anything\r\n"
+                    "Connection: close\r\n\r\n")
+        assert client.read_all().endswith("[]\n")
+
+
+@pytest.mark.parametrize("headers", [
+    {"Host": "attacker.example"}, {"Origin": "http://attacker.example"},
+    {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},
+    {"Host": "attacker.example", "Origin": "http://attacker.example"},
+], ids=str)
+def test_pages_of_other_sites_change_nothing(driver, rest, headers):
+    for method, path in (("POST", "/service"), ("DELETE", "/service/edge"),
+                         ("GET", "/service"), ("GET", "/healthz")):
+        answer = rest.call(method, path, 403, headers=headers, json={
+            "name": "edge", "serviceIP": "198.51.100.10",
+            "applicationIP": "192.168.100.10"} if method == "POST" else None)
+        assert answer.json()["detail"].startswith("The header ")
+    assert rest.services() == []
+
+
+@pytest.mark.parametrize("headers", [
+    {}, {"Host": "localhost"}, {"Host": socket.gethostname()},
+    {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"},
+], ids=str)
+def test_clients_of_this_host_are_answered(rest, headers):
+    rest.call("GET", "/service", 200, headers=headers)
+
+
+@pytest.mark.parametrize("args, listens", [
+    ([], False), (["-a"], True), (["-t"], True)], ids=str)
+def test_other_hosts_need_a_token(token_file, args, listens):
+    """Or that somebody has said that they need none."""
+    port = free_port()
+    args = args + [token_file] * (args == ["-t"])
+    with Driver(*args, listen=f"0.0.0.0:{port}"):
+        with socket.socket() as client:
+            error = client.connect_ex(("127.0.0.1", port))
+    assert (not error) == listens
+
+
+def test_changes_leave_a_line(tmp_path):
+    running = Driver("-s", "1000")
+    rest = Rest(f"http://127.0.0.1:{running.port}")
+    rest.add("edge", "198.51.100.10")
+    rest.call("DELETE", "/service/no%0Aline", 404)
+    rest.services()
+    running.process.send_signal(signal.SIGTERM)
+    _, log = running.process.communicate(timeout=30)
+    lines = [line.split("audit: ")[1] for line in log.splitlines()
+             if "audit: " in line]
+    assert len(lines) == 2, log
+    assert lines[0].startswith("127.0.0.1:")
+    assert lines[0].endswith(": POST /service (edge: 198.51.100.10 to "
+                             "192.168.100.10): 200")
+    assert lines[1].endswith(": DELETE /service/no%0Aline: 404")
+
+
 def test_ipv6():
     port = free_port()
     with Driver(listen=f"[::1]:{port}"):
@@ -364,7 +431,7 @@ def test_tls(tmp_path):
 
 @pytest.mark.parametrize("args, text", [
     (["-l", "127.0.0.1:{busy}"], "127.0.0.1:{busy}: bind: Address already"),
-    (["-l", "192.0.2.1:80"], "bind: Cannot assign requested address"),
+    (["-a", "-l", "192.0.2.1:80"], "bind: Cannot assign requested address"),
     (["-l", "localhost"], "is not ADDRESS:PORT"),
     (["-l", "127.0.0.1:99999"], "is not ADDRESS:PORT"),
     (["-l", "127.0.0.1:{free}", "-i", "nosuchif0"], "nosuchif0: No such dev"),

@@ -113,6 +113,22 @@ ask_features(struct netlink *nl, int ifindex, uint64_t *features)
 #define PROBE_LEN 60
 #define PROBE_TYPE 0x88b5       /* IEEE 802: local experiments. */
 
+/* Whether something can be sent there at this time.  IFF_RUNNING follows the
+ * carrier up to a second later, so a driver that knows is asked itself. */
+static int
+check_link(int sock, struct ifreq *ifr)
+{
+    struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
+
+    ifr->ifr_data = (void *) &link;
+    if (!ioctl(sock, SIOCETHTOOL, ifr)) {
+        return link.data ? 0 : ENETDOWN;
+    } else if (ioctl(sock, SIOCGIFFLAGS, ifr)) {
+        return errno;
+    }
+    return ifr->ifr_flags & IFF_RUNNING ? 0 : ENETDOWN;
+}
+
 /* A frame from the interface to itself.  ENETDOWN if nothing can be sent
  * there at this time. */
 static int
@@ -130,11 +146,7 @@ make_frame(int ifindex, uint8_t frame[PROBE_LEN])
         memcpy(frame + 6, ifr.ifr_hwaddr.sa_data, 6);
         frame[12] = PROBE_TYPE >> 8;
         frame[13] = PROBE_TYPE & 0xff;
-        if (ioctl(sock, SIOCGIFFLAGS, &ifr)) {
-            error = errno;
-        } else if (!(ifr.ifr_flags & IFF_RUNNING)) {
-            error = ENETDOWN;
-        }
+        error = check_link(sock, &ifr);
     }
     close(sock);
     return error;
@@ -178,6 +190,9 @@ netdev_try_xdp_xmit(int ifindex, bool *can)
     error = -xmit_probe_bpf__load(probe);
     if (!error) {
         error = send_probe(probe, frame, can);
+    }
+    if (!error && !*can) {      /* Has it lost its carrier meanwhile? */
+        error = make_frame(ifindex, frame);
     }
     xmit_probe_bpf__destroy(probe);
     return error;

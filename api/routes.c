@@ -201,6 +201,20 @@ parse_ue(const char *value, struct walk_filter *f)
 }
 
 static bool
+parse_enb(const char *value, struct walk_filter *f)
+{
+    f->by_enb = addr_parse(value, &f->enb);
+    return f->by_enb;
+}
+
+static bool
+parse_sgw(const char *value, struct walk_filter *f)
+{
+    f->by_sgw = addr_parse(value, &f->sgw);
+    return f->by_sgw;
+}
+
+static bool
 parse_limit(const char *value, struct walk_filter *f)
 {
     size_t len = strlen(value);
@@ -232,6 +246,8 @@ parse_session_filter(struct exchange *x, struct walk_filter *f)
         { "ue", parse_ue, "an IP address or an IPv6 prefix of length 64",
           true },
         { "state", parse_state, "embryonic, established or stale", true },
+        { "enb", parse_enb, "an IP address", true },
+        { "sgw", parse_sgw, "an IP address", true },
         { "limit", parse_limit, "a number from 1 to 10000", false },
         { "cursor", parse_cursor, "what X-Next-Cursor said", false },
     };

@@ -49,11 +49,27 @@ session_walk_free(void *w_)
     free(w);
 }
 
+/* Does one of its bearers have these peers? */
+static bool
+peers_match(const struct session *s, const struct walk_filter *f)
+{
+    const struct bearer *b;
+
+    SESSION_FOR_EACH_BEARER (b, s) {
+        if ((!f->by_enb || IN6_ARE_ADDR_EQUAL(&f->enb, b->enb))
+            && (!f->by_sgw || IN6_ARE_ADDR_EQUAL(&f->sgw, b->sgw))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 session_matches(const struct session *s, const struct walk_filter *f)
 {
     return (!f->by_ue || IN6_ARE_ADDR_EQUAL(&f->ue, &s->ue))
-            && (f->state < 0 || (int) session_state(s) == f->state);
+            && (f->state < 0 || (int) session_state(s) == f->state)
+            && ((!f->by_enb && !f->by_sgw) || peers_match(s, f));
 }
 
 /* 'more': did the walk end because of the limit? */

@@ -14,8 +14,8 @@
 struct exchange;
 
 struct walk_filter {
-    bool by_ue;
-    struct in6_addr ue;
+    bool by_ue, by_enb, by_sgw;
+    struct in6_addr ue, enb, sgw;
     int state;                  /* enum bearer_state, or -1: any. */
     unsigned int limit;
     uint32_t cursor;            /* Start after this session; 0: first. */

@@ -4,7 +4,7 @@
 
 /* tofctl's commands for the session table as a whole.
  *
- * Place in the flow: rows of 'commands' in tofctl.c.  Each takes a list of at
+ * Place in the flow: rows of 'commands' in commands.c.  Each takes a list of at
  * most one file's name, up to a NULL; none, or "-", is standard output or
  * input. */
 

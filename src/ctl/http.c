@@ -21,11 +21,11 @@
 
 #define TOKEN_MAX 4096
 #define CONNECT_SECONDS 5L
-#define ANSWER_SECONDS 120L
+#define ANSWER_SECONDS 5L     /* Without a byte of it. */
 
 static CURL *curl;
 static const char *url_option;  /* As the user gave it. */
-static const char *base_url;
+static char *base_url;          /* Without a slash at its end. */
 static char curl_error[CURL_ERROR_SIZE];
 static char *authorization;     /* A header, or NULL. */
 
@@ -99,6 +99,7 @@ void
 http_destroy(void)
 {
     free(authorization);
+    free(base_url);
     curl_easy_cleanup(curl);
     curl_global_cleanup();
 }
@@ -109,8 +110,15 @@ http_set_url(const char *url)
     static const char scheme[] = "unix:";
     bool is_unix = !strncmp(url, scheme, sizeof scheme - 1);
 
+    size_t len = strlen(url);
+
+    while (!is_unix && len && url[len - 1] == '/') {
+        len--;
+    }
     url_option = url;
-    base_url = is_unix ? "http://localhost" : url;
+    free(base_url);
+    base_url = (is_unix ? format_text("http://localhost")
+                : format_text("%.*s", (int) len, url));
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH,
                      is_unix ? url + sizeof scheme - 1 : NULL);
 }
@@ -166,8 +174,11 @@ static int
 explain_failure(CURLcode code, struct answer *answer)
 {
     free(answer->text);
-    answer->text = format_text("%s: %s", url_option, curl_error[0]
-                               ? curl_error : curl_easy_strerror(code));
+    answer->text = (code == CURLE_OPERATION_TIMEDOUT
+                    ? format_text("%s: no answer in %ld seconds", url_option,
+                                  ANSWER_SECONDS)
+                    : format_text("%s: %s", url_option, curl_error[0]
+                                  ? curl_error : curl_easy_strerror(code)));
     return (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
             ? EXIT_USAGE : EXIT_CONNECT);
 }

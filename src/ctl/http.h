@@ -22,7 +22,7 @@ void die(int status, const char *format, ...)
 #define HTTP_DEFAULT_URL "http://127.0.0.1:8080"
 #define HTTP_CURSOR_MAX 64
 
-/* 'url' may be "unix:PATH"; it is used as it stands, not copied. */
+/* 'url' may be "unix:PATH", and end with slashes; it must stay there. */
 void http_init(void);
 void http_set_url(const char *url);
 void http_set_ca_file(const char *file);

@@ -5,402 +5,243 @@
  *     command line -> HTTP request (libcurl) -> JSON answer (jansson) -> table
  *
  * A program of its own, which shares nothing with tofd but the API of
- * swagger/tof.yaml.  Each command is a row of 'commands' below: a function
- * that makes one request, or several for a list that comes by pages, by way of
- * http.c, and shows the answer by way of table.c.  With -j the
- * answer is printed as JSON instead. */
+ * swagger/tof.yaml.  This file reads the command line; what commands do is in
+ * commands.c.  With -j the answer is printed as JSON instead of a table. */
 
 #include <config.h>
 
 #include <getopt.h>
-#include <jansson.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "ctl/export.h"
+#include "ctl/commands.h"
 #include "ctl/http.h"
 #include "ctl/table.h"
 
-/* Commands. */
+#define WATCH_SECONDS 2
 
-static void
-show_status(char *args[] __attribute__((unused)))
-{
-    json_t *status = http_get("/status");
-    const json_t *bearers = json_object_get(status, "bearers");
-    const char *key;
-    json_t *value;
-    size_t i;
+/* Those that have no letter. */
+enum { FIRST_LONG = 256, OPTION_STATE = FIRST_LONG, OPTION_ENB, OPTION_SGW };
 
-    if (!print_raw(status)) {
-        table_row("PART", "READY", "DETAIL", NULL);
-        json_array_foreach (json_object_get(status, "parts"), i, value) {
-            table_row(text_of(value, "name"), text_of(value, "ready"),
-                      text_of(value, "detail"), NULL);
-        }
-        table_print();
-        putchar('\n');
-        json_object_foreach (json_object_get(status, "facts"), key, value) {
-            printf("%s: %s\n", key, json_string_value(value));
-        }
-        printf("sessions: %s; bearers: %s established, %s stale, "
-               "%s embryonic\n", text_of(status, "sessions"),
-               text_of(bearers, "established"), text_of(bearers, "stale"),
-               text_of(bearers, "embryonic"));
-    }
-    json_decref(status);
-}
-
-static void
-show_health(char *args[] __attribute__((unused)))
-{
-    json_t *health = http_get("/healthz");
-
-    if (!print_raw(health)) {
-        puts(text_of(health, "status"));
-    }
-    json_decref(health);
-}
-
-static void
-add_service_row(const json_t *service)
-{
-    json_t *function;
-    char *chain = format_text("%s", "");
-    size_t i;
-
-    json_array_foreach (json_object_get(service, "chain"), i, function) {
-        char *longer = format_text("%s%s%s", chain, i ? "," : "",
-                                   json_string_value(function));
-        free(chain);
-        chain = longer;
-    }
-    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
-              text_of(service, "applicationIP"), i ? chain : "-", NULL);
-    free(chain);
-}
-
-static void
-show_services(char *args[] __attribute__((unused)))
-{
-    json_t *services = http_get("/service");
-    json_t *service;
-    size_t i;
-
-    if (!print_raw(services)) {
-        table_row("NAME", "SERVICE IP", "APPLICATION IP", "CHAIN", NULL);
-        json_array_foreach (services, i, service) {
-            add_service_row(service);
-        }
-        table_print();
-    }
-    json_decref(services);
-}
-
-/* Sends the service that 'words' spell, and shows what the TOF made of it. */
-static void
-send_service(const char *method, const char *path, char *words[])
-{
-    json_t *service = json_pack("{ss ss ss}", "name", words[0], "serviceIP",
-                                words[1], "applicationIP", words[2]);
-    struct answer answer;
-    char *body;
-
-    if (!service) {
-        die(EXIT_USAGE, "the arguments must be UTF-8");
-    }
-    if (words[3]) {
-        json_t *chain = json_array();
-
-        for (words += 3; *words; words++) {
-            json_array_append_new(chain, json_string(*words));
-        }
-        json_object_set_new(service, "chain", chain);
-    }
-    body = json_dumps(service, JSON_COMPACT);
-    json_decref(service);
-    http_request(method, path, body, &answer);
-    service = http_parse(&answer);
-    if (!print_raw(service)) {
-        add_service_row(service);
-        table_print();
-    }
-    json_decref(service);
-    free(answer.text);
-    free(body);
-}
-
-static void
-add_service(char *args[])
-{
-    send_service("POST", "/service", args);
-}
-
-static void
-set_service(char *args[])
-{
-    char *path = http_path("/service/", args[0]);
-
-    send_service("PUT", path, args);
-    free(path);
-}
-
-static void
-delete_at(const char *prefix, const char *word)
-{
-    char *path = http_path(prefix, word);
-    struct answer answer;
-
-    http_request("DELETE", path, NULL, &answer);
-    free(answer.text);
-    free(path);
-}
-
-static void
-delete_service(char *args[])
-{
-    delete_at("/service/", args[0]);
-}
-
-static void
-purge_session(char *args[])
-{
-    delete_at("/session/", args[0]);
-}
-
-/* One row for each bearer; the session itself is in the first of them. */
-static void
-add_session_rows(const json_t *session)
-{
-    json_t *bearer;
-    size_t i;
-
-    json_array_foreach (json_object_get(session, "bearers"), i, bearer) {
-        const json_t *up = json_object_get(bearer, "uplink");
-        const json_t *down = json_object_get(bearer, "downlink");
-
-        table_row(i ? "" : text_of(session, "id"),
-                  i ? "" : text_of(session, "ue"),
-                  i ? "" : text_of(session, "state"),
-                  i ? "" : text_of(session, "evidenceAge"),
-                  text_of(up, "enb"), text_of(up, "sgw"),
-                  text_of(up, "teid"), text_of(down, "teid"), NULL);
-    }
-}
-
-static void
-add_session_heading(void)
-{
-    table_row("ID", "UE", "STATE", "AGE", "ENB", "SGW", "UP TEID",
-              "DOWN TEID", NULL);
-}
-
-/* All pages of GET /session. */
-static json_t *
-get_sessions(const char *ue)
-{
-    char *filter = http_path("/session?limit=10000&ue=", ue ? ue : "");
-    json_t *sessions = json_array();
-    struct answer answer = { .cursor = "" };
-
-    do {
-        char *path = format_text("%s&cursor=%s", filter, answer.cursor);
-        json_t *page;
-
-        http_request("GET", path, NULL, &answer);
-        page = http_parse(&answer);
-        json_array_extend(sessions, page);
-        json_decref(page);
-        free(answer.text);
-        free(path);
-    } while (answer.cursor[0]);
-    free(filter);
-    return sessions;
-}
-
-static void
-show_sessions(char *args[])
-{
-    json_t *sessions = get_sessions(args[0]);
-    json_t *session;
-    size_t i;
-
-    if (!print_raw(sessions)) {
-        add_session_heading();
-        json_array_foreach (sessions, i, session) {
-            add_session_rows(session);
-        }
-        table_print();
-    }
-    json_decref(sessions);
-}
-
-static void
-print_usage(const json_t *session)
-{
-    json_t *services = json_object_get(session, "services");
-    const json_t *service;
-    size_t i;
-
-    if (!json_array_size(services)) {
-        return;
-    }
-    putchar('\n');
-    table_row("SERVICE", "IP", "PACKETS UP", "BYTES UP", "PACKETS DOWN",
-              "BYTES DOWN", NULL);
-    json_array_foreach (services, i, service) {
-        table_row(text_of(service, "name"), text_of(service, "serviceIP"),
-                  text_of(service, "packetsUp"), text_of(service, "bytesUp"),
-                  text_of(service, "packetsDown"),
-                  text_of(service, "bytesDown"), NULL);
-    }
-    table_print();
-}
-
-static void
-show_session(char *args[])
-{
-    char *path = http_path("/session/", args[0]);
-    json_t *session = http_get(path);
-    const json_t *counters = json_object_get(session, "counters");
-
-    if (!print_raw(session)) {
-        add_session_heading();
-        add_session_rows(session);
-        table_print();
-        printf("\nto applications: %s packets, %s bytes\n"
-               "to the UE: %s packets, %s bytes\n",
-               text_of(counters, "packetsUp"), text_of(counters, "bytesUp"),
-               text_of(counters, "packetsDown"),
-               text_of(counters, "bytesDown"));
-        print_usage(session);
-    }
-    json_decref(session);
-    free(path);
-}
-
-static void
-show_peers(char *args[] __attribute__((unused)))
-{
-    json_t *peers = http_get("/peer");
-    json_t *peer;
-    size_t i;
-
-    if (!print_raw(peers)) {
-        table_row("ADDRESS", "ROLE", "BEARERS", NULL);
-        json_array_foreach (peers, i, peer) {
-            table_row(text_of(peer, "address"), text_of(peer, "role"),
-                      text_of(peer, "bearers"), NULL);
-        }
-        table_print();
-    }
-    json_decref(peers);
-}
-
-static void
-show_metrics(char *args[] __attribute__((unused)))
-{
-    struct answer answer;
-
-    http_request("GET", "/metrics", NULL, &answer);
-    fputs(answer.text, stdout);
-    free(answer.text);
-}
-
-static const struct command {
-    const char *name, *args;
-    int min, max;
-    void (*run)(char *args[]);
-} commands[] = {
-    { "status", "", 0, 0, show_status },
-    { "health", "", 0, 0, show_health },
-    { "services", "", 0, 0, show_services },
-    { "sessions", " [UE]", 0, 1, show_sessions },
-    { "session", " ID", 1, 1, show_session },
-    { "peers", "", 0, 0, show_peers },
-    { "metrics", "", 0, 0, show_metrics },
-    { "add", " NAME SERVICE_IP APP_IP [FUNCTION...]", 3, 11, add_service },
-    { "set", " NAME SERVICE_IP APP_IP [FUNCTION...]", 3, 11, set_service },
-    { "delete", " NAME|SERVICE_IP", 1, 1, delete_service },
-    { "purge", " SESSION_ID", 1, 1, purge_session },
-    { "export", " [FILE]", 0, 1, export_sessions },
-    { "import", " [FILE]", 0, 1, import_sessions },
+static const struct {
+    struct option option;
+    const char *value;          /* As the user reads it. */
+    const char *help;
+} known[] = {
+    { { "json", no_argument, NULL, 'j' }, "", "print JSON" },
+    { { "url", required_argument, NULL, 'u' }, "URL",
+      "where the API is, or unix:PATH ($TOF_URL)" },
+    { { "token-file", required_argument, NULL, 't' }, "FILE",
+      "show the token in FILE ($TOF_TOKEN_FILE)" },
+    { { "ca-file", required_argument, NULL, 'c' }, "FILE",
+      "trust the authorities in FILE" },
+    { { "watch", no_argument, NULL, 'w' }, "",
+      "show it again every two seconds" },
+    { { "state", required_argument, NULL, OPTION_STATE }, "STATE",
+      "sessions in this state" },
+    { { "enb", required_argument, NULL, OPTION_ENB }, "ADDRESS",
+      "sessions behind this eNodeB" },
+    { { "sgw", required_argument, NULL, OPTION_SGW }, "ADDRESS",
+      "sessions of this SGW" },
+    { { "help", no_argument, NULL, 'h' }, "", "print this" },
+    { { "version", no_argument, NULL, 'V' }, "", "print the version" },
 };
-#define N_COMMANDS (sizeof commands / sizeof *commands)
+#define N_OPTIONS (sizeof known / sizeof *known)
 
-static void __attribute__((noreturn))
-usage(FILE *stream, int status)
-{
-    fputs("usage: tofctl [OPTION...] COMMAND\n\n", stream);
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        fprintf(stream, "    %s%s\n", commands[i].name, commands[i].args);
-    }
-    fputs("\n"
-          "    -j, --json               print JSON\n"
-          "    -u, --url=URL            " HTTP_DEFAULT_URL ", $TOF_URL or\n"
-          "                             unix:PATH\n"
-          "    -t, --token-file=FILE    show the token in FILE\n"
-          "    -c, --ca-file=FILE       trust the authorities in FILE\n"
-          "    -h, --help               print this\n"
-          "    -V, --version            print the version\n", stream);
-    exit(status);
-}
-
-static void
-parse_options(int argc, char *argv[])
-{
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },
-        { "url", required_argument, NULL, 'u' },
-        { "token-file", required_argument, NULL, 't' },
-        { "ca-file", required_argument, NULL, 'c' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { NULL, 0, NULL, 0 },
-    };
-    const char *url = getenv("TOF_URL");
-    int c;
-
-    http_set_url(url && *url ? url : HTTP_DEFAULT_URL);
-    while ((c = getopt_long(argc, argv, "+ju:t:c:hV", options, NULL))
-           != -1) {
-        switch (c) {
-        case 'j': raw_json = true; break;
-        case 'u': http_set_url(optarg); break;
-        case 't': http_read_token(optarg); break;
-        case 'c': http_set_ca_file(optarg); break;
-        case 'h': usage(stdout, 0);
-        case 'V': puts("tofctl " PACKAGE_VERSION); exit(0);
-        default: usage(stderr, EXIT_USAGE);
-        }
-    }
-}
+static bool watching;
 
 static const struct command *
-find_command(int n_words, char *words[])
+find_command(const char *name)
 {
-    for (size_t i = 0; n_words && i < N_COMMANDS; i++) {
-        if (!strcmp(words[0], commands[i].name)
-            && n_words - 1 >= commands[i].min
-            && n_words - 1 <= commands[i].max) {
+    for (size_t i = 0; i < n_commands; i++) {
+        if (!strcmp(name, commands[i].name)) {
             return &commands[i];
         }
     }
-    usage(stderr, EXIT_USAGE);
+    die(EXIT_USAGE, "there is no command %s; tofctl help lists them", name);
+}
+
+static void __attribute__((noreturn))
+wrong_arguments(const struct command *command)
+{
+    die(EXIT_USAGE, "%s takes %s", command->name,
+        command->args[0] ? command->args + 1 : "no arguments");
+}
+
+/* Help and completion: what the tables above and in commands.c say. */
+
+static void
+print_help(void)
+{
+    puts("usage: tofctl [OPTION...] COMMAND [ARGUMENT...]\n");
+    for (size_t i = 0; i < n_commands; i++) {
+        printf("  %s%s\n      %s\n", commands[i].name, commands[i].args,
+               commands[i].help);
+    }
+    puts("  help [COMMAND]\n      This, or about one command.\n"
+         "  completion bash|zsh\n      A script that completes command lines "
+         "in this shell.\n");
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *o = &known[i].option;
+
+        if (o->val < FIRST_LONG) {
+            printf("  -%c, ", o->val);
+        } else {
+            printf("      ");
+        }
+        printf("--%s%s%s\n          %s\n", o->name, o->has_arg ? "=" : "",
+               known[i].value, known[i].help);
+    }
+}
+
+static void
+help(int n_words, char *words[])
+{
+    if (!n_words) {
+        print_help();
+    } else {
+        const struct command *command = find_command(words[0]);
+
+        printf("usage: tofctl [OPTION...] %s%s\n\n%s  See tofctl(8).\n",
+               command->name, command->args, command->help);
+    }
+}
+
+static void
+complete_bash(void)
+{
+    puts("_tofctl() {\n    local word=${COMP_WORDS[COMP_CWORD]} words");
+    printf("    case ${COMP_WORDS[COMP_CWORD-1]} in\n"
+           "    set|delete) words=$(tofctl services 2>/dev/null |\n"
+           "        awk 'NR > 1 { print $1 }');;\n"
+           "    export|import|--*-file|-t|-c)\n"
+           "        COMPREPLY=($(compgen -f -- \"$word\")); return;;\n"
+           "    --state) words='embryonic established stale';;\n"
+           "    *) words='help completion");
+    for (size_t i = 0; i < n_commands; i++) {
+        printf(" %s", commands[i].name);
+    }
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        printf(" --%s", known[i].option.name);
+    }
+    puts("';;\n    esac\n"
+         "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
+         "complete -F _tofctl tofctl");
+}
+
+static void
+complete_zsh(void)
+{
+    puts("#compdef tofctl\nlocal -a commands=(");
+    for (size_t i = 0; i < n_commands; i++) {
+        printf("    '%s:%s'\n", commands[i].name, commands[i].help);
+    }
+    puts("    'help:This, or about one command.'\n)\n_arguments \\");
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *o = &known[i].option;
+
+        printf("    '--%s%s[%s]%s%s' \\\n", o->name, o->has_arg ? "=" : "",
+               known[i].help, o->has_arg ? ":" : "", known[i].value);
+    }
+    puts("    '1:command:{_describe command commands}' '*:argument:_files'");
+}
+
+static void
+complete(int n_words, char *words[])
+{
+    if (n_words == 1 && !strcmp(words[0], "bash")) {
+        complete_bash();
+    } else if (n_words == 1 && !strcmp(words[0], "zsh")) {
+        complete_zsh();
+    } else {
+        die(EXIT_USAGE, "completion takes bash or zsh");
+    }
+}
+
+/* The command line. */
+
+static void
+take_option(int c)
+{
+    switch (c) {
+    case 'j': raw_json = true; break;
+    case 'u': http_set_url(optarg); break;
+    case 't': http_read_token(optarg); break;
+    case 'c': http_set_ca_file(optarg); break;
+    case 'w': watching = true; break;
+    case OPTION_STATE: filters.state = optarg; break;
+    case OPTION_ENB: filters.enb = optarg; break;
+    case OPTION_SGW: filters.sgw = optarg; break;
+    case 'h': print_help(); exit(0);
+    case 'V': puts("tofctl " PACKAGE_VERSION); exit(0);
+    default: exit(EXIT_USAGE);          /* getopt_long() has said why. */
+    }
+}
+
+/* Options may stand anywhere. */
+static void
+parse_options(int argc, char *argv[])
+{
+    const char *url = getenv("TOF_URL"), *token = getenv("TOF_TOKEN_FILE");
+    struct option options[N_OPTIONS + 1] = { { .name = NULL } };
+    int c;
+
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        options[i] = known[i].option;
+    }
+    http_set_url(url && *url ? url : HTTP_DEFAULT_URL);
+    if (token && *token) {
+        http_read_token(token);
+    }
+    while ((c = getopt_long(argc, argv, "ju:t:c:whV", options, NULL)) != -1) {
+        take_option(c);
+    }
+}
+
+static void
+run(const struct command *command, char *args[])
+{
+    const struct timespec pause = { .tv_sec = WATCH_SECONDS };
+
+    command->run(args);
+    while (watching && !fflush(stdout)) {
+        nanosleep(&pause, NULL);
+        if (isatty(STDOUT_FILENO)) {
+            fputs("\033[H\033[J", stdout);      /* Clears the screen. */
+        }
+        command->run(args);
+    }
 }
 
 int
 main(int argc, char *argv[])
 {
     const struct command *command;
+    char **words;
+    int n;
 
     setlocale(LC_CTYPE, "");
     http_init();
     parse_options(argc, argv);
-    command = find_command(argc - optind, argv + optind);
-    command->run(argv + optind + 1);
+    words = argv + optind;
+    n = argc - optind - 1;
+    if (n < 0) {
+        die(EXIT_USAGE, "which command?  tofctl help lists them");
+    } else if (!strcmp(words[0], "help")) {
+        help(n, words + 1);
+    } else if (!strcmp(words[0], "completion")) {
+        complete(n, words + 1);
+    } else {
+        command = find_command(words[0]);
+        if (n < command->min || n > command->max) {
+            wrong_arguments(command);
+        }
+        run(command, words + 1);
+    }
     http_destroy();
     return fflush(stdout) ? EXIT_FAILURE : 0;
 }

@@ -29,11 +29,12 @@ def driver():
 @pytest.fixture
 def tofctl(driver):
     def run(*args, expect=0, url=f"http://{driver.address}", stdin=None,
-            stdout=subprocess.PIPE, text=True):
+            stdout=subprocess.PIPE, text=True, token=""):
         done = subprocess.run([str(TOFCTL), *args], input=stdin,
                               stdout=stdout, stderr=subprocess.PIPE,
                               timeout=60, check=False,
-                              env={**os.environ, "TOF_URL": url})
+                              env={**os.environ, "TOF_URL": url,
+                                   "TOF_TOKEN_FILE": token})
         errors = done.stderr.decode()
         assert done.returncode == expect, errors
         if expect:
@@ -200,6 +201,7 @@ def test_the_rest(tofctl):
 
 def test_long_options(tofctl, tmp_path):
     assert "purge SESSION_ID" in tofctl("--help")
+    assert tofctl("services", "--json") == tofctl("--json", "services")
     assert tofctl("--version") == tofctl("-V")
     assert json.loads(tofctl("--json", "services")) == []
     token = tmp_path / "token"
@@ -236,11 +238,84 @@ def test_columns(tofctl):
     tofctl("delete", "e")
 
 
-def test_wrong_command_lines(tofctl):
-    for args in ((), ("nothing",), ("add", "edge"), ("services", "x"),
-                 ("-x",), ("session",), ("import", "a", "b"), ("-t", "/nonexistent", "status"),
-                 ("-u", "gopher://x", "status")):
-        tofctl(*args, expect=2)
+@pytest.mark.parametrize("args, text", [
+    ((), "which command?  tofctl help lists them"),
+    (("nothing",), "there is no command nothing; tofctl help lists them"),
+    (("help", "nothing"), "there is no command nothing"),
+    (("add", "edge"), "add takes NAME SERVICE_IP APP_IP [FUNCTION...]"),
+    (("services", "x"), "services takes no arguments"),
+    (("session",), "session takes ID"),
+    (("import", "a", "b"), "import takes [FILE]"),
+    (("completion", "fish"), "completion takes bash or zsh"),
+    (("-x",), "invalid option -- 'x'"),
+    (("-t", "/nonexistent", "status"), "/nonexistent: cannot read a token"),
+    (("-u", "gopher://x", "status"), "gopher://x: "),
+], ids=str)
+def test_a_wrong_command_line_is_one_line_that_says_why(tofctl, args, text):
+    lines = tofctl(*args, expect=2).splitlines()
+    assert len(lines) == 1
+    assert text in lines[0]
+
+
+def test_help_about_each_command(tofctl):
+    commands = [line.split()[0] for line in tofctl("help").splitlines()
+                if line.startswith("  ") and line[2].isalpha()]
+    assert {"status", "add", "import"} <= set(commands)
+    for command in set(commands) - {"help", "completion"}:
+        assert tofctl("help", command).startswith(
+            f"usage: tofctl [OPTION...] {command}")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion(tofctl, shell):
+    script = tofctl("completion", shell)
+    assert "sessions" in script and "--state" in script
+    if shell == "bash":
+        asked = script + (
+            "COMP_WORDS=(tofctl sess); COMP_CWORD=1; _tofctl;"
+            'echo "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", asked], capture_output=True,
+                              text=True, check=True)
+        assert done.stdout.split() == ["sessions", "session"]
+
+
+def test_a_slash_at_the_end_of_the_url(tofctl):
+    tofctl("-u", f"http://{tofctl.address}/", "services")
+
+
+def test_sessions_are_chosen(tofctl):
+    def ids(*args):
+        return {s["id"] for s in json.loads(tofctl("-j", "sessions", *args))}
+
+    everything = json.loads(tofctl("-j", "sessions"))
+    enb = everything[0]["bearers"][0]["uplink"]["enb"]
+    sgw = everything[0]["bearers"][0]["uplink"]["sgw"]
+    assert ids("--enb", enb) == {
+        s["id"] for s in everything
+        if any(b["uplink"]["enb"] == enb for b in s["bearers"])}
+    assert ids("--state", "established", "--sgw", sgw) == {
+        s["id"] for s in everything if s["state"] == "established"
+        and any(b["uplink"]["sgw"] == sgw for b in s["bearers"])}
+    assert not ids("--enb", "192.0.2.1")
+    assert "enb must be an IP address" in tofctl("sessions", "--enb", "x",
+                                                 expect=1)
+
+
+def test_a_tof_that_hangs(tofctl):
+    """A listener that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        port = hung.getsockname()[1]
+        assert "no answer in 5 seconds" in tofctl(
+            "status", expect=3, url=f"http://127.0.0.1:{port}")
+
+
+def test_watch_shows_it_again(tofctl):
+    with subprocess.Popen([str(TOFCTL), "--watch", "health"], text=True,
+                          stdout=subprocess.PIPE,
+                          env={**os.environ,
+                               "TOF_URL": f"http://{tofctl.address}"}) as p:
+        assert p.stdout.readline() == p.stdout.readline() == "ok\n"
+        p.terminate()
 
 
 def test_no_server(tofctl):
@@ -255,6 +330,7 @@ def test_unix_socket_and_token(tofctl, tmp_path):
     with Driver("-u", path, "-t", str(token)):
         tofctl("-u", "unix:" + path, "services", expect=1)
         tofctl("-u", "unix:" + path, "-t", str(token), "services")
+        tofctl("-u", "unix:" + path, "services", token=str(token))
 
 
 @pytest.mark.parametrize("content", [

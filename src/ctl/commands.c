@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What each command of tofctl does: see commands.h. */
+
+#include <config.h>
+
+#include "ctl/commands.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/export.h"
+#include "ctl/http.h"
+#include "ctl/table.h"
+
+struct filters filters;
+
+static void
+show_status(char *args[] __attribute__((unused)))
+{
+    json_t *status = http_get("/status");
+    const json_t *bearers = json_object_get(status, "bearers");
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    if (!print_raw(status)) {
+        table_row("PART", "READY", "DETAIL", NULL);
+        json_array_foreach (json_object_get(status, "parts"), i, value) {
+            table_row(text_of(value, "name"), text_of(value, "ready"),
+                      text_of(value, "detail"), NULL);
+        }
+        table_print();
+        putchar('\n');
+        json_object_foreach (json_object_get(status, "facts"), key, value) {
+            printf("%s: %s\n", key, json_string_value(value));
+        }
+        printf("sessions: %s; bearers: %s established, %s stale, "
+               "%s embryonic\n", text_of(status, "sessions"),
+               text_of(bearers, "established"), text_of(bearers, "stale"),
+               text_of(bearers, "embryonic"));
+    }
+    json_decref(status);
+}
+
+static void
+show_health(char *args[] __attribute__((unused)))
+{
+    json_t *health = http_get("/healthz");
+
+    if (!print_raw(health)) {
+        puts(text_of(health, "status"));
+    }
+    json_decref(health);
+}
+
+static void
+add_service_row(const json_t *service)
+{
+    json_t *function;
+    char *chain = format_text("%s", "");
+    size_t i;
+
+    json_array_foreach (json_object_get(service, "chain"), i, function) {
+        char *longer = format_text("%s%s%s", chain, i ? "," : "",
+                                   json_string_value(function));
+        free(chain);
+        chain = longer;
+    }
+    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
+              text_of(service, "applicationIP"), i ? chain : "-", NULL);
+    free(chain);
+}
+
+static void
+show_services(char *args[] __attribute__((unused)))
+{
+    json_t *services = http_get("/service");
+    json_t *service;
+    size_t i;
+
+    if (!print_raw(services)) {
+        table_row("NAME", "SERVICE IP", "APPLICATION IP", "CHAIN", NULL);
+        json_array_foreach (services, i, service) {
+            add_service_row(service);
+        }
+        table_print();
+    }
+    json_decref(services);
+}
+
+/* Sends the service that 'words' spell, and shows what the TOF made of it. */
+static void
+send_service(const char *method, const char *path, char *words[])
+{
+    json_t *service = json_pack("{ss ss ss}", "name", words[0], "serviceIP",
+                                words[1], "applicationIP", words[2]);
+    struct answer answer;
+    char *body;
+
+    if (!service) {
+        die(EXIT_USAGE, "the arguments must be UTF-8");
+    }
+    if (words[3]) {
+        json_t *chain = json_array();
+
+        for (words += 3; *words; words++) {
+            json_array_append_new(chain, json_string(*words));
+        }
+        json_object_set_new(service, "chain", chain);
+    }
+    body = json_dumps(service, JSON_COMPACT);
+    json_decref(service);
+    http_request(method, path, body, &answer);
+    service = http_parse(&answer);
+    if (!print_raw(service)) {
+        add_service_row(service);
+        table_print();
+    }
+    json_decref(service);
+    free(answer.text);
+    free(body);
+}
+
+static void
+add_service(char *args[])
+{
+    send_service("POST", "/service", args);
+}
+
+static void
+set_service(char *args[])
+{
+    char *path = http_path("/service/", args[0]);
+
+    send_service("PUT", path, args);
+    free(path);
+}
+
+static void
+delete_at(const char *prefix, const char *word)
+{
+    char *path = http_path(prefix, word);
+    struct answer answer;
+
+    http_request("DELETE", path, NULL, &answer);
+    free(answer.text);
+    free(path);
+}
+
+static void
+delete_service(char *args[])
+{
+    delete_at("/service/", args[0]);
+}
+
+static void
+purge_session(char *args[])
+{
+    delete_at("/session/", args[0]);
+}
+
+/* As Wireshark and the logs of other nodes have it. */
+static const char *
+teid_of(const json_t *tunnel)
+{
+    static char texts[2][sizeof "0x00000000"];
+    static unsigned int next;
+    const json_t *teid = json_object_get(tunnel, "teid");
+    char *text = texts[next++ % 2];
+
+    if (!json_is_integer(teid)) {
+        return "-";
+    }
+    snprintf(text, sizeof *texts, "0x%08x",
+             (unsigned int) json_integer_value(teid));
+    return text;
+}
+
+/* One row for each bearer; the session itself is in the first of them. */
+static void
+add_session_rows(const json_t *session)
+{
+    json_t *bearer;
+    size_t i;
+
+    json_array_foreach (json_object_get(session, "bearers"), i, bearer) {
+        const json_t *up = json_object_get(bearer, "uplink");
+        const json_t *down = json_object_get(bearer, "downlink");
+
+        table_row(i ? "" : text_of(session, "id"),
+                  i ? "" : text_of(session, "ue"),
+                  i ? "" : text_of(session, "state"),
+                  i ? "" : text_of(session, "evidenceAge"),
+                  text_of(up, "enb"), text_of(up, "sgw"),
+                  teid_of(up), teid_of(down), NULL);
+    }
+}
+
+static void
+add_session_heading(void)
+{
+    table_row("ID", "UE", "STATE", "AGE", "ENB", "SGW", "UP TEID",
+              "DOWN TEID", NULL);
+}
+
+/* Adds "&NAME=VALUE" to '*path', unless there is no value. */
+static void
+add_parameter(char **path, const char *name, const char *value)
+{
+    if (value) {
+        char *prefix = format_text("%s&%s=", *path, name);
+
+        free(*path);
+        *path = http_path(prefix, value);
+        free(prefix);
+    }
+}
+
+/* All pages of GET /session. */
+static json_t *
+get_sessions(const char *ue)
+{
+    char *filter = format_text("/session?limit=10000");
+    json_t *sessions = json_array();
+    struct answer answer = { .cursor = "" };
+
+    add_parameter(&filter, "ue", ue);
+    add_parameter(&filter, "state", filters.state);
+    add_parameter(&filter, "enb", filters.enb);
+    add_parameter(&filter, "sgw", filters.sgw);
+    do {
+        char *path = format_text("%s%s%s", filter,
+                                 answer.cursor[0] ? "&cursor=" : "",
+                                 answer.cursor);
+        json_t *page;
+
+        http_request("GET", path, NULL, &answer);
+        page = http_parse(&answer);
+        json_array_extend(sessions, page);
+        json_decref(page);
+        free(answer.text);
+        free(path);
+    } while (answer.cursor[0]);
+    free(filter);
+    return sessions;
+}
+
+static void
+show_sessions(char *args[])
+{
+    json_t *sessions = get_sessions(args[0]);
+    json_t *session;
+    size_t i;
+
+    if (!print_raw(sessions)) {
+        add_session_heading();
+        json_array_foreach (sessions, i, session) {
+            add_session_rows(session);
+        }
+        table_print();
+    }
+    json_decref(sessions);
+}
+
+static void
+print_usage(const json_t *session)
+{
+    json_t *services = json_object_get(session, "services");
+    const json_t *service;
+    size_t i;
+
+    if (!json_array_size(services)) {
+        return;
+    }
+    putchar('\n');
+    table_row("SERVICE", "IP", "PACKETS UP", "BYTES UP", "PACKETS DOWN",
+              "BYTES DOWN", NULL);
+    json_array_foreach (services, i, service) {
+        table_row(text_of(service, "name"), text_of(service, "serviceIP"),
+                  text_of(service, "packetsUp"), text_of(service, "bytesUp"),
+                  text_of(service, "packetsDown"),
+                  text_of(service, "bytesDown"), NULL);
+    }
+    table_print();
+}
+
+static void
+show_session(char *args[])
+{
+    char *path = http_path("/session/", args[0]);
+    json_t *session = http_get(path);
+    const json_t *counters = json_object_get(session, "counters");
+
+    if (!print_raw(session)) {
+        add_session_heading();
+        add_session_rows(session);
+        table_print();
+        printf("\nto applications: %s packets, %s bytes\n"
+               "to the UE: %s packets, %s bytes\n",
+               text_of(counters, "packetsUp"), text_of(counters, "bytesUp"),
+               text_of(counters, "packetsDown"),
+               text_of(counters, "bytesDown"));
+        print_usage(session);
+    }
+    json_decref(session);
+    free(path);
+}
+
+static void
+show_peers(char *args[] __attribute__((unused)))
+{
+    json_t *peers = http_get("/peer");
+    json_t *peer;
+    size_t i;
+
+    if (!print_raw(peers)) {
+        table_row("ADDRESS", "ROLE", "BEARERS", NULL);
+        json_array_foreach (peers, i, peer) {
+            table_row(text_of(peer, "address"), text_of(peer, "role"),
+                      text_of(peer, "bearers"), NULL);
+        }
+        table_print();
+    }
+    json_decref(peers);
+}
+
+static void
+show_metrics(char *args[] __attribute__((unused)))
+{
+    struct answer answer;
+
+    http_request("GET", "/metrics", NULL, &answer);
+    fputs(answer.text, stdout);
+    free(answer.text);
+}
+
+const struct command commands[] = {
+    { "status", "", 0, 0, show_status,
+      "What each part of the TOF says of itself." },
+    { "health", "", 0, 0, show_health,
+      "Whether all is there that diverting depends on." },
+    { "services", "", 0, 0, show_services, "The services." },
+    { "sessions", " [UE]", 0, 1, show_sessions,
+      "The sessions, or those of a UE." },
+    { "session", " ID", 1, 1, show_session,
+      "A session, and how much of its traffic was diverted." },
+    { "peers", "", 0, 0, show_peers, "The eNodeBs and SGWs seen." },
+    { "metrics", "", 0, 0, show_metrics,
+      "All counters, in the text format of Prometheus." },
+    { "add", " NAME SERVICE_IP APP_IP [FUNCTION...]", 3, 11, add_service,
+      "Registers a service." },
+    { "set", " NAME SERVICE_IP APP_IP [FUNCTION...]", 3, 11, set_service,
+      "Changes the service that has this name." },
+    { "delete", " NAME|SERVICE_IP", 1, 1, delete_service,
+      "Deletes a service." },
+    { "purge", " SESSION_ID", 1, 1, purge_session, "Forgets a session." },
+    { "export", " [FILE]", 0, 1, export_sessions,
+      "Writes all sessions to a file." },
+    { "import", " [FILE]", 0, 1, import_sessions,
+      "Tells the TOF of the sessions in a file." },
+};
+const size_t n_commands = sizeof commands / sizeof *commands;

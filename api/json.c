@@ -185,23 +185,55 @@ is_blank(const char *text, size_t len)
     return !len;
 }
 
+/* Returns the value that the text is, or NULL. */
+static json_t *
+read_body(struct reader *r, const char *text, size_t len)
+{
+    json_error_t error;
+    json_t *body = json_loadb(text, len, JSON_REJECT_DUPLICATES
+                              | JSON_DECODE_ANY, &error);
+
+    if (!body && is_blank(text, len)) {
+        refuse(r, "the body is empty");
+    } else if (!body) {
+        refuse_syntax(r, &error);
+    }
+    return body;
+}
+
 bool
 json_to_service(const char *text, size_t len, struct service_spec *spec,
                 char problem[JSON_PROBLEM_MAX])
 {
     struct reader r = { .spec = spec, .problem = problem, .ok = true };
-    json_error_t error;
-    json_t *body = json_loadb(text, len, JSON_REJECT_DUPLICATES
-                              | JSON_DECODE_ANY, &error);
+    json_t *body = read_body(&r, text, len);
 
     memset(spec, 0, sizeof *spec);
     if (body) {
         read_service(&r, body);
         json_decref(body);
-    } else if (is_blank(text, len)) {
-        refuse(&r, "the body is empty");
-    } else {
-        refuse_syntax(&r, &error);
     }
     return r.ok;
+}
+
+char *
+json_to_level(const char *text, size_t len, char problem[JSON_PROBLEM_MAX])
+{
+    struct reader r = { .problem = problem, .ok = true };
+    json_t *body = read_body(&r, text, len);
+    const json_t *level = json_object_get(body, "level");
+    char *value = NULL;
+
+    if (body && check_type(&r, "the body", "an object", body,
+                           json_is_object(body))) {
+        if (!level || json_object_size(body) != 1) {
+            refuse(&r, "the body must have the member level alone");
+        } else {
+            const char *s = read_string(&r, "level", level);
+
+            value = s ? strdup(s) : NULL;
+        }
+    }
+    json_decref(body);
+    return value;
 }

@@ -28,6 +28,7 @@
 #include "api/walk.h"
 #include "base/addr.h"
 #include "base/jsontext.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "base/status.h"
 #include "service/service.h"
@@ -342,6 +343,37 @@ get_healthz(struct exchange *x)
     }
 }
 
+static void
+add_level(const char *module, const char *level, void *levels)
+{
+    json_object_set_new(levels, module, json_string(level));
+}
+
+static void
+get_log(struct exchange *x)
+{
+    json_t *levels = json_object();
+
+    log_for_each(add_level, levels);
+    answer_json(x, levels);
+}
+
+static void
+put_log(struct exchange *x)
+{
+    char problem[JSON_PROBLEM_MAX];
+    char *level = json_to_level(ds_cstr(&x->body), x->body.length, problem);
+    const char *wrong = level ? log_set_level(x->key, level) : problem;
+
+    if (wrong) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST, "%s", wrong);
+    } else {
+        x->change = xasprintf(" (%s)", level);
+        answer_json(x, json_pack("{ss}", x->key, level));
+    }
+    free(level);
+}
+
 /* Service names and what may stand in them need no escaping in labels. */
 static void
 put_packets(const struct service_spec *spec, const struct counters *c,
@@ -405,6 +437,8 @@ static const struct route routes[] = {
       .handle = snapshot_post },
     { "GET", "status", .handle = get_status },
     { "GET", "metrics", .handle = get_metrics },
+    { "GET", "log", .handle = get_log },
+    { "PUT", "log", .key = true, .body = EXCHANGE_JSON, .handle = put_log },
     { "GET", "healthz", .handle = get_healthz, .open = true },
     { "GET", "swagger.json", .handle = get_swagger },
 };

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,10 +27,12 @@
 #include "agent.h"
 #include "api/rest.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "conf/conf.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(tofd);
@@ -41,34 +44,51 @@ VLOG_DEFINE_THIS_MODULE(tofd);
 
 enum action { RUN, TEST, PRINT };
 
+static const struct option options[] = {
+    { "config", required_argument, NULL, 'c' },
+    { "test", no_argument, NULL, 't' },
+    { "print", no_argument, NULL, 'T' },
+    { "verbose", required_argument, NULL, 'v' },
+    { "version", no_argument, NULL, 'V' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
+};
+
 static void
-usage(FILE *out)
+usage(void)
 {
-    fprintf(out,
-            "Usage: tofd [-c FILE] [-t | -T] [-v LEVEL]\n"
-            "Traffic Offloading Function: the control agent.\n"
-            "\n"
-            "  -c FILE   configuration (default: " DEFAULT_CONF ")\n"
-            "  -t        check the configuration; exit 78 if it is wrong\n"
-            "  -T        likewise, and print it as shell variables\n"
-            "  -v LEVEL  log level: emer, err, warn, info (default), dbg;\n"
-            "            or MODULE:LEVEL\n"
-            "  -V        print the version\n"
-            "  -h        print this help\n");
+    puts("Usage: tofd [OPTION...]\n"
+         "Traffic Offloading Function: the control agent.\n"
+         "\n"
+         "  -c, --config=FILE    configuration (default: " DEFAULT_CONF ")\n"
+         "  -t, --test           check the configuration; exit 78 if it is "
+         "wrong\n"
+         "  -T, --print          likewise, and print it as shell variables\n"
+         "  -v, --verbose=LEVEL  log level: emer, err, warn, info (default), "
+         "dbg, off;\n"
+         "                       or MODULE:LEVEL\n"
+         "  -V, --version        print the version\n"
+         "  -h, --help           print this help");
 }
 
+/* "LEVEL" or "MODULE:LEVEL". */
 static void
 set_log_level(const char *spec)
 {
-    char *words = (strchr(spec, ':') ? xstrdup(spec)
-                   : xasprintf("console:%s", spec));
-    char *error = vlog_set_levels_from_string(words);
+    char *module = xstrdup(spec);
+    char *level = strchr(module, ':');
+    const char *problem;
 
-    if (error) {
-        fprintf(stderr, "tofd: -v %s: %s\n", spec, error);
+    if (level) {
+        *level++ = '\0';
+    }
+    problem = (level ? log_set_level(module, level)
+               : log_set_level("any", module));
+    if (problem) {
+        fprintf(stderr, "tofd: -v %s: %s\n", spec, problem);
         exit(EX_USAGE);
     }
-    free(words);
+    free(module);
 }
 
 static enum action
@@ -77,29 +97,15 @@ parse_options(int argc, char *argv[], const char **file)
     enum action action = RUN;
     int c;
 
-    while ((c = getopt(argc, argv, "c:tTv:Vh")) != -1) {
+    while ((c = getopt_long(argc, argv, "c:tTv:Vh", options, NULL)) != -1) {
         switch (c) {
-        case 'c':
-            *file = optarg;
-            break;
-        case 't':
-            action = TEST;
-            break;
-        case 'T':
-            action = PRINT;
-            break;
-        case 'v':
-            set_log_level(optarg);
-            break;
-        case 'V':
-            printf("tofd %s\n", PACKAGE_VERSION);
-            exit(0);
-        case 'h':
-            usage(stdout);
-            exit(0);
-        default:
-            usage(stderr);
-            exit(EX_USAGE);
+        case 'c': *file = optarg; break;
+        case 't': action = TEST; break;
+        case 'T': action = PRINT; break;
+        case 'v': set_log_level(optarg); break;
+        case 'V': printf("tofd %s\n", PACKAGE_VERSION); exit(0);
+        case 'h': usage(); exit(0);
+        default: exit(EX_USAGE);        /* getopt_long() has said why. */
         }
     }
     if (optind < argc) {
@@ -186,6 +192,24 @@ block_signals(void)
     return fd;
 }
 
+/* Tells systemd that the loop turns, if it asks for that: see WatchdogSec= in
+ * the unit. */
+static void
+feed_watchdog(void)
+{
+    static uint64_t period_us;
+    static long long int next;
+
+    if (!next) {
+        next = sd_watchdog_enabled(0, &period_us) > 0 ? 1 : LLONG_MAX;
+    }
+    if (time_msec() >= next) {
+        sd_notify(0, "WATCHDOG=1");
+        next = time_msec() + period_us / 3000;
+    }
+    poll_timer_wait_until(next);
+}
+
 /* Whether a signal asks to end. */
 static bool
 is_asked_to_end(int fd)
@@ -213,6 +237,7 @@ loop(void)
 
         agent_wait();
         rest_wait();
+        feed_watchdog();
         poll_fd_wait(fd, POLLIN);
         poll_block();
     }
@@ -226,7 +251,7 @@ main(int argc, char *argv[])
     struct conf *conf;
 
     ovs_set_program_name("tofd", PACKAGE_VERSION);
-    vlog_set_levels(NULL, VLF_SYSLOG, VLL_OFF);
+    log_init();
     action = parse_options(argc, argv, &file);
     conf = read_conf(file);
     if (action == PRINT) {

@@ -337,6 +337,46 @@ show_metrics(char *args[] __attribute__((unused)))
     free(answer.text);
 }
 
+static void
+show_log(void)
+{
+    json_t *levels = http_get("/log");
+    const char *module;
+    json_t *level;
+
+    if (!print_raw(levels)) {
+        json_object_foreach (levels, module, level) {
+            table_row(module, json_string_value(level), NULL);
+        }
+        table_print();
+    }
+    json_decref(levels);
+}
+
+/* Without arguments: all levels; with a module and a level: sets it. */
+static void
+run_log(char *args[])
+{
+    char *path, *body;
+    struct answer answer;
+    json_t *level;
+
+    if (!args[0]) {
+        show_log();
+        return;
+    } else if (!args[1]) {
+        die(EXIT_USAGE, "log takes [MODULE LEVEL]");
+    }
+    path = http_path("/log/", args[0]);
+    level = json_pack("{ss}", "level", args[1]);
+    body = json_dumps(level, JSON_COMPACT);
+    http_request("PUT", path, body, &answer);
+    json_decref(level);
+    free(answer.text);
+    free(body);
+    free(path);
+}
+
 const struct command commands[] = {
     { "status", "", 0, 0, show_status,
       "What each part of the TOF says of itself." },
@@ -357,6 +397,8 @@ const struct command commands[] = {
     { "delete", " NAME|SERVICE_IP", 1, 1, delete_service,
       "Deletes a service." },
     { "purge", " SESSION_ID", 1, 1, purge_session, "Forgets a session." },
+    { "log", " [MODULE LEVEL]", 0, 2, run_log,
+      "How much each module logs; or sets that, for \"any\" or one." },
     { "export", " [FILE]", 0, 1, export_sessions,
       "Writes all sessions to a file." },
     { "import", " [FILE]", 0, 1, import_sessions,

@@ -9,6 +9,7 @@ can do are then skipped."""
 
 import concurrent.futures
 import os
+import re
 import time
 
 import pytest
@@ -488,11 +489,37 @@ def test_every_operation_is_there(rest):
     """What the document describes is not 405, and what it does not is."""
     described = set(rest.contract.operations())
     for template in rest.contract.document["paths"]:
-        path = template.replace("{name}", "nobody").replace("{id}", "0")
+        path = re.sub("{[a-z]+}", "0", template)
         for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
             answer = rest.raw(method, path, b"{}")
             assert (answer.status_code != 405) == (
                 (method, template) in described)
+
+
+@pytest.mark.parametrize("module, body, text", [
+    ("nothing", '{"level": "dbg"}', "there is no such module"),
+    ("rest", '{"level": "loud"}', "the level must be "),
+    ("rest", '{"level": 4}', "level: must be a string, not a number"),
+    ("rest", '{"level": null}', "level: must be a string, not null"),
+    ("rest", "{}", "the body must have the member level alone"),
+    ("rest", '{"level": "dbg", "x": 1}', "the member level alone"),
+    ("rest", "[]", "the body: must be an object, not an array"),
+    ("rest", '{"level": "dbg"', "the body is not JSON"),
+    ("rest", "", "the body is empty"),
+], ids=str)
+def test_a_log_level_that_is_none(rest, module, body, text):
+    answer = rest.call("PUT", f"/log/{module}", 400, data=body)
+    assert text in answer.json()["detail"]
+
+
+def test_log_levels(rest):
+    assert rest.call("GET", "/log", 200).json()["rest"] == "info"
+    assert rest.call("PUT", "/log/rest", 200,
+                     json={"level": "warn"}).json() == {"rest": "warn"}
+    levels = rest.call("GET", "/log", 200).json()
+    assert levels["rest"] == "warn" and levels["poll_loop"] == "info"
+    rest.call("PUT", "/log/any", 200, json={"level": "info"})
+    assert set(rest.call("GET", "/log", 200).json().values()) == {"info"}
 
 
 def test_hundred_clients(rest, driver):

@@ -309,6 +309,15 @@ def test_a_tof_that_hangs(tofctl):
             "status", expect=3, url=f"http://127.0.0.1:{port}")
 
 
+def test_log_levels(tofctl):
+    assert tofctl("log", "rest", "warn") == ""
+    assert ["rest", "warn"] in [line.split()
+                                 for line in tofctl("log").splitlines()]
+    assert "there is no such module" in tofctl("log", "x", "dbg", expect=1)
+    assert "log takes [MODULE LEVEL]" in tofctl("log", "rest", expect=2)
+    tofctl("log", "any", "info")
+
+
 def test_watch_shows_it_again(tofctl):
     with subprocess.Popen([str(TOFCTL), "--watch", "health"], text=True,
                           stdout=subprocess.PIPE,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A host that boots with the units enabled, as its users have it."""
 
+import json
 import threading
 import time
 
@@ -109,3 +110,29 @@ def test_started_by_the_init_script(host, net):
         first_packet(net, "10.45.0.6")
     finally:
         host.run(f"{init} stop; systemctl start {UNITS}")
+
+
+def test_the_journal_has_priorities_and_no_second_time(host):
+    host.configure("xdp")
+    host.restart()
+    lines = [json.loads(line) for line in host.run(
+        "journalctl -u tofd -o json --output-fields=PRIORITY,MESSAGE,_COMM "
+        "--since=-5m").splitlines()]
+    said = {line["MESSAGE"]: line["PRIORITY"] for line in lines
+            if line.get("_COMM") == "tofd"}
+    up = [message for message in said if message.endswith(": up")]
+    assert up and all(message.startswith("tofd: ") for message in up)
+    assert {said[message] for message in up} == {"6"}
+
+
+def test_a_tofd_that_hangs_is_restarted(host, net):
+    """By systemd's watchdog; and it diverts again, without a hand."""
+    host.configure("xdp")
+    host.restart()
+    host.register()
+    hung = host.run("systemctl show tofd --value -p MainPID").strip()
+    host.run(f"kill -STOP {hung}")
+    wait_until(lambda: host.run("systemctl show tofd --value -p MainPID")
+               .strip() not in ("0", hung), 60, "another tofd")
+    host.wait_up()
+    first_packet(net, "10.45.0.7")

@@ -12,14 +12,13 @@
 #include "dataplane.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/status.h"
 #include "conf/conf.h"
 #include "filter/filter.h"
 #include "filter/reinject.h"
-#include "kernel/rtnl.h"
+#include "filter/wire.h"
 #include "nat/nat.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -37,12 +36,7 @@ static struct dataplane_events events;
 static bool up;
 static long long int retry_at, check_at;
 
-/* S1-U's: links of ours must take all that either adapter does, but what goes
- * down to a UE must fit the one towards the eNodeBs. */
-struct mtus {
-    unsigned int links, down;
-};
-static struct mtus mtus;        /* In force. */
+static struct wire_mtus mtus;   /* In force. */
 
 void
 dataplane_init(const struct conf *conf_,
@@ -54,6 +48,7 @@ dataplane_init(const struct conf *conf_,
     events = *events_;
     up = false;
     retry_at = 0;
+    wire_init(conf);
     status_set(STATUS_INTERCEPTION, false, "starting");
     status_set(STATUS_FILTER, false, "starting");
     status_set(STATUS_NAT, false, "starting");
@@ -76,56 +71,7 @@ dataplane_destroy(void)
 {
     take_down();
     endpoint->close();
-}
-
-/* Does the kernel forward what comes in by 'adapter'? */
-static bool
-forwards(const char *adapter)
-{
-    char *path = xasprintf("/proc/sys/net/ipv4/conf/%s/forwarding", adapter);
-    FILE *f = fopen(path, "re");
-    bool yes = f && fgetc(f) == '1';
-
-    if (f) {
-        fclose(f);
-    }
-    free(path);
-    return yes;
-}
-
-/* Both adapters there and up?  Does the host forward, if it is to? */
-static int
-find_adapters(struct mtus *found, char **what)
-{
-    const char *names[] = { conf_adapter(conf, true),
-                            conf_adapter(conf, false) };
-    struct rtnl *rtnl;
-    int error = rtnl_open(-1, &rtnl);
-
-    found->links = 0;
-    if (error) {
-        *what = xstrdup("rtnetlink socket");
-        return error;
-    }
-    for (size_t i = 0; !error && i < ARRAY_SIZE(names); i++) {
-        struct rtnl_link link;
-        error = rtnl_link_get(rtnl, names[i], &link);
-        if (!error && !link.up) {
-            error = ENETDOWN;
-        }
-        if (!error && conf->s1u.interface && !forwards(names[i])) {
-            *what = xasprintf("net.ipv4.conf.%s.forwarding (see tof-net)",
-                              names[i]);
-            error = ENETUNREACH;
-        } else if (error) {
-            *what = xasprintf("S1-U adapter %s", names[i]);
-        } else {
-            found->links = MAX(found->links, link.mtu);
-            found->down = i ? found->down : link.mtu;
-        }
-    }
-    rtnl_close(rtnl);
-    return error;
+    wire_destroy();
 }
 
 static int
@@ -147,7 +93,7 @@ bring_up(void)
 {
     char *what = NULL;
 
-    if (step(STATUS_INTERCEPTION, find_adapters(&mtus, &what), &what)) {
+    if (step(STATUS_INTERCEPTION, wire_find(&mtus, &what), &what)) {
         return ENODEV;
     }
     if (step(STATUS_NAT, nat_init(conf, endpoint->ue_port, mtus.links,
@@ -163,30 +109,19 @@ bring_up(void)
     return 0;
 }
 
-static bool
-mtus_have_changed(void)
-{
-    struct mtus now;
-    char *what = NULL;
-    bool changed = (!find_adapters(&now, &what)
-                    && (now.links != mtus.links || now.down != mtus.down));
-
-    free(what);
-    return changed;
-}
-
 /* Links and tables may go away behind our back. */
 static void
 check(void)
 {
     if (filter_run()) {
         status_set(STATUS_FILTER, false, "nftables refused a change");
+    } else if (wire_run(&mtus)) {
+        status_set(STATUS_FILTER, false, "the MTU of S1-U has changed");
     } else if (time_msec() < check_at) {
         return;
     } else if (!nat_in_force()) {
         status_set(STATUS_NAT, false, "interfaces or tables have changed");
-    } else if (!filter_in_force() || !endpoint->plumbed()
-               || mtus_have_changed()) {
+    } else if (!filter_in_force() || !endpoint->plumbed()) {
         status_set(STATUS_FILTER, false, "interfaces or tables have changed");
     } else {
         check_at = time_msec() + CHECK_MS;
@@ -223,6 +158,7 @@ void
 dataplane_wait(void)
 {
     if (up) {
+        wire_wait();
         queues_wait();
         filter_wait();
     }

@@ -29,6 +29,7 @@ check_PROGRAMS += \
 	tests/unit/test_session \
 	tests/unit/test_statelet \
 	tests/unit/test_usage \
+	tests/unit/test_wire_faults \
 	tests/unit/test_xdp_table
 
 # Each is run by tests/tap/with-ovs, beside an Open vSwitch of its own.

@@ -99,6 +99,90 @@ open_and_switch_gro_on(void *link)
     return error;
 }
 
+/* Features, which are told by numbers that only the kernel knows, and names. */
+
+#define FEATURES_MAX 256        /* Linux 6.18 has 66. */
+
+/* A link's features: which are on, by number. */
+static int
+get_features(int sock, const char *link, uint32_t on[FEATURES_MAX / 32])
+{
+    struct {
+        struct ethtool_gfeatures head;
+        struct ethtool_get_features_block blocks[FEATURES_MAX / 32];
+    } get = { .head = { .cmd = ETHTOOL_GFEATURES,
+                        .size = FEATURES_MAX / 32 } };
+    struct ifreq ifr = { .ifr_data = (void *) &get };
+
+    strncpy(ifr.ifr_name, link, sizeof ifr.ifr_name - 1);
+    if (ioctl(sock, SIOCETHTOOL, &ifr)) {
+        return errno;
+    }
+    for (size_t i = 0; i < FEATURES_MAX / 32; i++) {
+        on[i] = i < get.head.size ? get.blocks[i].active : 0;
+    }
+    return 0;
+}
+
+/* Their names, which are the same for all links.  NULL if they cannot be
+ * told. */
+static const struct ethtool_gstrings *
+feature_names(int sock, const char *link)
+{
+    static union {
+        struct ethtool_gstrings head;
+        char room[sizeof(struct ethtool_gstrings)
+                  + FEATURES_MAX * ETH_GSTRING_LEN];
+    } names;
+    struct {
+        struct ethtool_sset_info head;
+        uint32_t n;
+    } count = { .head = { .cmd = ETHTOOL_GSSET_INFO,
+                          .sset_mask = 1ull << ETH_SS_FEATURES } };
+    struct ifreq ifr = { .ifr_data = (void *) &count };
+
+    if (!names.head.len) {
+        strncpy(ifr.ifr_name, link, sizeof ifr.ifr_name - 1);
+        if (ioctl(sock, SIOCETHTOOL, &ifr) || !count.head.sset_mask
+            || count.n > FEATURES_MAX) {
+            return NULL;
+        }
+        names.head.cmd = ETHTOOL_GSTRINGS;
+        names.head.string_set = ETH_SS_FEATURES;
+        names.head.len = count.n;
+        ifr.ifr_data = (void *) &names;
+        if (ioctl(sock, SIOCETHTOOL, &ifr)) {
+            names.head.len = 0;
+            return NULL;
+        }
+    }
+    return &names.head;
+}
+
+const char *
+ethtool_first_on(const char *link, const char *const *names, size_t n)
+{
+    int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct ethtool_gstrings *known = feature_names(sock, link);
+    uint32_t on[FEATURES_MAX / 32];
+    const char *found = NULL;
+
+    if (known && !get_features(sock, link, on)) {
+        for (uint32_t i = 0; i < known->len && !found; i++) {
+            const char *name = (const char *) &known->data[i
+                                                           * ETH_GSTRING_LEN];
+
+            for (size_t j = 0; on[i / 32] >> i % 32 & 1 && j < n; j++) {
+                if (!strncmp(name, names[j], ETH_GSTRING_LEN)) {
+                    found = names[j];
+                }
+            }
+        }
+    }
+    close(sock);
+    return found;
+}
+
 int
 ethtool_gro_on(int netns_fd, const char *link)
 {

@@ -56,16 +56,18 @@ netlink_close(struct netlink *nl)
     }
 }
 
-void
+bool
 netlink_drain(struct netlink *nl)
 {
     int fd = mnl_socket_get_fd(nl->socket);
+    bool any = false;
     char c;
 
     while (recv(fd, &c, 1, MSG_DONTWAIT) >= 0
            || errno == EINTR || errno == ENOBUFS) {
-        continue;
+        any = true;
     }
+    return any;
 }
 
 int

@@ -9,6 +9,7 @@
  * here.  The kernel does the work within the call that sends, and its answer
  * is there when that returns: nothing here waits. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,9 +34,9 @@ void netlink_close(struct netlink *);   /* May not be open. */
 int netlink_talk(struct netlink *, struct nlmsghdr *,
                  int (*cb)(const struct nlmsghdr *, void *aux), void *aux);
 
-/* The parts of it: throws away; sends 'len' bytes; takes the next datagram,
- * EIO if there is none. */
-void netlink_drain(struct netlink *);
+/* The parts of it: throws away what has come, and tells whether there was
+ * any; sends 'len' bytes; takes the next datagram, EIO if there is none. */
+bool netlink_drain(struct netlink *);
 int netlink_send(struct netlink *, const void *data, size_t len);
 int netlink_receive(struct netlink *, void *buf, size_t size, size_t *len);
 

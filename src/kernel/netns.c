@@ -282,21 +282,48 @@ write_sysctl(void *sysctl_)
     return error;
 }
 
+static int
+set_path(struct sysctl *sysctl, const char *path, va_list args)
+{
+    static const char prefix[] = "/proc/sys/";
+    const size_t ofs = sizeof prefix - 1;
+    int n;
+
+    memcpy(sysctl->path, prefix, sizeof prefix);
+    n = vsnprintf(sysctl->path + ofs, sizeof sysctl->path - ofs, path, args);
+    return (n < 0 || (size_t) n >= sizeof sysctl->path - ofs ? ENAMETOOLONG
+            : 0);
+}
+
 int
 sysctl_write(int netns_fd, const char *value, const char *path, ...)
 {
-    static const char prefix[] = "/proc/sys/";
     struct sysctl sysctl = { .value = value };
-    const size_t ofs = sizeof prefix - 1;
     va_list args;
-    int n;
+    int error;
 
-    memcpy(sysctl.path, prefix, sizeof prefix);
     va_start(args, path);
-    n = vsnprintf(sysctl.path + ofs, sizeof sysctl.path - ofs, path, args);
+    error = set_path(&sysctl, path, args);
     va_end(args);
-    if (n < 0 || (size_t) n >= sizeof sysctl.path - ofs) {
-        return ENAMETOOLONG;
+    return error ? error : netns_call(netns_fd, write_sysctl, &sysctl);
+}
+
+long
+sysctl_read(const char *path, ...)
+{
+    struct sysctl sysctl;
+    long value = -1;
+    va_list args;
+    FILE *f;
+
+    va_start(args, path);
+    f = set_path(&sysctl, path, args) ? NULL : fopen(sysctl.path, "re");
+    va_end(args);
+    if (f) {
+        if (fscanf(f, "%ld", &value) != 1) {
+            value = -1;
+        }
+        fclose(f);
     }
-    return netns_call(netns_fd, write_sysctl, &sysctl);
+    return value;
 }

@@ -24,5 +24,9 @@ int netns_call(int fd, int (*cb)(void *aux), void *aux);
  * namespace 'netns_fd' (which needs only that namespace, no mount). */
 int sysctl_write(int netns_fd, const char *value, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
+/* Returns the number that is there, as the caller sees it, or -1 if there is
+ * none: this kernel may not have such a key. */
+long sysctl_read(const char *path, ...)
+    __attribute__((format(printf, 1, 2)));
 
 #endif /* kernel/netns.h */

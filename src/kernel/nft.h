@@ -53,6 +53,10 @@ int nft_table_exists(struct nft *, const struct nft_table *);
  * 0, or an error (EAGAIN: others change it all the time). */
 int nft_table_weigh(struct nft *, const struct nft_table *, uint64_t *weight);
 
+/* True if a chain that forwarded packets meet, of anybody's, drops all of
+ * them: its policy is that, and it has no rule. */
+bool nft_forwards_nothing(struct nft *);
+
 /* A chain.  'type' NULL: a regular chain, jumped to.  The policy is accept. */
 struct nft_chain {
     const char *name;

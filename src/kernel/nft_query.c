@@ -118,6 +118,58 @@ nft_table_weigh(struct nft *nft, const struct nft_table *table,
     return error;
 }
 
+static bool
+is_at_forward(const struct nlattr *hook)
+{
+    const struct nlattr *attr;
+
+    mnl_attr_for_each_nested(attr, hook) {
+        if (mnl_attr_get_type(attr) == NFTA_HOOK_HOOKNUM) {
+            return ntohl(mnl_attr_get_u32(attr)) == NF_INET_FORWARD;
+        }
+    }
+    return false;
+}
+
+static int
+forward_cb(const struct nlmsghdr *nlh, void *refuses)
+{
+    const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+    bool forward = false, drops = false, empty = false;
+    const struct nlattr *attr;
+
+    mnl_attr_for_each(attr, nlh, sizeof *nfg) {
+        switch (mnl_attr_get_type(attr)) {
+        case NFTA_CHAIN_HOOK:
+            forward = is_at_forward(attr);
+            break;
+        case NFTA_CHAIN_POLICY:
+            drops = ntohl(mnl_attr_get_u32(attr)) == NF_DROP;
+            break;
+        case NFTA_CHAIN_USE:
+            empty = !mnl_attr_get_u32(attr);
+            break;
+        }
+    }
+    if (forward && drops && empty
+        && (nfg->nfgen_family == NFPROTO_INET
+            || nfg->nfgen_family == NFPROTO_IPV4)) {
+        *(bool *) refuses = true;
+    }
+    return 0;
+}
+
+bool
+nft_forwards_nothing(struct nft *nft)
+{
+    char buf[NFT_ROOM] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct nlmsghdr *nlh = nft_request(nft, buf, NFT_MSG_GETCHAIN,
+                                       NFPROTO_UNSPEC, NLM_F_DUMP);
+    bool refuses = false;
+
+    return !nft_ask(nft, nlh, forward_cb, &refuses) && refuses;
+}
+
 /* Elements.  A record is the key, then the data, then when it expires, each
  * as long as the set says and not aligned. */
 

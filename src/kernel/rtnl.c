@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -97,18 +98,93 @@ struct link_info {
     bool veth;
 };
 
+static void
+take_bridge(const struct nlattr *data, struct rtnl_link *link)
+{
+    const struct nlattr *attr;
+
+    mnl_attr_for_each_nested(attr, data) {
+        switch (mnl_attr_get_type(attr)) {
+        case IFLA_BR_VLAN_FILTERING:
+            link->vlan_filtering = mnl_attr_get_u8(attr);
+            break;
+        case IFLA_BR_NF_CALL_IPTABLES:
+        case IFLA_BR_NF_CALL_IP6TABLES:
+        case IFLA_BR_NF_CALL_ARPTABLES:
+            link->netfilter |= mnl_attr_get_u8(attr);
+            break;
+        }
+    }
+}
+
+static void
+take_port(const struct nlattr *data, struct rtnl_link *link)
+{
+    const struct nlattr *attr;
+
+    mnl_attr_for_each_nested(attr, data) {
+        switch (mnl_attr_get_type(attr)) {
+        case IFLA_BRPORT_STATE:
+            link->forwarding = mnl_attr_get_u8(attr) == BR_STATE_FORWARDING;
+            break;
+        case IFLA_BRPORT_LEARNING:
+            link->learning = mnl_attr_get_u8(attr);
+            break;
+        case IFLA_BRPORT_UNICAST_FLOOD:
+            link->flood = mnl_attr_get_u8(attr);
+            break;
+        case IFLA_BRPORT_ISOLATED:
+            link->isolated = mnl_attr_get_u8(attr);
+            break;
+        }
+    }
+}
+
+/* Of either kind and data the kind comes first. */
+static void
+take_kind(const struct nlattr *nest, struct link_info *info)
+{
+    const struct nlattr *attr;
+
+    mnl_attr_for_each_nested(attr, nest) {
+        switch (mnl_attr_get_type(attr)) {
+        case IFLA_INFO_KIND:
+            info->veth = !strcmp(mnl_attr_get_str(attr), "veth");
+            info->link.bridge = !strcmp(mnl_attr_get_str(attr), "bridge");
+            break;
+        case IFLA_INFO_DATA:
+            if (info->link.bridge) {
+                take_bridge(attr, &info->link);
+            }
+            break;
+        case IFLA_INFO_SLAVE_KIND:
+            info->link.port = !strcmp(mnl_attr_get_str(attr), "bridge");
+            break;
+        case IFLA_INFO_SLAVE_DATA:
+            if (info->link.port) {
+                take_port(attr, &info->link);
+            }
+            break;
+        }
+    }
+}
+
 static int
 take_link(const struct nlmsghdr *nlh, void *info_)
 {
     struct link_info *info = info_;
     const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-    const struct nlattr *attr, *sub;
+    const struct nlattr *attr;
 
     info->link.ifindex = ifi->ifi_index;
     info->link.up = ifi->ifi_flags & IFF_UP;
     info->link.carrier = ifi->ifi_flags & IFF_LOWER_UP;
     mnl_attr_for_each(attr, nlh, sizeof *ifi) {
         switch (mnl_attr_get_type(attr)) {
+        case IFLA_IFNAME:
+            strncpy(info->link.name, mnl_attr_get_str(attr),
+                    sizeof info->link.name - 1);
+            break;
         case IFLA_MTU:
             info->link.mtu = mnl_attr_get_u32(attr);
             break;
@@ -125,15 +201,22 @@ take_link(const struct nlmsghdr *nlh, void *info_)
             info->peer = mnl_attr_get_u32(attr);
             break;
         case IFLA_LINKINFO:
-            mnl_attr_for_each_nested(sub, attr) {
-                if (mnl_attr_get_type(sub) == IFLA_INFO_KIND) {
-                    info->veth = !strcmp(mnl_attr_get_str(sub), "veth");
-                }
-            }
+            take_kind(attr, info);
             break;
         }
     }
     return MNL_CB_OK;
+}
+
+static int
+ask_link(struct rtnl *rtnl, struct request *r, struct link_info *info)
+{
+    int error;
+
+    memset(info, 0, sizeof *info);
+    mnl_attr_put_u32(&r->nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    error = netlink_talk(&rtnl->nl, &r->nlh, take_link, info);
+    return !error && !info->link.ifindex ? ENODEV : error;
 }
 
 static int
@@ -142,12 +225,7 @@ get_link_info(struct rtnl *rtnl, const char *name, struct link_info *info)
     struct request r;
     int error = named_link_request(&r, RTM_GETLINK, name);
 
-    memset(info, 0, sizeof *info);
-    if (!error) {
-        mnl_attr_put_u32(&r.nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        error = netlink_talk(&rtnl->nl, &r.nlh, take_link, info);
-    }
-    return !error && !info->link.ifindex ? ENODEV : error;
+    return error ? error : ask_link(rtnl, &r, info);
 }
 
 int
@@ -160,6 +238,44 @@ rtnl_link_get(struct rtnl *rtnl, const char *name, struct rtnl_link *link)
         *link = info.link;
     }
     return error;
+}
+
+int
+rtnl_link_get_by_index(struct rtnl *rtnl, int ifindex, struct rtnl_link *link)
+{
+    struct link_info info;
+    struct ifinfomsg *ifi;
+    struct request r;
+    int error;
+
+    ifi = start(&r, RTM_GETLINK, 0, sizeof *ifi);
+    ifi->ifi_index = ifindex;
+    error = ask_link(rtnl, &r, &info);
+    if (!error) {
+        *link = info.link;
+    }
+    return error;
+}
+
+int
+rtnl_watch(struct rtnl *rtnl)
+{
+    int group = RTNLGRP_LINK;
+
+    return mnl_socket_setsockopt(rtnl->nl.socket, NETLINK_ADD_MEMBERSHIP,
+                                 &group, sizeof group) ? errno : 0;
+}
+
+bool
+rtnl_changed(struct rtnl *rtnl)
+{
+    return netlink_drain(&rtnl->nl);
+}
+
+int
+rtnl_fd(const struct rtnl *rtnl)
+{
+    return mnl_socket_get_fd(rtnl->nl.socket);
 }
 
 static int

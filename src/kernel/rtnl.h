@@ -20,15 +20,32 @@ void rtnl_close(struct rtnl *);
 
 struct rtnl_link {
     int ifindex;
+    char name[16];
     bool up;                    /* IFF_UP. */
     bool carrier;               /* IFF_LOWER_UP. */
     unsigned int mtu;
     uint8_t mac[6];
     int master;                 /* ifindex of the bridge, or 0. */
+
+    bool bridge;                /* It is one; then */
+    bool vlan_filtering;
+    bool netfilter;             /* one of its own nf_call_* is on. */
+
+    bool port;                  /* It is a bridge's; then */
+    bool forwarding;            /* its state is that; */
+    bool learning, flood, isolated;
 };
 
 /* ENODEV if there is none. */
 int rtnl_link_get(struct rtnl *, const char *name, struct rtnl_link *);
+int rtnl_link_get_by_index(struct rtnl *, int ifindex, struct rtnl_link *);
+
+/* From rtnl_watch() on, rtnl_changed() tells whether any link of the namespace
+ * has been added, changed or deleted since it was called last, for which
+ * rtnl_fd() becomes readable.  Such a socket is for this alone. */
+int rtnl_watch(struct rtnl *);
+bool rtnl_changed(struct rtnl *);
+int rtnl_fd(const struct rtnl *);
 
 /* A veth pair: 'name' in the socket's namespace, 'peer' in 'peer_netns_fd'
  * (-1: the same one).  If both ends exist it is adopted (MTU set). */

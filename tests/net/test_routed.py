@@ -7,6 +7,7 @@ with what a router makes of them, so that each has been forwarded exactly
 once."""
 
 import json
+import time
 
 import pytest
 
@@ -374,6 +375,47 @@ def test_host_that_does_not_forward_is_a_wait(lab, net, api):
     finally:
         set_sysctl("lab-tof", key, 1)
     wait_until(lambda: api.healthy(), 20, "tofd to be healthy")
+
+
+def test_host_that_ceases_to_forward_is_mended_once(lab, api):
+    key = "ipv4/conf/s1u0/forwarding"
+
+    def said():
+        part = api.part("interception")
+        return "net.ipv4.conf.s1u0.forwarding" in part["detail"] \
+            and not part["ready"] and not api.healthy()
+
+    lab.tofd("restart")
+    wait_until(api.healthy, 15, "tofd")
+    set_sysctl("lab-tof", key, 0)
+    wait_until(said, what="tofd to say so")
+    wait_until(api.healthy, 10, "tofd to mend it")
+    assert api.metrics()["tof_s1u_mendings_total"] == 1
+    set_sysctl("lab-tof", key, 0)
+    try:
+        wait_until(said, what="tofd to say so again")
+        time.sleep(2)           # Mended it was sooner.
+        assert said()
+        assert api.metrics()["tof_s1u_mendings_total"] == 1
+    finally:
+        set_sysctl("lab-tof", key, 1)
+    wait_until(api.healthy, what="tofd to be healthy")
+
+
+def test_firewall_that_forwards_nothing_is_said(lab, api):
+    """With rules it may accept S1-U, and nobody but its owner knows."""
+    fw = ("ip", "fw", "forward")
+    lab.run("lab-tof", "nft", "add table ip fw; add chain ip fw forward "
+            "{ type filter hook forward priority 0; policy drop; }")
+    try:
+        wait_until(lambda: "firewall" in api.part("interception")["detail"]
+                   and not api.healthy(), what="tofd to say so")
+        lab.run("lab-tof", "nft", "add", "rule", *fw, "udp", "dport", "2152",
+                "accept")
+        wait_until(api.healthy, what="tofd to take it back")
+    finally:
+        lab.run("lab-tof", "nft", "delete", "table", "ip", "fw")
+    wait_until(api.healthy, what="tofd to be healthy")
 
 
 def test_random_events(lab, api, datapath):

@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/status.h"
+#include "explain/explain.h"
 #include "service/service.h"
 #include "session/session.h"
 #include "timeval.h"
@@ -343,6 +344,61 @@ get_healthz(struct exchange *x)
     }
 }
 
+struct explaining {
+    json_t *steps;
+    json_t *reason;             /* The first step that is wrong. */
+};
+
+static void
+add_step(const struct explain_step *step, void *e_)
+{
+    static const char *const verdicts[] = {
+        [EXPLAIN_OK] = "ok", [EXPLAIN_WRONG] = "wrong",
+        [EXPLAIN_OPEN] = "open",
+    };
+    struct explaining *e = e_;
+    json_t *json = json_pack("{ss ss so so*}", "step", step->name,
+                             "verdict", verdicts[step->verdict],
+                             "found", jsontext_string(step->found),
+                             "advice", step->advice
+                             ? json_string(step->advice) : NULL);
+
+    if (step->subject[0]) {
+        json_object_set_new(json, "subject", json_string(step->subject));
+    }
+    if (step->verdict == EXPLAIN_WRONG && !e->reason) {
+        e->reason = json_incref(json);
+    }
+    json_array_append_new(e->steps, json);
+}
+
+static void
+get_explain(struct exchange *x)
+{
+    struct explaining e = { .steps = json_array() };
+    char *ue_text = NULL, *service = NULL, ue_shown[ADDR_UE_STRLEN];
+    struct in6_addr ue;
+
+    if (exchange_query(x, "ue", &ue_text) || !ue_text
+        || !addr_parse_ue(ue_text, &ue)
+        || exchange_query(x, "service", &service)) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST, "The query must be ue=, an "
+                         "IP address or an IPv6 prefix of length 64, and may "
+                         "have service=, a name or a service IP.");
+    } else {
+        explain(&ue, service, add_step, &e);
+        answer_json(x, json_pack(
+            "{ss so* so so}", "ue", addr_format_ue(&ue, ue_shown),
+            "service", service ? jsontext_string(service) : NULL,
+            "steps", json_incref(e.steps),
+            "reason", e.reason ? json_incref(e.reason) : json_null()));
+    }
+    json_decref(e.reason);
+    json_decref(e.steps);
+    free(ue_text);
+    free(service);
+}
+
 static void
 add_level(const char *module, const char *level, void *levels)
 {
@@ -431,6 +487,7 @@ static const struct route routes[] = {
     { "GET", "session", .handle = get_sessions },
     { "GET", "session", .key = true, .handle = get_session },
     { "DELETE", "session", .key = true, .handle = delete_session },
+    { "GET", "explain", .handle = get_explain },
     { "GET", "peer", .handle = walk_peers },
     { "GET", "statelet", .handle = snapshot_get },
     { "POST", "statelet", .body = EXCHANGE_STATELETS,

@@ -59,12 +59,15 @@ status_set(enum status_part part, bool ready, const char *format, ...)
     detail = xvasprintf(format, args);
     va_end(args);
 
+    /* Whatever is needed starts by not being there. */
     bool first = !parts[part].detail;
+    enum vlog_level level = (ready || (first && parts[part].vital)
+                             ? VLL_INFO : VLL_WARN);
     if (first || parts[part].ready != ready) {
-        VLOG(ready ? VLL_INFO : VLL_WARN, "%s: %s: %s", parts[part].name,
+        VLOG(level, "%s: %s: %s", parts[part].name,
              ready ? "ready" : "not ready", detail);
     } else if (strcmp(parts[part].detail, detail)) {
-        VLOG_INFO_RL(&rl, "%s: %s", parts[part].name, detail);
+        VLOG_RL(&rl, level, "%s: %s", parts[part].name, detail);
     }
     free(parts[part].detail);
     parts[part].detail = detail;

@@ -338,6 +338,49 @@ show_metrics(char *args[] __attribute__((unused)))
 }
 
 static void
+print_step(const json_t *step)
+{
+    const json_t *subject = json_object_get(step, "subject");
+    const json_t *advice = json_object_get(step, "advice");
+
+    printf("%-6s %s: ", text_of(step, "verdict"), text_of(step, "step"));
+    if (subject) {
+        printf("%s: ", json_string_value(subject));
+    }
+    puts(json_string_value(json_object_get(step, "found")));
+    if (advice) {
+        printf("       %s\n", json_string_value(advice));
+    }
+}
+
+/* The last line is the reason. */
+static void
+explain_ue(char *args[])
+{
+    char *path = http_path("/explain?ue=", args[0]);
+    json_t *explanation, *step;
+    const json_t *reason;
+    size_t i;
+
+    add_parameter(&path, "service", args[1]);
+    explanation = http_get(path);
+    reason = json_object_get(explanation, "reason");
+    if (!print_raw(explanation)) {
+        json_array_foreach (json_object_get(explanation, "steps"), i, step) {
+            print_step(step);
+        }
+        if (json_is_object(reason)) {
+            printf("\nIt is not diverted.  %s\n", json_string_value(
+                json_object_get(reason, "found")));
+        } else {
+            puts("\nNothing keeps it from being diverted.");
+        }
+    }
+    json_decref(explanation);
+    free(path);
+}
+
+static void
 show_log(void)
 {
     json_t *levels = http_get("/log");
@@ -385,6 +428,8 @@ const struct command commands[] = {
     { "services", "", 0, 0, show_services, "The services." },
     { "sessions", " [UE]", 0, 1, show_sessions,
       "The sessions, or those of a UE." },
+    { "explain", " UE [SERVICE]", 1, 2, explain_ue,
+      "Why a UE is diverted, or why not." },
     { "session", " ID", 1, 1, show_session,
       "A session, and how much of its traffic was diverted." },
     { "peers", "", 0, 0, show_peers, "The eNodeBs and SGWs seen." },

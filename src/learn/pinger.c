@@ -103,7 +103,7 @@ struct job {
     struct in6_addr ue;                 /* Its key: see addr_ue_key(). */
     const struct target_list *targets;
     bool urgent;
-    bool sent;                          /* Any request, ever. */
+    long long int sent_at;              /* The last request; else 0. */
     bool done;                          /* Sends nothing any more. */
     bool answered;                      /* A reply has served. */
     unsigned int attempts;
@@ -125,6 +125,7 @@ static pinger_send_cb *send_cb;
 static pinger_failed_cb *failed_cb;
 static const struct conf *conf;
 static struct target_list targets4, targets6;
+static long long int last_reply;
 
 static uint64_t
 n_jobs_metric(void)
@@ -443,7 +444,7 @@ pinger_stop(uint32_t id)
 {
     struct job *job = find(id);
 
-    if (job && job->sent) {
+    if (job && job->sent_at) {
         job->n_valid = 0;
         linger(job);
     } else if (job) {
@@ -466,7 +467,25 @@ pinger_is_active(uint32_t id)
 {
     const struct job *job = find(id);
 
-    return job && job->sent;
+    return job && job->sent_at;
+}
+
+bool
+pinger_describe(uint32_t id, struct pinger_state *state)
+{
+    const struct job *job = find(id);
+
+    if (job) {
+        state->attempts = job->attempts;
+        state->sent = job->sent_at;
+    }
+    return job != NULL;
+}
+
+long long int
+pinger_last_reply(void)
+{
+    return last_reply;
 }
 
 static struct nonce *
@@ -500,6 +519,7 @@ pinger_is_reply(const void *ip, size_t len, uint32_t *id)
                    && is_valid(job, &cookie));
 
     metric_inc(&n_replies);
+    last_reply = time_msec();
     if (!proves) {
         metric_inc(&n_late);
     }
@@ -552,7 +572,7 @@ send_request(struct job *job, const struct in6_addr *target)
     job->seq = cookie.seq;
     job->n_valid = MIN(job->n_valid + 1, conf->pinger.attempts);
     *nonce_of(job, cookie.seq) = cookie.nonce;
-    job->sent = true;
+    job->sent_at = time_msec();
     error = send_cb(job->bearer_id, packet,
                     build_request(target, &cookie, packet));
     if (error && job->n_valid) {

@@ -50,6 +50,17 @@ void pinger_confirm(uint32_t id);
 /* True if a request has been sent for bearer 'id' in the last seconds. */
 bool pinger_is_active(uint32_t id);
 
+/* What has been asked for a bearer.  Returns false if that is nothing, or too
+ * long ago. */
+struct pinger_state {
+    unsigned int attempts;      /* Requests sent, since it was last begun. */
+    long long int sent;         /* The last one of them, ms; else 0. */
+};
+bool pinger_describe(uint32_t id, struct pinger_state *);
+
+/* When the last reply to a request of ours came, ms; 0 if none has. */
+long long int pinger_last_reply(void);
+
 /* True if the IP packet is the reply to a request of ours, or of a tofd that
  * ran before this one, to be consumed; with the bearer that it proves in
  * '*id', or 0 if it proves nothing (any more). */

@@ -50,6 +50,12 @@ session_init(unsigned int max_bearers_, bearer_event_cb *cb)
     event_cb = cb;
 }
 
+size_t
+session_max(void)
+{
+    return max_bearers;
+}
+
 void
 session_destroy(void)
 {

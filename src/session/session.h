@@ -245,6 +245,11 @@ struct session *session_find(const struct in6_addr *ue, uint16_t space);
 /* The one session of 'ue' in any address space; NULL if none or several. */
 struct session *session_find_unambiguous(const struct in6_addr *ue);
 
+/* The sessions of 'ue' in all address spaces: the first one (NULL), and the
+ * next one.  Not while any is made or forgotten. */
+struct session *session_next_of_ue(const struct in6_addr *ue,
+                                   const struct session *);
+
 /* The session with the lowest slot that is above that of 'id' (0: the first
  * one): pages through the table while it changes. */
 struct session *session_next(uint32_t id);
@@ -268,6 +273,7 @@ bool session_expire(long long int now, long long int embryonic_ms,
                     long long int idle_ms, unsigned int budget);
 
 size_t session_count(void);
+size_t session_max(void);       /* Bearers, of all states. */
 size_t session_bearer_count(enum bearer_state);
 
 #endif /* session/session.h */

@@ -312,6 +312,23 @@ session_find_unambiguous(const struct in6_addr *ue)
 }
 
 struct session *
+session_next_of_ue(const struct in6_addr *ue, const struct session *s)
+{
+    const uint32_t hash = secure_table_hash(ue, 0);
+    struct hmap_node *node = (s ? hmap_next_with_hash(&s->ue_node)
+                              : hmap_first_with_hash(&by_ue, hash));
+
+    for (; node; node = hmap_next_with_hash(node)) {
+        struct session *next = CONTAINER_OF(node, struct session, ue_node);
+
+        if (IN6_ARE_ADDR_EQUAL(&next->ue, ue)) {
+            return next;
+        }
+    }
+    return NULL;
+}
+
+struct session *
 session_next(uint32_t id)
 {
     return idtable_next(&session_ids, id);

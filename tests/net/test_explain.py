@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why is this UE not diverted?  Set-ups that are broken, and what GET /explain
+names as the reason."""
+
+import pytest
+
+from tofnet import packet as p
+from tofnet.lab import SERVICE_IP
+from tofnet.service import OTHER, answered, asks, diverted
+from tofnet.wait import wait_until
+
+UE = "10.45.21.1"
+TARGETS = r"targets: \[[^]]*\]"
+
+
+@pytest.fixture
+def explained(api):
+    def ask(ue, service=None):
+        query = f"/explain?ue={ue}" + (f"&service={service}" if service
+                                       else "")
+        return api.get(query).json
+    return ask
+
+
+def step(explanation, name):
+    return next(s for s in explanation["steps"] if s["step"] == name)
+
+
+def reason_is(explained, name, text, ue=UE, service="svc"):
+    """The reason of a UE's not being diverted is that step, in these
+    words."""
+    def is_so():
+        reason = explained(ue, service)["reason"]
+        return reason and reason["step"] == name and text in reason["found"]
+    wait_until(is_so, what=f"the reason {text}")
+    assert explained(ue, service)["reason"].get("advice")
+
+
+def test_a_ue_that_is_diverted(net, api, explained):
+    api.register()
+    diverted(net, UE)
+    explanation = explained(UE, "svc")
+    assert explanation["reason"] is None
+    assert "It is diverted" in step(explanation, "diverted")["found"]
+    assert SERVICE_IP in step(explanation, "service")["found"]
+
+
+def test_a_ue_that_nobody_has_seen(net, api, explained):
+    api.register()
+    reason_is(explained, "seen", "No packet of this UE has been seen")
+
+
+def test_a_service_that_is_not_registered(net, explained):
+    net.bearer(UE).uplink(p.ip_udp(UE, OTHER, b"hello"))
+    reason_is(explained, "service", "There is no service svc in force")
+    reason_is(explained, "service", "No service with an address of the UE's",
+              service=None)
+
+
+def test_a_target_that_does_not_answer(net, api, explained):
+    api.register()
+    net.silent = True
+    asks(net.bearer(UE))
+    reason_is(explained, "proved", "without a reply")
+
+
+def test_another_ue_with_the_same_address(net, api, explained):
+    api.register()
+    for sgw in ("10.1.0.2", "10.1.0.3"):
+        answered(net.bearer(UE, sgw=sgw))
+    assert "2 UEs have this address" in step(explained(UE),
+                                             "address")["found"]
+
+
+def test_a_ue_that_has_not_asked_for_the_service(net, api, explained):
+    api.register()
+    net.bearer(UE).uplink(p.ip_udp(UE, OTHER, b"hello"))
+    api.wait_proved(UE)
+    explanation = explained(UE, "svc")
+    assert explanation["reason"] is None
+    assert "has not sent to a service" in step(explanation,
+                                               "diverted")["found"]
+
+
+def test_a_ue_that_is_silent(net, api, explained):
+    """Its proof is not good any more; it is proved again when it sends."""
+    api.register()
+    b = net.bearer(UE)
+    answered(b)
+    wait_until(lambda: step(explained(UE, "svc"),
+                            "proved")["verdict"] == "open", 15,
+               "the proof to end")
+    assert "silent since" in step(explained(UE, "svc"), "proved")["found"]
+    answered(b)
+    assert step(explained(UE, "svc"), "proved")["verdict"] == "ok"
+
+
+def test_no_target(lab, net, explained):
+    with lab.configured((TARGETS, "targets: []")):
+        lab.api.register()
+        asks(net.bearer(UE))
+        reason_is(explained, "proved", "the Pinger has no target")
+        lab.api.unregister()
+
+
+def test_an_enodeb_that_is_not_configured(lab, net, explained):
+    with lab.configured((r"sgw: sgw0", "sgw: sgw0, enodebs: [10.1.0.9/32]")):
+        lab.api.register()
+        asks(net.bearer(UE))
+        reason_is(explained, "seen", "No packet of this UE has been seen")
+        assert "s1u.enodebs" in explained(UE)["reason"]["advice"]
+        lab.api.unregister()
+
+
+@pytest.mark.parametrize("query", ["", "?ue=", "?ue=x", "?service=svc",
+                                   "?ue=10.1.2.3&ue=10.1.2.3"])
+def test_a_question_about_nobody(api, query):
+    answer = api.get("/explain" + query)
+    assert answer.status == 400
+    assert answer.json["detail"].startswith("The query must be ue=")

@@ -334,13 +334,13 @@ get_status(struct exchange *x)
 static void
 get_healthz(struct exchange *x)
 {
-    enum status_part part = status_first_missing();
+    enum status_part part;
 
-    if (part == STATUS_N_PARTS) {
-        answer_json(x, json_pack("{ss}", "status", "ok"));
-    } else {
+    if (status_health(&part) == HEALTH_DOWN) {
         exchange_problem(x, MHD_HTTP_SERVICE_UNAVAILABLE, "%s: %s",
                          status_name(part), status_detail(part));
+    } else {
+        answer_json(x, view_health());
     }
 }
 
@@ -454,11 +454,23 @@ put_bytes(const struct service_spec *spec, const struct counters *c,
 }
 
 static void
+put_parts(struct ds *s)
+{
+    ds_put_cstr(s, "# HELP tof_part_ready Whether a part of the TOF is ready, "
+                "as /status has it.\n# TYPE tof_part_ready gauge\n");
+    for (enum status_part part = 0; part < STATUS_N_PARTS; part++) {
+        ds_put_format(s, "tof_part_ready{part=\"%s\"} %d\n",
+                      status_name(part), status_ready(part));
+    }
+}
+
+static void
 get_metrics(struct exchange *x)
 {
     struct ds *s = &x->answer;
 
     metrics_render(s);
+    put_parts(s);
     ds_put_cstr(s, "# HELP tof_service_packets_total Packets diverted to a "
                 "service's application, and its answers.\n"
                 "# TYPE tof_service_packets_total counter\n");

@@ -136,6 +136,23 @@ add_fact(const char *key, const char *value, void *facts)
 }
 
 json_t *
+view_health(void)
+{
+    enum status_part part;
+    enum health health = status_health(&part);
+    json_t *json = json_pack("{ss}", "status", health_name(health));
+
+    if (health != HEALTH_OK) {
+        char *reason = xasprintf("%s: %s", status_name(part),
+                                 status_detail(part));
+
+        json_object_set_new(json, "reason", jsontext_string(reason));
+        free(reason);
+    }
+    return json;
+}
+
+json_t *
 view_status(void)
 {
     json_t *parts = json_array(), *facts = json_object();
@@ -152,8 +169,8 @@ view_status(void)
         json_object_set_new(bearers, bearer_state_name(state),
                             json_integer(session_bearer_count(state)));
     }
-    return json_pack("{sb so so sI so}", "ready", status_all_ready(),
-                     "parts", parts, "facts", facts,
+    return json_pack("{sb so so so sI so}", "ready", status_all_ready(),
+                     "health", view_health(), "parts", parts, "facts", facts,
                      "sessions", (json_int_t) session_count(),
                      "bearers", bearers);
 }

@@ -22,6 +22,7 @@ struct json_t *view_session(const struct session *, long long int now);
 struct json_t *view_peer(const struct in6_addr *, bool enb,
                          unsigned int bearers);
 struct json_t *view_status(void);
+struct json_t *view_health(void);
 
 /* An RFC 9457 problem.  'detail' may be any text. */
 struct json_t *view_problem(unsigned int status, const char *title,

@@ -321,6 +321,7 @@ run_slowly(void)
     }
     filter_poll_counters();
     nat_poll_counters();
+    prove_report(now);
 }
 
 void

@@ -111,6 +111,35 @@ status_all_ready(void)
     return status_first_missing() == STATUS_N_PARTS;
 }
 
+enum health
+status_health(enum status_part *why)
+{
+    enum status_part part;
+
+    *why = status_first_missing();
+    if (*why != STATUS_N_PARTS) {
+        return HEALTH_DOWN;
+    }
+    for (part = 0; part < STATUS_N_PARTS; part++) {
+        if (!parts[part].ready) {
+            *why = part;
+            return HEALTH_DEGRADED;
+        }
+    }
+    return HEALTH_OK;
+}
+
+const char *
+health_name(enum health health)
+{
+    switch (health) {
+    case HEALTH_OK: return "ok";
+    case HEALTH_DEGRADED: return "degraded";
+    case HEALTH_DOWN: return "down";
+    default: OVS_NOT_REACHED();
+    }
+}
+
 void
 status_fact(const char *key, const char *value)
 {

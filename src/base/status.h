@@ -38,6 +38,15 @@ bool status_all_ready(void);
 /* The first part that status_all_ready() misses; STATUS_N_PARTS if none. */
 enum status_part status_first_missing(void);
 
+/* Down: nothing is diverted any more, or nothing new.  Degraded: what diverting
+ * does not depend on (a part that status_all_ready() leaves out) is not
+ * ready. */
+enum health { HEALTH_OK, HEALTH_DEGRADED, HEALTH_DOWN };
+
+/* '*why': the part that says so, unless it is HEALTH_OK. */
+enum health status_health(enum status_part *why);
+const char *health_name(enum health);
+
 /* Facts that status shows beside the parts: "datapath" -> "ovs: ...". */
 void status_fact(const char *key, const char *value);
 void status_facts(void (*cb)(const char *key, const char *value, void *aux),

@@ -51,7 +51,10 @@ show_health(char *args[] __attribute__((unused)))
     json_t *health = http_get("/healthz");
 
     if (!print_raw(health)) {
-        puts(text_of(health, "status"));
+        const json_t *reason = json_object_get(health, "reason");
+
+        printf("%s%s%s\n", text_of(health, "status"), reason ? ": " : "",
+               reason ? json_string_value(reason) : "");
     }
     json_decref(health);
 }

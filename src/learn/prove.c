@@ -14,9 +14,13 @@
 #include "learn/pinger.h"
 #include "openvswitch/vlog.h"
 #include "session/session.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(prove);
+
+#define SILENT_BEARERS 3
+#define SILENT_MS 10000
 
 static const struct endpoint_class *endpoint;
 static long long int evidence_ms;
@@ -34,17 +38,41 @@ ping(uint32_t id, const void *ip, size_t len)
     return endpoint->send_up(&eb, ip, len);
 }
 
+/* Bearers that were asked for in vain since the last reply for any. */
+static unsigned int n_unanswered;
+static long long int unanswered_since;
+
 static void
 ping_failed(uint32_t id)
 {
     VLOG_DBG("bearer %08"PRIx32": no reply to the Pinger", id);
+    if (!n_unanswered++) {
+        unanswered_since = time_msec();
+    }
 }
 
-static void
-report_targets(void)
+/* One UE that is not answered has left, or has no way to the targets. */
+static bool
+targets_are_silent(long long int now)
+{
+    if (pinger_last_reply() >= unanswered_since) {
+        n_unanswered = 0;
+    }
+    return (n_unanswered >= SILENT_BEARERS
+            && now - unanswered_since >= SILENT_MS);
+}
+
+void
+prove_report(long long int now)
 {
     bool v4 = pinger_has_target(AF_INET), v6 = pinger_has_target(AF_INET6);
 
+    if (targets_are_silent(now)) {
+        status_set(STATUS_PINGER, false, "no target answers, though %d bearers "
+                   "or more were pinged: nothing new is diverted",
+                   SILENT_BEARERS);
+        return;
+    }
     status_set(STATUS_PINGER, v4 || v6, "%s",
                v4 && v6 ? "targets for IPv4 and IPv6"
                : v4 ? "ready; no IPv6 target: a UE's IPv6 is proved only "
@@ -61,7 +89,7 @@ prove_init(const struct conf *conf, const struct endpoint_class *endpoint_)
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     observed = conf->pinger.pairing == PAIRING_OBSERVED;
     pinger_init(conf, ping, ping_failed);
-    report_targets();
+    prove_report(time_msec());
 }
 
 void

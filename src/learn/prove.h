@@ -19,6 +19,10 @@ struct endpoint_class;
 void prove_init(const struct conf *, const struct endpoint_class *);
 void prove_destroy(void);
 
+/* Says how the Pinger is (status.h): also that targets answer nobody.  To be
+ * called from time to time. */
+void prove_report(long long int now);
+
 /* Proved, and not so long ago that the UE may have gone since. */
 bool prove_is_fresh(const struct bearer *, long long int now);
 

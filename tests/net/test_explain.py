@@ -64,6 +64,23 @@ def test_a_target_that_does_not_answer(net, api, explained):
     reason_is(explained, "proved", "without a reply")
 
 
+def test_targets_that_answer_nobody_are_told(net, api):
+    """Health is degraded, and /healthz stays 200; until one answers."""
+    api.register()
+    net.silent = True
+    bearers = [net.bearer(f"10.45.22.{i}") for i in range(1, 5)]
+    for b in bearers:
+        asks(b)
+    wait_until(lambda: api.get("/healthz").json["status"] == "degraded", 30,
+               "targets to be silent")
+    assert "no target answers" in api.get("/healthz").json["reason"]
+    assert api.metrics()['tof_part_ready{part="pinger"}'] == 0
+    net.silent = False
+    answered(net.bearer("10.45.22.9"))
+    wait_until(lambda: api.get("/healthz").json == {"status": "ok"}, 5,
+               "it to be ok")
+
+
 def test_another_ue_with_the_same_address(net, api, explained):
     api.register()
     for sgw in ("10.1.0.2", "10.1.0.3"):

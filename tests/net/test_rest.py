@@ -452,8 +452,15 @@ def test_health_without_a_part(driver, part, code):
     with Driver("-m", part) as own:
         rest = Rest(f"http://127.0.0.1:{own.port}")
         health = rest.call("GET", "/healthz", code).json()
+        status = rest.call("GET", "/status", 200).json()["health"]
+        metrics = rest.call("GET", "/metrics", 200).text
+        assert f'tof_part_ready{{part="{part}"}} 0' in metrics
+        assert status == {"status": "down" if code == 503 else "degraded",
+                          "reason": f"{part}: taken away"}
         if code == 503:
             assert health["detail"] == f"{part}: taken away"
+        else:
+            assert health == status
 
 
 def test_metrics(rest):

@@ -362,6 +362,13 @@ def test_token_file_that_is_none(tofctl, tmp_path, content, text):
     assert text in tofctl("-t", str(token), "services", expect=2)
 
 
+def test_health_of_a_tof_without_a_target(tofctl):
+    """It diverts what it has, so that is no failure."""
+    with Driver("-m", "pinger") as running:
+        assert tofctl("health", url=f"http://{running.address}") == (
+            "degraded: pinger: taken away\n")
+
+
 def test_health_of_an_ill_tof(tofctl):
     with Driver("-m", "openflow") as running:
         assert "openflow" in tofctl("health", expect=1,

@@ -27,6 +27,7 @@
 #include "divert/evidence.h"
 #include "divert/hold.h"
 #include "divert/forward.h"
+#include "divert/pmtu.h"
 #include "endpoint_choose.h"
 #include "filter/filter.h"
 #include "filter/l2.h"
@@ -167,6 +168,7 @@ flow_owner(uint32_t id, uint16_t space)
 static void
 dataplane_came_up(void)
 {
+    pmtu_refill();
     adopt_bearers(conf, endpoint);
     conntrack_due = nat_flows_reassign(flow_owner) != 0;
     usage_adopt();
@@ -215,6 +217,7 @@ static const struct detect_events detect_events = {
     .pass = forward_switch,
     .service_packet = divert_service_packet,
     .proved = divert_proved,
+    .too_big = pmtu_too_big,
 };
 
 int
@@ -236,6 +239,7 @@ agent_init(const struct conf *conf_, char **what)
     forward_init(endpoint);
     evidence_init(evidence_ms);
     divert_init(endpoint, evidence_ms);
+    pmtu_init(conf, forward_switch);
     signalling_init(conf->sessions.idle_seconds * 1000ll, forward_switch);
     if (conf->tls.key) {
         stream_ssl_set_key_and_cert(conf->tls.key, conf->tls.cert);
@@ -270,6 +274,7 @@ agent_destroy(void)
     dataplane_destroy();
     prove_destroy();
     hold_destroy();
+    pmtu_destroy();
     signalling_destroy();
     l2_destroy();
     ending = true;
@@ -334,6 +339,7 @@ agent_run(void)
     replicate_receive_run();
     if (dataplane_is_up()) {
         pinger_run();
+        pmtu_run();
         hold_expire(time_msec(), forward_give_up);
     }
     expire_sessions();
@@ -351,6 +357,7 @@ agent_wait(void)
     dataplane_wait();
     if (dataplane_is_up()) {
         pinger_wait();
+        pmtu_wait();
         hold_wait();
     }
     usage_wait(dataplane_is_up());

@@ -82,7 +82,8 @@ conf_sources = src/base/addr.c src/conf/conf.c src/conf/conf_keys.c \
 
 fuzz_conf: tests/fuzz/fuzz_conf.c $(conf_sources)
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^ $(DEPS_LIBS)
-fuzz_gtpu: tests/fuzz/fuzz_gtpu.c src/gtp/gtpu.c
+fuzz_gtpu: tests/fuzz/fuzz_gtpu.c src/gtp/gtpu.c src/gtp/gtpu_build.c \
+		src/gtp/too_big.c
 	$(AM_V_CC)$(FUZZ_CC) -o $@ $^
 fuzz_json: tests/fuzz/fuzz_json.c api/json.c src/base/addr.c \
 		src/base/service_spec.c

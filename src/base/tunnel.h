@@ -17,6 +17,13 @@ struct tunnel {
     uint32_t teid;
 };
 
+/* All that the TOF builds for eNodeBs has this IP id, or in IPv6 this flow
+ * label: an ICMP error that quotes it is about a packet of ours, not of the
+ * peer whose addresses it has.  An SGW's own ids change from packet to packet,
+ * or are 0 where "don't fragment" is set, as it always is in ours. */
+#define OUTER_ID 0x7f0b
+#define OUTER_FLOW_LABEL 0x97f0b
+
 /* Where a packet comes from. */
 enum filter_side { SIDE_ENB, SIDE_SGW };
 

@@ -582,6 +582,23 @@ conf_are_peers(const struct conf *conf, const struct in6_addr *enb,
                 || ip_prefix_list_contains(&conf->s1u.sgws, sgw)));
 }
 
+unsigned int
+conf_path_mtu(const struct conf *conf, const struct in6_addr *enb)
+{
+    const struct ip_prefix_mtu *best = NULL;
+
+    for (size_t i = 0; i < conf->s1u.n_path_mtus; i++) {
+        struct ip_prefix_mtu *p = &conf->s1u.path_mtus[i];
+        const struct ip_prefix_list one = { &p->prefix, 1 };
+
+        if (ip_prefix_list_contains(&one, enb)
+            && (!best || p->prefix.len > best->prefix.len)) {
+            best = p;
+        }
+    }
+    return best ? best->mtu : conf->s1u.mtu;
+}
+
 bool
 ip_prefix_list_contains(const struct ip_prefix_list *list,
                         const struct in6_addr *addr)

@@ -38,6 +38,10 @@ const char *conf_adapter(const struct conf *, bool enb);
 bool conf_are_peers(const struct conf *, const struct in6_addr *enb,
                     const struct in6_addr *sgw);
 
+/* What is configured for paths to 'enb', by the longest prefix if there are
+ * several: an MTU, or 0 for the adapter's. */
+unsigned int conf_path_mtu(const struct conf *, const struct in6_addr *enb);
+
 /* True if 'addr' is in one of the prefixes of 'list'. */
 bool ip_prefix_list_contains(const struct ip_prefix_list *list,
                              const struct in6_addr *addr);

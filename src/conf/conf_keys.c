@@ -69,6 +69,12 @@ const struct conf_key conf_keys[] = {
              "The eNodeBs."),
     PREFIXES("s1u.sgws", s1u.sgws, MANY, network, NULL,
              "The Serving Gateways, likewise."),
+    NUMBER("s1u.mtu", s1u.mtu, CONF_MTU_MIN, CONF_MTU_MAX, NULL,
+           "The MTU of the paths to the eNodeBs, where that is less than the "
+           "adapter's."),
+    MANY("s1u.path_mtus", s1u.path_mtus, s1u.n_path_mtus,
+         struct ip_prefix_mtu, MANY, network_mtu, NULL,
+         "The same for some eNodeBs, such as 10.1.0.0/28 1400."),
 
     TEXT("apps.interface", apps.interface, interface, CONF_REQUIRED,
          "The adapter of the ME Apps' network."),

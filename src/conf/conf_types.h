@@ -20,6 +20,12 @@ struct ip_prefix_list {
     size_t n;
 };
 
+/* The MTU of the paths to those peers. */
+struct ip_prefix_mtu {
+    struct ip_prefix prefix;
+    unsigned int mtu;
+};
+
 struct text_list {
     char **items;
     size_t n;
@@ -40,6 +46,9 @@ struct conf {
         char *interface;        /* Single adapter: set, and the two above
                                  * NULL. */
         struct ip_prefix_list enodebs, sgws;
+        unsigned int mtu;       /* Of paths to eNodeBs; 0: the adapter's. */
+        struct ip_prefix_mtu *path_mtus;        /* Of some of them. */
+        size_t n_path_mtus;
     } s1u;
     struct {
         char *interface;

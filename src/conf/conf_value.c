@@ -213,6 +213,24 @@ read_network(const struct conf_key *key UNUSED, const char *text, void *value)
     return error;
 }
 
+/* Parses "NETWORK MTU". */
+static const char *
+read_network_mtu(const struct conf_key *key, const char *text, void *value)
+{
+    struct ip_prefix_mtu *path = value;
+    const char *space = strrchr(text, ' ');
+    char network[64];
+
+    if (!space || (size_t) (space - text) >= sizeof network
+        || read_uint(space + 1, CONF_MTU_MIN, CONF_MTU_MAX, &path->mtu)) {
+        return "is not NETWORK MTU, as in 10.1.0.0/28 1400 (MTU 1280 to "
+               "65535)";
+    }
+    memcpy(network, text, space - text);
+    network[space - text] = '\0';
+    return read_network(key, network, &path->prefix);
+}
+
 static const char *
 read_host_prefix(const struct conf_key *key UNUSED, const char *text,
                  void *value)
@@ -233,6 +251,16 @@ print_prefix(const struct conf_key *key, const void *value, FILE *stream)
 
     print_address(key, &prefix->addr, stream);
     fprintf(stream, "/%u", prefix->len);
+}
+
+static void
+print_network_mtu(const struct conf_key *key, const void *value,
+                  FILE *stream)
+{
+    const struct ip_prefix_mtu *path = value;
+
+    print_prefix(key, &path->prefix, stream);
+    fprintf(stream, "=%u", path->mtu);
 }
 
 static const char *
@@ -331,6 +359,8 @@ const struct conf_kind
     conf_kind_name = TEXT("name", check_name, NULL),
     conf_kind_network = VALUE("network", struct ip_prefix, read_network,
                               print_prefix),
+    conf_kind_network_mtu = VALUE("network and MTU", struct ip_prefix_mtu,
+                                  read_network_mtu, print_network_mtu),
     conf_kind_number = VALUE(NULL, unsigned int, read_number, print_number),
     conf_kind_path = TEXT("path", check_path, NULL),
     conf_kind_path_or_none = TEXT("path or \\(dq\\(dq", check_path, ""),

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#define CONF_MTU_MIN 1280        /* RFC 8200: no path has less. */
+#define CONF_MTU_MAX 65535
+
 struct conf_kind;
 
 /* A row of the table in conf_keys.c. */
@@ -60,6 +63,7 @@ extern const struct conf_kind
     conf_kind_network,          /* struct ip_prefix: "ADDRESS/LENGTH", or
                                  * "ADDRESS" for one host; bits beyond the
                                  * length are cleared. */
+    conf_kind_network_mtu,      /* struct ip_prefix_mtu: "NETWORK MTU". */
     conf_kind_number,           /* unsigned int. */
     conf_kind_path,
     conf_kind_path_or_none,

@@ -8,6 +8,7 @@
 
 #include "divert/forward.h"
 #include "divert/hold.h"
+#include "divert/pmtu.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "learn/pinger.h"
@@ -50,6 +51,7 @@ ask(struct bearer *b, long long int silent_ms, bool adopted)
     if (!adopted) {
         usage_bearer(b);
     }
+    pmtu_bearer(b);
     endpoint->bearer_set(&eb, adopted);
 }
 
@@ -123,6 +125,7 @@ divert_ready(uint32_t id)
 
     if (b && b->diversion == DIVERSION_ASKED) {
         set_state(b, DIVERSION_READY);
+        pmtu_run();
         hold_release(id, forward_send);
     }
 }
@@ -160,6 +163,7 @@ withdraw(struct bearer *b)
 
     if (bearer_is_diverted(b)) {
         endpoint->bearer_clear(&eb);
+        pmtu_bearer_gone(b->id);
         set_state(b, DIVERSION_WANTED);
     }
 }

@@ -6,17 +6,25 @@
 
 #include "divert/forward.h"
 
+#include <errno.h>
+
 #include "base/metrics.h"
+#include "divert/pmtu.h"
+#include "filter/fragment.h"
 #include "filter/l2.h"
 #include "filter/reinject.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
+#include "gtp/gtpu_build.h"
+#include "gtp/too_big.h"
 #include "gtp/ue_frame.h"
 #include "packets.h"
 #include "session/session.h"
 #include "timeval.h"
 #include "usage/usage.h"
 #include "util.h"
+
+#define IP_DF_BYTE 0x40         /* In the byte with IPv4's flags. */
 
 METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
                "Held packets that went on along the normal way.");
@@ -108,6 +116,49 @@ count_unclaimed(const struct bearer *b, const uint8_t *frame, size_t len)
     usage_sent_down(b, &src, len - ETH_HEADER_LEN);
 }
 
+/* A frame for the UE, sent down; 'ip' is what is behind its Ethernet header,
+ * in two pieces. */
+struct cut {
+    const struct endpoint_bearer *eb;
+    const uint8_t *frame;
+    int error;
+};
+
+static void
+send_fragment(const void *a, size_t a_len, const void *b, size_t b_len,
+              void *cut_)
+{
+    static uint8_t buf[ETH_HEADER_LEN + UINT16_MAX];
+    struct cut *cut = cut_;
+    int error;
+
+    memcpy(buf, cut->frame, ETH_HEADER_LEN);
+    memcpy(buf + ETH_HEADER_LEN, a, a_len);
+    memcpy(buf + ETH_HEADER_LEN + a_len, b, b_len);
+    error = endpoint->send_down(cut->eb, buf, ETH_HEADER_LEN + a_len + b_len);
+    cut->error = error ? error : cut->error;
+}
+
+/* What NAT has let pass, as it did not know the bearer or its path yet, does
+ * not fit.  It is cut if it may be, else its sender is told, as NAT would
+ * do.  Returns 0 or a positive errno value. */
+static int
+send_narrow(const struct endpoint_bearer *eb, const uint8_t *frame,
+            size_t len, unsigned int room)
+{
+    const uint8_t *ip = frame + ETH_HEADER_LEN;
+    struct cut cut = { eb, frame, 0 };
+    uint8_t icmp[TOO_BIG_MAX];
+
+    if (ip[0] >> 4 == 4 && !(ip[6] & IP_DF_BYTE)) {
+        int error = ip_fragment(ip, gtpu_inner_len(ip, len), room, 0,
+                                send_fragment, &cut);
+        return error ? error : cut.error;
+    }
+    len = too_big_build(icmp, ip, gtpu_inner_len(ip, len), room);
+    return len ? endpoint->send_app(eb, icmp, len) : EMSGSIZE;
+}
+
 /* Returns 0 or a positive errno value. */
 static int
 send_to_app(struct bearer *b, const struct hold_packet *p)
@@ -126,7 +177,10 @@ static int
 send_to_ue(struct bearer *b, const struct hold_packet *p)
 {
     const struct endpoint_bearer eb = bearer_describe(b);
-    int error = endpoint->send_down(&eb, p->data, p->len);
+    const size_t len = p->len - ETH_HEADER_LEN;
+    unsigned int room = p->len > ETH_HEADER_LEN ? pmtu_room(b) : 0;
+    int error = (room && len > room ? send_narrow(&eb, p->data, len, room)
+                 : endpoint->send_down(&eb, p->data, p->len));
 
     if (!error) {
         bearer_use(b)->counters.packets_down++;

@@ -107,6 +107,37 @@ filter_match_gtpu(struct nftnl_rule *r, sa_family_t outer,
 }
 
 void
+filter_match_too_big(struct nftnl_rule *r, sa_family_t outer)
+{
+    const bool v4 = outer == AF_INET;
+    const uint8_t icmp = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+    const uint32_t quoted = 8, udp = quoted + (v4 ? 20 : 40);
+    const uint32_t mask = htonl(0xf00fffff), none = 0;
+    const uint32_t first = htonl(0x60000000 | OUTER_FLOW_LABEL);
+
+    match_protocol(r, v4 ? ETH_P_IP : ETH_P_IPV6);
+    filter_match_part(r, outer, FILTER_WHOLE);
+    nft_x_meta(r, NFT_META_L4PROTO, NFT_REG32_00);
+    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &icmp, sizeof icmp);
+    filter_match_u16(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 0xffff,
+                     v4 ? 0x0304 : 0x0200);
+    filter_match_byte(r, quoted + (v4 ? 9 : 6), 0xff, NFT_CMP_EQ,
+                      IPPROTO_UDP);
+    if (v4) {
+        filter_match_byte(r, quoted, 0xff, NFT_CMP_EQ, 0x45);
+        filter_match_u16(r, NFT_PAYLOAD_TRANSPORT_HEADER, quoted + 4, 0xffff,
+                         OUTER_ID);
+    } else {
+        nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, quoted, sizeof first,
+                      NFT_REG32_00);
+        nft_x_bitwise(r, NFT_REG32_00, &mask, &none, sizeof mask);
+        nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &first, sizeof first);
+    }
+    filter_match_u16(r, NFT_PAYLOAD_TRANSPORT_HEADER, udp + 2, 0xffff,
+                     GTPU_PORT);
+}
+
+void
 filter_match_inner(struct nftnl_rule *r, sa_family_t inner, uint32_t offset)
 {
     filter_match_byte(r, offset, 0xf0, NFT_CMP_EQ,

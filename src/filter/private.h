@@ -54,6 +54,8 @@ enum filter_part {
 };
 void filter_match_gtpu(struct nftnl_rule *, sa_family_t outer,
                        enum filter_part);
+/* An ICMP error that says that a G-PDU which the TOF has built is too big. */
+void filter_match_too_big(struct nftnl_rule *, sa_family_t outer);
 void filter_match_part(struct nftnl_rule *, sa_family_t outer,
                        enum filter_part);
 /* To this host, from a peer on the compiler's side and to one on the other
@@ -61,6 +63,9 @@ void filter_match_part(struct nftnl_rule *, sa_family_t outer,
  * registers of a pair. */
 void filter_match_direction(const struct filter_compiler *,
                             struct nftnl_rule *);
+/* To this host and towards an SGW, likewise. */
+void filter_match_towards_sgw(const struct filter_compiler *,
+                              struct nftnl_rule *);
 void filter_match_inner(struct nftnl_rule *, sa_family_t inner,
                         uint32_t offset);
 /* IP, UDP and GTP length fit each other. */

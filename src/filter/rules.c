@@ -32,7 +32,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 12
+#define RULES_VERSION 13
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -47,6 +47,8 @@ enum { TYPE_U32 = 7, TYPE_IPV6 = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define LATE_ELEMENTS 65536
 
 #define IPV4_MIN 20
+
+#define TOO_BIG_PER_SECOND 100
 
 const struct nft_table filter_table = { NFPROTO_NETDEV, "tof" };
 const struct nft_table filter_hold_table = { NFPROTO_NETDEV, "tof_hold" };
@@ -176,6 +178,19 @@ compile_fragments(const struct filter_compiler *c, const char *chain)
     filter_rule_end(c, r, NULL, NFT_GOTO, "later", 0);
 }
 
+/* An ICMP error about what the TOF has built and sent to an eNodeB is for the
+ * agent.  Few are enough; others are switched. */
+static void
+compile_too_big(const struct filter_compiler *c, const char *chain)
+{
+    struct nftnl_rule *r = nft_rule(&filter_table, chain);
+
+    filter_match_too_big(r, c->outer);
+    filter_match_towards_sgw(c, r);
+    nft_x_limit(r, TOO_BIG_PER_SECOND, TOO_BIG_PER_SECOND / 5);
+    filter_rule_end(c, r, "too_big", NFT_GOTO, "hold", 0);
+}
+
 /* The way from a base chain to the messages of one side. */
 static void
 compile_entry(const struct filter_compiler *c_, const char *chain)
@@ -192,6 +207,7 @@ compile_entry(const struct filter_compiler *c_, const char *chain)
         filter_rule_end(&c, r, NULL, NFT_GOTO, "gtp", 0);
         if (c.side == SIDE_ENB) {
             compile_fragments(&c, chain);
+            compile_too_big(&c, chain);
         }
     }
 }

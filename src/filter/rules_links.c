@@ -39,6 +39,31 @@ heartbeat(const char *link)
     return r;
 }
 
+/* Open vSwitch builds with IP id 0, or flow label 0.  (Nothing is marked that
+ * goes to an SGW: with a single adapter what is switched goes there, too, and
+ * all that is built are small requests of the Pinger.) */
+static void
+compile_marks(struct nft_batch *b, const char *link)
+{
+    const uint32_t mask = htonl(0xfff00000), label = htonl(OUTER_FLOW_LABEL);
+    const uint16_t id = htons(OUTER_ID);
+    struct nftnl_rule *r = nft_rule(&filter_table, link);
+
+    filter_match_gtpu(r, AF_INET, FILTER_WHOLE);
+    nft_x_imm(r, NFT_REG32_00, &id, sizeof id);
+    nft_x_ip4_set(r, 4, sizeof id, NFT_REG32_00);
+    nft_rule_add(b, r);
+
+    r = nft_rule(&filter_table, link);
+    filter_match_gtpu(r, AF_INET6, FILTER_WHOLE);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 0, sizeof mask,
+                  NFT_REG32_00);
+    nft_x_bitwise(r, NFT_REG32_00, &mask, &label, sizeof mask);
+    nft_x_payload_set(r, NFT_PAYLOAD_NETWORK_HEADER, 0, sizeof mask,
+                      NFT_REG32_00);
+    nft_rule_add(b, r);
+}
+
 /* Built G-PDUs have no optional fields, or a PDU Session Container and
  * nothing else. */
 static void
@@ -104,6 +129,7 @@ compile_enb_link(const struct filter_rules *rules, struct nft_batch *b)
     r = heartbeat(link);
     nft_x_fwd(r, rules->enb_link_ifindex);
     nft_rule_add(b, r);
+    compile_marks(b, link);
     for (int i = 0; i < 8; i++) {
         compile_guarded(b, link, rules, families[i >> 2],
                         families[i >> 1 & 1], headers[i & 1]);

@@ -40,6 +40,21 @@ filter_match_direction(const struct filter_compiler *c, struct nftnl_rule *r)
     nft_x_lookup(r, (enb ? sgws : enodebs).name, NFT_REG32_04, false);
 }
 
+void
+filter_match_towards_sgw(const struct filter_compiler *c,
+                         struct nftnl_rule *r)
+{
+    const uint8_t host = PACKET_HOST;
+
+    if (!c->r->single) {
+        return;
+    }
+    nft_x_meta(r, NFT_META_PKTTYPE, NFT_REG32_00);
+    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &host, sizeof host);
+    filter_load_pair(r, c->outer);
+    nft_x_lookup(r, sgws.name, NFT_REG32_04, false);
+}
+
 /* Prefixes are nested or disjoint: is another one around it? */
 static bool
 is_nested(const struct ip_prefix_list *list, size_t i)

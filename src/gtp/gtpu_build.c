@@ -27,6 +27,7 @@ put_ipv4(uint8_t *ip, const struct tunnel *t, uint8_t tos, size_t len)
     ip[0] = 0x45;
     ip[1] = tos;
     put16(ip + 2, IP4_LEN + len);
+    put16(ip + 4, OUTER_ID);
     ip[6] = 0x40;               /* Don't fragment. */
     ip[8] = TTL;
     ip[9] = IPPROTO_UDP;
@@ -41,7 +42,7 @@ put_ipv6(uint8_t *ip, const struct tunnel *t, uint8_t tos, size_t len)
     uint8_t *udp = ip + IP6_LEN;
     uint16_t sum;
 
-    put32(ip, 6u << 28 | (uint32_t) tos << 20);
+    put32(ip, 6u << 28 | (uint32_t) tos << 20 | OUTER_FLOW_LABEL);
     put16(ip + 4, len);
     ip[6] = IPPROTO_UDP;
     ip[7] = TTL;

@@ -20,10 +20,10 @@
 
 /* Writes the outer IP packet that carries the 'len' bytes at 'inner' into
  * 'tunnel' to 'buf' of 'size' bytes: UDP source port 2152, no sequence number,
- * 'tos' in the outer header, a PDU Session Container if 'qfi' is not 0 but
- * QFI_PRESENT and a QFI, and QFI_UPLINK if it goes up; UDP checksum 0 over
- * IPv4 and right over IPv6.  Returns the packet's length, 0 if it does not
- * fit. */
+ * 'tos' and OUTER_ID in the outer header, a PDU Session Container if 'qfi' is
+ * not 0 but QFI_PRESENT and a QFI, and QFI_UPLINK if it goes up; UDP checksum 0
+ * over IPv4 and right over IPv6.  Returns the packet's length, 0 if it does
+ * not fit. */
 size_t gtpu_build(uint8_t *buf, size_t size, const struct tunnel *tunnel,
                   uint8_t tos, uint8_t qfi, const void *inner, size_t len);
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -26,6 +27,8 @@
 #include <libmnl/libmnl.h>
 
 #include "kernel/netlink.h"
+
+#define RULE_PRIORITY 1000      /* After the local table, before the main. */
 
 struct rtnl {
     struct netlink nl;
@@ -521,11 +524,10 @@ mask_addr(const struct in6_addr *addr, unsigned int prefix_len)
 
 int
 rtnl_route_replace(struct rtnl *rtnl, const char *link,
-                   const struct in6_addr *dst, unsigned int prefix_len,
-                   const struct in6_addr *via, bool onlink,
-                   unsigned int route_mtu)
+                   const struct rtnl_route *route)
 {
-    struct in6_addr network = mask_addr(dst, prefix_len);
+    const struct in6_addr network = mask_addr(&route->dst, route->prefix_len);
+    const struct in6_addr *via = route->via;
     struct raw_addr raw = raw_addr(&network);
     struct rtmsg *rtm;
     struct request r;
@@ -538,14 +540,17 @@ rtnl_route_replace(struct rtnl *rtnl, const char *link,
     rtm = start(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
                   sizeof *rtm);
     rtm->rtm_family = raw.family;
-    rtm->rtm_dst_len = prefix_len;
-    rtm->rtm_table = RT_TABLE_MAIN;
+    rtm->rtm_dst_len = route->prefix_len;
+    rtm->rtm_table = route->table ? RT_TABLE_UNSPEC : RT_TABLE_MAIN;
     rtm->rtm_protocol = RTPROT_STATIC;
     rtm->rtm_scope = via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
     rtm->rtm_type = RTN_UNICAST;
-    rtm->rtm_flags = via && onlink ? RTNH_F_ONLINK : 0;
-    if (prefix_len) {
+    rtm->rtm_flags = via && route->onlink ? RTNH_F_ONLINK : 0;
+    if (route->prefix_len) {
         put_addr(&r, RTA_DST, &raw);
+    }
+    if (route->table) {
+        mnl_attr_put_u32(&r.nlh, RTA_TABLE, route->table);
     }
     mnl_attr_put_u32(&r.nlh, RTA_OIF, ifindex);
     if (via) {
@@ -556,13 +561,33 @@ rtnl_route_replace(struct rtnl *rtnl, const char *link,
         }
         put_addr(&r, RTA_GATEWAY, &gateway);
     }
-    if (route_mtu) {
+    if (route->mtu) {
         struct nlattr *metrics = mnl_attr_nest_start(&r.nlh, RTA_METRICS);
 
-        mnl_attr_put_u32(&r.nlh, RTAX_MTU, route_mtu);
+        mnl_attr_put_u32(&r.nlh, RTAX_MTU, route->mtu);
         mnl_attr_nest_end(&r.nlh, metrics);
     }
     return talk(rtnl, &r);
+}
+
+int
+rtnl_rule_ensure(struct rtnl *rtnl, sa_family_t family, const char *iif,
+                 uint32_t mark, uint32_t table)
+{
+    struct fib_rule_hdr *rule;
+    struct request r;
+    int error;
+
+    rule = start(&r, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, sizeof *rule);
+    rule->family = family;
+    rule->action = FR_ACT_TO_TBL;
+    mnl_attr_put_strz(&r.nlh, FRA_IIFNAME, iif);
+    mnl_attr_put_u32(&r.nlh, FRA_PRIORITY, RULE_PRIORITY);
+    mnl_attr_put_u32(&r.nlh, FRA_FWMARK, mark);
+    mnl_attr_put_u32(&r.nlh, FRA_FWMASK, UINT32_MAX);
+    mnl_attr_put_u32(&r.nlh, FRA_TABLE, table);
+    error = talk(rtnl, &r);
+    return error == EEXIST ? 0 : error;
 }
 
 int

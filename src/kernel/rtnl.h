@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /* One rtnetlink socket inside one namespace. */
 struct rtnl;
@@ -62,13 +63,21 @@ int rtnl_link_no_addrgen(struct rtnl *, const char *name);
  * length.  An address or route that is there already is success. */
 int rtnl_addr_ensure(struct rtnl *, const char *link,
                      const struct in6_addr *addr, unsigned int prefix_len);
-/* 'via' NULL: directly on the link.  'onlink': the gateway need not be in a
- * connected network.  'route_mtu' 0: none.  Replaces a route to the same
- * prefix. */
+struct rtnl_route {
+    struct in6_addr dst;
+    unsigned int prefix_len;
+    const struct in6_addr *via; /* NULL: directly on the link. */
+    bool onlink;                /* The gateway need not be in a connected
+                                 * network. */
+    unsigned int mtu;           /* 0: none. */
+    uint32_t table;             /* 0: the main one. */
+};
+/* Replaces a route to the same prefix. */
 int rtnl_route_replace(struct rtnl *, const char *link,
-                       const struct in6_addr *dst, unsigned int prefix_len,
-                       const struct in6_addr *via, bool onlink,
-                       unsigned int route_mtu);
+                       const struct rtnl_route *);
+/* Packets of 'family' that come in by 'iif' with that mark go by 'table'. */
+int rtnl_rule_ensure(struct rtnl *, sa_family_t family, const char *iif,
+                     uint32_t mark, uint32_t table);
 /* A permanent neighbour. */
 int rtnl_neigh_replace(struct rtnl *, const char *link,
                        const struct in6_addr *addr, const uint8_t mac[6]);

@@ -300,7 +300,10 @@ detect_packet(const struct nfq_packet *np)
     struct gtpu_packet p;
     enum gtpu_error error = gtpu_parse_packet(np->ip, np->len, &p);
 
-    if (error) {
+    if (error == GTPU_E_NOT_UDP && queue_is_held(np->queue)) {
+        events.too_big(np);
+        return;
+    } else if (error) {
         metric_inc(&n_malformed[error]);
         pass(np);
         return;

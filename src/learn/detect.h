@@ -30,6 +30,9 @@ struct detect_events {
                            const void *ip, size_t len, long long int now);
     /* The downlink tunnel of 'b' has been proved. */
     void (*proved)(struct bearer *b);
+    /* A held packet that is no GTP-U: an ICMP error, as the filter lets come
+     * here.  It is the callee's to consume or pass. */
+    void (*too_big)(const struct nfq_packet *);
 };
 
 void detect_init(const struct conf *, const struct endpoint_class *,

@@ -32,13 +32,6 @@
 #include "nat/conntrack.h"
 #include "nat/private.h"
 
-/* What may come in front of a packet to a UE within the S1-U MTU: IPv6, UDP,
- * GTP-U, a PDU Session Container with the 4 bytes that announce it; and 4
- * bytes spare. */
-enum { OUTER_HEADERS = 40 + 8 + 8 + 8 + 4 };
-
-#define IPV6_MTU_MIN 1280       /* RFC 8200: no path has less. */
-
 /* Where packets to UEs go: neighbours that exist only as an entry each. */
 static const struct in6_addr ue_gateway4 = {
     .s6_addr = { [10] = 0xff, 0xff, 169, 254, 1, 2 }
@@ -46,7 +39,6 @@ static const struct in6_addr ue_gateway4 = {
 static const struct in6_addr ue_gateway6 = {
     .s6_addr = { 0xfe, 0x80, [15] = 2 }
 };
-static const struct in6_addr any4 = { .s6_addr = { [10] = 0xff, 0xff } };
 static const uint8_t ue_mac[6] = { 0x02 };
 
 struct nat nat;
@@ -87,6 +79,11 @@ open_all(struct setup *s)
 
     if (!error) {
         nat.open = true;
+        nat.conf = s->conf;
+        nat.adapter_mtu = nat.path_mtu = s->down_mtu;
+        if (s->conf->s1u.mtu && s->conf->s1u.mtu < s->down_mtu) {
+            nat.path_mtu = s->conf->s1u.mtu;
+        }
         error = rtnl_open(-1, &s->own);
     }
     if (!error) {
@@ -312,10 +309,27 @@ route_apps(struct setup *s)
         return failed(s, error, "apps.address: %s", strerror(error));
     }
     for (size_t i = 0; !error && i < routes->n; i++) {
-        error = rtnl_route_replace(nat.inside, apps, &routes->prefixes[i].addr,
-                                   routes->prefixes[i].len, NULL, false, 0);
+        const struct rtnl_route route = {
+            .dst = routes->prefixes[i].addr,
+            .prefix_len = routes->prefixes[i].len,
+        };
+        error = rtnl_route_replace(nat.inside, apps, &route);
     }
     return failed(s, error, "apps.routes: %s", strerror(error));
+}
+
+int
+nat_route_ues(int family, unsigned int room, uint32_t table)
+{
+    const struct rtnl_route routes[2] = {
+        { .dst.s6_addr = { [10] = 0xff, 0xff }, .via = &ue_gateway4,
+          .onlink = true, .mtu = room, .table = table },
+        { .dst = in6addr_any, .via = &ue_gateway6, .onlink = true,
+          .mtu = room > NAT_IPV6_MTU_MIN ? room : NAT_IPV6_MTU_MIN,
+          .table = table },
+    };
+
+    return rtnl_route_replace(nat.inside, NAT_UE, &routes[family]);
 }
 
 /* Everything else is UEs.  The routes' MTU is less than the device's: so
@@ -325,25 +339,22 @@ route_apps(struct setup *s)
 static int
 route_ues(struct setup *s)
 {
-    unsigned int mtu4 = s->down_mtu - OUTER_HEADERS;
-    unsigned int mtu6 = mtu4 > IPV6_MTU_MIN ? mtu4 : IPV6_MTU_MIN;
+    const unsigned int room = nat.path_mtu - NAT_OUTER_HEADERS;
     int error = rtnl_neigh_replace(nat.inside, NAT_UE, &ue_gateway4, ue_mac);
 
     if (!error) {
-        error = rtnl_route_replace(nat.inside, NAT_UE, &any4, 0, &ue_gateway4,
-                                   true, mtu4);
+        error = nat_route_ues(0, room, 0);
     }
     if (error) {
         return failed(s, error, "default route: %s", strerror(error));
     }
     error = rtnl_neigh_replace(nat.inside, NAT_UE, &ue_gateway6, ue_mac);
     if (!error) {
-        error = rtnl_route_replace(nat.inside, NAT_UE, &in6addr_any, 0,
-                                   &ue_gateway6, true, mtu6);
+        error = nat_route_ues(1, room, 0);
     }
     /* A kernel without IPv6, or a device too small for it. */
     if (error == EAFNOSUPPORT || error == EOPNOTSUPP
-        || s->mtu < IPV6_MTU_MIN) {
+        || s->mtu < NAT_IPV6_MTU_MIN) {
         error = 0;
     }
     return failed(s, error, "IPv6 default route: %s", strerror(error));
@@ -365,7 +376,6 @@ weigh(uint64_t *weight)
 static int
 note(struct setup *s)
 {
-    nat.conf = s->conf;
     return failed(s, weigh(&nat.weight), "nftables in namespace %s",
                   s->conf->apps.namespace);
 }
@@ -417,7 +427,7 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
 
     *s.what = NULL;
     nat_close();
-    if (down_mtu <= OUTER_HEADERS) {
+    if (down_mtu <= NAT_OUTER_HEADERS) {
         error = failed(&s, EINVAL, "MTU %u: too small", down_mtu);
     }
     for (size_t i = 0; !error && i < sizeof steps / sizeof *steps; i++) {
@@ -456,6 +466,7 @@ void
 nat_close(void)
 {
     if (nat.open) {
+        nat_path_abort();
         rtnl_close(nat.inside);
         conntrack_close(nat.ct);
         nft_close(nat.reader);

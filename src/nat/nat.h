@@ -23,7 +23,8 @@ struct conf;
 /* Namespace, ue0 <-> 'ue_port' (in tofd's namespace), Apps adapter (moved
  * in), addresses, routes, and the nftables table.  Adopts what is there.
  * ue0 and its peer get 'mtu', S1-U's; the routes to UEs 'down_mtu', that of
- * S1-U towards the eNodeBs, less the outer headers.  Returns 0 or a positive
+ * S1-U towards the eNodeBs, or what is configured for paths there if that is
+ * less; less the outer headers.  Returns 0 or a positive
  * errno value with '*what' (malloc'd) naming what failed; then nothing that it
  * made is left. */
 int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
@@ -44,6 +45,17 @@ int nat_service_clear(const struct in6_addr *service_ip);
 int nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
                                 const struct in6_addr *application_ip,
                                 void *aux), void *aux);
+
+/* What goes to a bearer has to fit its path.  nat_path_set(): with the outer
+ * headers it may have 'mtu' bytes, at least 1280, and never more than S1-U
+ * has; 0: as is right for most paths.  'was': what was asked for before, or 0.
+ * In force after nat_path_run(), which returns 0 or a positive errno value;
+ * then nothing of it is, and nat_path_flush() makes all 0 again. */
+void nat_path_set(uint32_t bearer_id, unsigned int was, unsigned int mtu);
+int nat_path_run(void);
+int nat_path_flush(void);
+/* How large a packet to a UE may be on a path of 'mtu' bytes. */
+unsigned int nat_path_room(bool ipv6, unsigned int mtu);
 
 /* Gives each flow from UEs the identifier that 'owner' says, which may be that
  * of its bearer still: so that nobody gets answers for a bearer that is gone

@@ -3,7 +3,7 @@
 #define TOF_NAT_PRIVATE_H 1
 
 /* What nat.c (the namespace), services.c (what is translated), usage.c (what
- * is counted) and rules.c (the rules) share. */
+ * is counted), paths.c (how large it may be) and rules.c (the rules) share. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,8 +24,36 @@ struct nat {
     struct nft *nft;
     struct nft *reader;         /* For what is read part by part. */
     struct conntrack *ct;
+    unsigned int adapter_mtu;   /* Of S1-U towards the eNodeBs; and of most */
+    unsigned int path_mtu;      /* paths there. */
 };
 extern struct nat nat;
+
+/* What may come in front of a packet to a UE within the MTU of its path: IPv6,
+ * UDP, GTP-U, a PDU Session Container with the 4 bytes that announce it; and 4
+ * bytes spare. */
+enum { NAT_OUTER_HEADERS = 40 + 8 + 8 + 8 + 4 };
+
+#define NAT_IPV6_MTU_MIN 1280   /* RFC 8200: no link has less. */
+
+/* The default route to UEs of a family ([0] IPv4, [1] IPv6) in a table (0: the
+ * main one): what they get has at most 'room' bytes. */
+int nat_route_ues(int family, unsigned int room, uint32_t table);
+
+/* Bearers whose paths differ from S1-U's: bearer id to struct nat_path. */
+extern const struct nft_set nat_paths;
+
+struct nat_path {
+    uint32_t mark;              /* NAT_PATH_MARK + room: a routing table. */
+    uint16_t mss4[2], mss6[2];  /* Network byte order; the first of each. */
+};
+
+/* No bearer has such an identifier, and no flow that has lost its own
+ * (ue_frame.h). */
+#define NAT_PATH_MARK 0xfe000000u
+#define NAT_PATH_MARK_MASK 0xff000000u
+
+void nat_path_abort(void);
 
 /* inet: tracking, translation, forwarding.  netdev: ue0's own hooks. */
 extern const struct nft_table nat_inet, nat_netdev;

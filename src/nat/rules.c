@@ -22,6 +22,8 @@
  *
  * An answer comes in on the Apps adapter; conntrack turns its addresses back:
  *
+ *   prerouting for a path that is narrower than S1-U a mark, which leads to a
+ *              routing table with routes as narrow; it is taken off again
  *   forward    TCP MSS; who opens a connection must serve a service
  *   as_service (a connection of the application's own: application -> service)
  *   to_ue      what goes to a UE takes the flow's mark; only services pass,
@@ -77,7 +79,7 @@
 #define REG NFT_REG32_00
 
 /* Numbers that the nft command gives to its data types. */
-enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_MARK = 19 };
+enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define MARK_AND(TYPE) (TYPE_MARK << 6 | (TYPE))
 
 /* Most pairs of bearer and service; those beyond are not counted. */
@@ -118,6 +120,12 @@ static const struct family {
 } families[2] = {
     { NFPROTO_IPV4, ETH_P_IP, 12, 16, 4, "from_ue4", "to_ue4" },
     { NFPROTO_IPV6, ETH_P_IPV6, 8, 24, 16, "from_ue6", "to_ue6" },
+};
+
+const struct nft_set nat_paths = {
+    .name = "paths", .key_len = 4, .key_type = TYPE_MARK,
+    .data_len = sizeof(struct nat_path),
+    .data_type = (TYPE_MARK << 6 | TYPE_U16) << 6 | TYPE_U16,
 };
 
 static const struct nft_chain inet_chains[] = {
@@ -387,6 +395,44 @@ forward_rules(struct nft_batch *b)
     }
 }
 
+/* The path of the packet's flow to its UE, from 'REG' on; if that is not as
+ * wide as most, else no match. */
+static void
+load_path(struct nftnl_rule *r)
+{
+    nft_x_ct(r, NFT_CT_MARK, REG);
+    nft_x_lookup_map(r, nat_paths.name, REG, REG);
+}
+
+/* The kernel finds a route by the mark: it tells the application, or
+ * fragments, in front of the chain "forward". */
+static void
+path_rules(struct nft_batch *b)
+{
+    const uint32_t mask = NAT_PATH_MARK_MASK, none = 0;
+    struct nftnl_rule *r = nft_rule(&nat_inet, "prerouting");
+
+    load_path(r);
+    nft_x_meta_set(r, NFT_META_MARK, REG);
+    nft_rule_add(b, r);
+
+    r = nft_rule(&nat_inet, "forward");
+    nft_x_meta(r, NFT_META_MARK, REG);
+    nft_x_bitwise(r, REG, &mask, &none, sizeof mask);
+    match_u32(r, NFT_CMP_EQ, NAT_PATH_MARK);
+    nft_x_imm(r, REG, &none, sizeof none);
+    nft_x_meta_set(r, NFT_META_MARK, REG);
+    nft_rule_add(b, r);
+
+    for (int i = 0; i < 2; i++) {
+        r = nft_rule(&nat_inet, "mss");
+        match_family(r, &families[i]);
+        load_path(r);
+        nft_x_tcpopt_write(r, TCPOPT_MSS, 2, 2, REG + 1 + i);
+        nft_rule_add(b, r);
+    }
+}
+
 /* The first packet of a flow to a UE comes from an address that serves a
  * service, whose own address it is given later (as_service).  Others may have
  * put a service's address into it themselves. */
@@ -555,6 +601,7 @@ nat_rules(struct nft_batch *b, bool may_connect)
     for (int i = 0; i < NAT_N_COUNTS; i++) {
         nft_set_add(b, &nat_inet, &nat_counts[i]);
     }
+    nft_set_add(b, &nat_inet, &nat_paths);
     add_chains(b, &nat_inet, inet_chains,
                sizeof inet_chains / sizeof *inet_chains);
     add_chains(b, &nat_netdev, netdev_chains,
@@ -563,6 +610,7 @@ nat_rules(struct nft_batch *b, bool may_connect)
     space_rules(b);
     from_ue_rules(b);
     forward_rules(b);
+    path_rules(b);
     from_app_rules(b);
     input_rules(b);
     output_rules(b);

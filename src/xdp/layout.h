@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 4
+#define XDP_LAYOUT 5
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/tunnel.h"
+
 #define PATH_PROBES 64
 #define IP_DF 0x4000
 #define TTL 64
@@ -38,6 +40,8 @@ fill_ip(struct xdp_path *path, const struct in6_addr *src,
     if (IN6_IS_ADDR_V4MAPPED(dst)) {
         path->ip_len = 20;
         path->ip[0] = 0x45;
+        path->ip[4] = OUTER_ID >> 8;
+        path->ip[5] = OUTER_ID & 0xff;
         path->ip[6] = IP_DF >> 8;
         path->ip[8] = TTL;
         path->ip[9] = IPPROTO_UDP;
@@ -47,6 +51,9 @@ fill_ip(struct xdp_path *path, const struct in6_addr *src,
     } else {
         path->ip_len = 40;
         path->ip[0] = 0x60;
+        path->ip[1] = OUTER_FLOW_LABEL >> 16;
+        path->ip[2] = OUTER_FLOW_LABEL >> 8 & 0xff;
+        path->ip[3] = OUTER_FLOW_LABEL & 0xff;
         path->ip[6] = IPPROTO_UDP;
         path->ip[7] = TTL;
         memcpy(&path->ip[8], src, 16);

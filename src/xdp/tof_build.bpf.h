@@ -100,7 +100,8 @@ put_ipv6(struct ipv6hdr *ip6, void *end, const struct xdp_path *path,
     }
     __builtin_memcpy(ip6, path->ip, sizeof *ip6);
     ip6->payload_len = bpf_htons(len);
-    *(__be32 *) ip6 = bpf_htonl(6u << 28 | (__u32) tos << 20);
+    *(__be32 *) ip6 = bpf_htonl(6u << 28 | (__u32) tos << 20)
+                       | (*(__be32 *) path->ip & bpf_htonl(0xfffff));
     sum = sum_bytes((__u8 *) udp, end, len,
                     fold((__u64) path->sum + bpf_htons(len)) ^ 0xffff);
     if (sum < 0) {

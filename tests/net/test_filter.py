@@ -29,8 +29,9 @@ def ovs_sends():
 
 
 def built(teid, inner, **kw):
-    return p.eth(ENB_MAC, SGW_MAC, p.outer(SGW, ENB, p.gtpu(teid, inner,
-                                                            **kw)))
+    """As it leaves: the filter gives it its IP id."""
+    return p.eth(ENB_MAC, SGW_MAC, p.outer(SGW, ENB, p.gtpu(teid, inner, **kw),
+                                           ident=p.OUTER_ID))
 
 
 @pytest.mark.datapath("ovs")

@@ -227,6 +227,29 @@ def test_what_is_held_from_an_sgw_is_forwarded(net, ue, kw):
     b.wait_downlink(lambda f: f.inner.is_echo_reply)
 
 
+def is_too_big(raw):
+    ip = p.Inner.parse(bytes(raw)[14:])
+    return (ip.proto, ip.kind) in ((p.ICMP, 3), (p.ICMPV6, 2))
+
+
+@paths
+def test_narrow_path_is_learned(host, net, ue, kw):
+    """A router's error about what the TOF has built is consumed, another one
+    is forwarded."""
+    b = bearer(net, ue, kw)
+    data = os.urandom(1220)
+    b.uplink(to_service(b, data))
+    built = b.wait_downlink(is_text(data))
+    net.router = "10.1.1.253", "fd01:1::fd"
+    mark = net.sgw.mark()
+    net.router_says(built.raw, 1280)
+    net.router_says(built.raw, 1280, ident=0)
+    first = p.Inner.parse(net.sgw.wait(is_too_big, since=mark)[14:])
+    assert first.payload[:8] != built.ip.raw[:8]
+    wait_until(lambda: host.api.metrics()["tof_path_mtu_learned"],
+               what="the path's MTU to be learned")
+
+
 def test_strangers_are_forwarded(net):
     """A sender that is in none of the prefixes has no direction."""
     b = bearer(net, "10.45.9.7", {**OVER4, "enb": "10.9.9.9"})

@@ -117,6 +117,8 @@ test_addresses(void)
         "default via 169.254.1.2 dev a0 proto static onlink mtu 1432",
         "default via fe80::2 dev a0 proto static",
         "198.0.2.0/23 dev a0",
+        "1000:\tfrom all fwmark 0xfe000534 iif b0 lookup 70000",
+        "default via 169.254.1.2 dev a0 proto static onlink mtu 1332",
         "169.254.1.2 dev a0 lladdr 02:00:00:00:00:00 PERMANENT",
         "fe80::2 dev a0 lladdr 02:00:00:00:00:00 PERMANENT", NULL
     };
@@ -126,6 +128,7 @@ test_addresses(void)
     struct in6_addr d4 = { .s6_addr = { [10] = 0xff, 0xff } };
     struct in6_addr a6 = { .s6_addr = { 0xfd, [15] = 1 } };
     struct in6_addr g6 = { .s6_addr = { 0xfe, 0x80, [15] = 2 } };
+    struct rtnl_route route;
     char *s;
 
     tap_ok(!rtnl_addr_ensure(rtnl, "a0", &a4, 24)
@@ -134,17 +137,30 @@ test_addresses(void)
            && !rtnl_addr_ensure(rtnl, "a0", &a6, 64), "addresses, twice");
     tap_ok(!rtnl_neigh_replace(rtnl, "a0", &g4, mac)
            && !rtnl_neigh_replace(rtnl, "a0", &g6, mac), "neighbours");
-    tap_ok(!rtnl_route_replace(rtnl, "a0", &d4, 0, &g4, true, 1400)
-           && !rtnl_route_replace(rtnl, "a0", &d4, 0, &g4, true, 1432)
-           && !rtnl_route_replace(rtnl, "a0", &in6addr_any, 0, &g6, true,
-                                  1432), "default routes");
+    route = (struct rtnl_route) { .dst = d4, .via = &g4, .onlink = true,
+                                  .mtu = 1400 };
+    tap_ok(!rtnl_route_replace(rtnl, "a0", &route), "a default route");
+    route.mtu = 1432;
+    tap_ok(!rtnl_route_replace(rtnl, "a0", &route), "in place of another");
+    route.table = 70000;
+    route.mtu = 1332;
+    tap_ok(!rtnl_route_replace(rtnl, "a0", &route)
+           && !rtnl_rule_ensure(rtnl, AF_INET, "b0", 0xfe000534, 70000)
+           && !rtnl_rule_ensure(rtnl, AF_INET, "b0", 0xfe000534, 70000),
+           "a route in a table of its own, and a rule for it, twice");
+    route = (struct rtnl_route) { .dst = in6addr_any, .via = &g6,
+                                  .onlink = true, .mtu = 1432 };
+    tap_ok(!rtnl_route_replace(rtnl, "a0", &route), "one of IPv6");
     a4.s6_addr[12] = 198;       /* With host bits. */
-    tap_ok(!rtnl_route_replace(rtnl, "a0", &a4, 23, NULL, false, 0),
+    route = (struct rtnl_route) { .dst = a4, .prefix_len = 23 };
+    tap_ok(!rtnl_route_replace(rtnl, "a0", &route),
            "a route whose prefix has host bits");
-    tap_ok(rtnl_route_replace(rtnl, "a0", &a4, 24, &g6, true, 0) == EINVAL,
+    route = (struct rtnl_route) { .dst = a4, .prefix_len = 24, .via = &g6,
+                                  .onlink = true };
+    tap_ok(rtnl_route_replace(rtnl, "a0", &route) == EINVAL,
            "a gateway of the other family");
     s = output_of("ip addr show dev a0; ip route; ip -6 route; ip neigh;"
-                  "ip -6 neigh");
+                  "ip -6 neigh; ip rule; ip route show table 70000");
     tap_ok(contains(s, shown) && !strstr(s, "1400"), "`ip` shows them");
     free(s);
 }

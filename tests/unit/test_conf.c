@@ -229,6 +229,14 @@ static const struct {
     { APPS "s1u:\n  enb: x\n  interface: i\n",
       "f:4: s1u.interface: excludes enb and sgw" },
     { APPS "s1u: {interface: i}\n", "f:2: s1u.enodebs: missing" },
+    { APPS "s1u: {enb: e, sgw: s, mtu: 1279}\n",
+      "f:2: s1u.mtu: '1279' is out of range (1280 to 65535)" },
+    { APPS "s1u: {enb: e, sgw: s, path_mtus: [10.1.0.0/28]}\n",
+      "f:2: s1u.path_mtus[0]: '10.1.0.0/28' is not NETWORK MTU, as in "
+      "10.1.0.0/28 1400 (MTU 1280 to 65535)" },
+    { APPS "s1u: {enb: e, sgw: s, path_mtus: [10.1.0.0/33 1400]}\n",
+      "f:2: s1u.path_mtus[0]: '10.1.0.0/33 1400' has no valid prefix "
+      "length" },
     { APPS "s1u: {interface: i, enodebs: [10.1.0.0/28]}\n",
       "f:2: s1u.sgws: missing" },
     { APPS "s1u:\n  interface: i\n  enodebs: [10.1.0.0/24]\n"
@@ -464,7 +472,8 @@ static const struct {
 } printed[] = {
     { "defaults", MINIMAL,
       "s1u_enb='enb0'\ns1u_sgw='sgw0'\ns1u_interface=''\ns1u_enodebs=''\n"
-      "s1u_sgws=''\napps_interface='app0'\n"
+      "s1u_sgws=''\ns1u_mtu='0'\ns1u_path_mtus=''\n"
+      "apps_interface='app0'\n"
       "apps_address='192.168.100.1/24'\napps_routes=''\n"
       "apps_namespace='tof-app'\napps_may_connect='true'\nfunctions=''\n"
       "datapath='auto'\nlearn='all'\npinger_targets=''\n"
@@ -482,6 +491,7 @@ static const struct {
     { "every key",
       "s1u:\n  interface: s1u0\n  enodebs: [10.1.0.5/28, 'fd01::/64']\n"
       "  sgws: [10.1.0.16/28, 10.2.0.1]\n"
+      "  mtu: 1400\n  path_mtus: [10.1.0.1/28 1280, 'fd01::1 65535']\n"
       "apps:\n  interface: app0\n  address: [192.168.100.1/24,\n"
       "    'fd00:100::1/64']\n  routes: [172.16.0.0/12]\n"
       "  namespace: apps\n  may_connect: no\n"
@@ -500,7 +510,9 @@ static const struct {
       "run_dir: /run/$(x)\nstate_dir: /s\n",
       "s1u_enb=''\ns1u_sgw=''\ns1u_interface='s1u0'\n"
       "s1u_enodebs='10.1.0.0/28 fd01::/64'\n"
-      "s1u_sgws='10.1.0.16/28 10.2.0.1/32'\napps_interface='app0'\n"
+      "s1u_sgws='10.1.0.16/28 10.2.0.1/32'\ns1u_mtu='1400'\n"
+      "s1u_path_mtus='10.1.0.0/28=1280 fd01::1/128=65535'\n"
+      "apps_interface='app0'\n"
       "apps_address='192.168.100.1/24 fd00:100::1/64'\n"
       "apps_routes='172.16.0.0/12'\n"
       "apps_namespace='apps'\napps_may_connect='false'\n"

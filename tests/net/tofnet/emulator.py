@@ -23,11 +23,12 @@ from . import netns
 from .netns import RawPort, run_in
 from .packet import (
     END_MARKER, ERROR_INDICATION, GPDU, GtpFrame, addr, echo_reply_to, eth,
-    forwarded, gtpu, mac, outer, pdu_session)
+    forwarded, gtpu, ip_icmp, mac, outer, pdu_session)
 
 ENB, SGW = "10.1.0.1", "10.1.0.2"
 ENB6, SGW6 = "fd01::1", "fd01::2"
 ENB_MAC, SGW_MAC = "0e:0e:0b:00:00:01", "0e:05:09:00:00:02"
+ROUTER, ROUTER6 = "10.1.0.254", "fd01::fe"       # Towards the eNodeB.
 TARGET, TARGET6 = "203.0.113.10", "2001:db8:9::10"
 
 
@@ -152,6 +153,10 @@ class Emulator:
         self.targets = frozenset(targets)
         self.silent = False     # The SGW answers no ping at all.
         self.delay = 0          # Seconds until it answers.
+        self.mtu = None         # Of the path to the eNodeB.  A router there
+                                # says what is too big for it.
+        self.router = ROUTER, ROUTER6
+        self.too_big = []       # That, parsed.
         self.pings = []         # (time, Bearer or None, GtpFrame) it got.
         self.bearers = []
         self.ues = []
@@ -222,10 +227,28 @@ class Emulator:
         else:
             answer(reply)
 
-    def _at_enb(self, raw):
-        if not self.ues:
-            return
+    def router_says(self, raw, mtu, ident=None):
+        """A router on the way to the eNodeB tells the SGW that the frame is
+        too big (with another IP id or flow label in it): gives what it
+        sends."""
         f = GtpFrame.parse(raw)
+        v6 = f.ip.version == 6
+        quoted = f.ip.raw[:1200 if v6 else 548]
+        if ident is not None:
+            quoted = (struct.pack("!I", 6 << 28 | ident) + quoted[4:] if v6
+                      else quoted[:4] + struct.pack("!H", ident) + quoted[6:])
+        icmp = ip_icmp(self.router[v6], f.ip.src, *((2, 0) if v6 else (3, 4)),
+                       mtu, quoted)
+        frame = eth(f.src_mac, f.dst_mac, icmp, vlan=f.vlan)
+        self.enb.send(frame)
+        return frame
+
+    def _at_enb(self, raw):
+        f = GtpFrame.parse(raw)
+        if self.mtu and f and len(f.ip.raw) > self.mtu:
+            self.too_big.append(f)
+            self.router_says(raw, self.mtu)
+            return
         if f and f.kind == GPDU:
             for ue in self.ues:
                 if ue.bearer.is_downlink(raw):
@@ -238,6 +261,8 @@ class Emulator:
         self.bearers.clear()
         self.pings.clear()
         self.silent, self.delay = False, 0
+        self.mtu = None
+        self.too_big.clear()
         self.enb.clear()
         self.sgw.clear()
 

@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass, field
 
 GTPU_PORT = 2152
+OUTER_ID = 0x7f0b               # The IP id of what the TOF builds.
 ETH_IPV4, ETH_IPV6, ETH_ARP = 0x0800, 0x86dd, 0x0806
 ETH_VLAN, ETH_QINQ = 0x8100, 0x88a8
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132

@@ -13,6 +13,7 @@
 #include "filter/fragment.h"
 #include "filter/l2.h"
 #include "filter/reinject.h"
+#include "gtp/ecn.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
@@ -34,6 +35,9 @@ METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
 METRIC_LOST(n_lost_address, "no_address");
 METRIC_LOST(n_lost_header, "no_ethernet_header");
 METRIC_LOST(n_lost_send, "not_sent");
+METRIC_COUNTER(n_congested, "tof_congestion_dropped_total", "",
+               "Held packets marked \"congestion experienced\" outside, whose "
+               "sender does not know ECN (RFC 6040).");
 METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
                "Answers without a tunnel proved for them.");
 
@@ -163,8 +167,21 @@ send_narrow(const struct endpoint_bearer *eb, const uint8_t *frame,
 static int
 send_to_app(struct bearer *b, const struct hold_packet *p)
 {
+    static uint8_t marked[UINT16_MAX];
     const struct endpoint_bearer eb = bearer_describe(b);
-    int error = endpoint->send_app(&eb, p->data + p->inner, p->inner_len);
+    const uint8_t *ip = p->data + p->inner;
+    int ecn = ecn_behind_tunnel(gtpu_ecn(p->data), gtpu_ecn(ip));
+    int error;
+
+    if (ecn < 0) {
+        metric_inc(&n_congested);
+        return 0;
+    } else if (ecn != gtpu_ecn(ip)) {
+        memcpy(marked, ip, p->inner_len);
+        gtpu_set_ecn(marked, ecn);
+        ip = marked;
+    }
+    error = endpoint->send_app(&eb, ip, p->inner_len);
 
     if (!error) {
         bearer_use(b)->counters.packets_up++;

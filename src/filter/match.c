@@ -10,6 +10,8 @@
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 
+#include "gtp/ecn.h"
+
 /* Matches. */
 
 void
@@ -142,6 +144,32 @@ filter_match_inner(struct nftnl_rule *r, sa_family_t inner, uint32_t offset)
 {
     filter_match_byte(r, offset, 0xf0, NFT_CMP_EQ,
                       inner == AF_INET ? 0x40 : 0x60);
+}
+
+/* The ECN field: in the second byte of either family's header. */
+static void
+match_ecn(struct nftnl_rule *r, enum nft_payload_bases base, uint32_t offset,
+          sa_family_t family, uint8_t ecn)
+{
+    const int shift = family == AF_INET ? 0 : 4;
+    const uint8_t mask = ECN_MASK << shift, value = ecn << shift, none = 0;
+
+    nft_x_payload(r, base, offset + 1, 1, NFT_REG32_00);
+    nft_x_bitwise(r, NFT_REG32_00, &mask, &none, sizeof mask);
+    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &value, sizeof value);
+}
+
+void
+filter_match_congestion(struct nftnl_rule *r, sa_family_t outer)
+{
+    match_ecn(r, NFT_PAYLOAD_NETWORK_HEADER, 0, outer, ECN_CE);
+}
+
+void
+filter_match_not_ect(struct nftnl_rule *r, sa_family_t inner,
+                     uint32_t offset)
+{
+    match_ecn(r, NFT_PAYLOAD_TRANSPORT_HEADER, offset, inner, ECN_NOT_ECT);
 }
 
 void

@@ -70,6 +70,11 @@ void filter_match_inner(struct nftnl_rule *, sa_family_t inner,
                         uint32_t offset);
 /* IP, UDP and GTP length fit each other. */
 void filter_match_lengths(struct nftnl_rule *, sa_family_t outer);
+/* ECN: "congestion experienced" in the outer header; and not ECN-capable in
+ * the inner one, 'offset' bytes after the transport header's start. */
+void filter_match_congestion(struct nftnl_rule *, sa_family_t outer);
+void filter_match_not_ect(struct nftnl_rule *, sa_family_t inner,
+                          uint32_t offset);
 /* Only while heartbeats through Open vSwitch arrive. */
 void filter_match_live(struct nftnl_rule *);
 

@@ -195,7 +195,9 @@ match_service(struct nftnl_rule *r, const struct family *f, int n)
 }
 
 /* Rule 7.  A packet of a proved bearer's UE is evidence that it is there,
- * whatever its destination.  What has bytes behind the GTP-U message, or too
+ * whatever its destination.  What says "congestion experienced" outside, but
+ * inside that its sender does not know ECN, is dropped (RFC 6040; Open vSwitch
+ * does not count that).  What has bytes behind the GTP-U message, or too
  * few, or IP options, is for the agent, which parses it: nftables cannot
  * calculate. */
 static void
@@ -213,6 +215,13 @@ compile_diverted(const struct filter_compiler *c, const struct family *f,
     nft_x_dynset(r, filter_bound.name, NFT_DYNSET_OP_UPDATE, NFT_REG32_00,
                  0, c->r->evidence_ms);
     filter_rule_end(c, r, NULL, NFT_GOTO, f->to, n);
+
+    r = filter_rule(c, f->to, n);
+    filter_match_congestion(r, c->outer);
+    filter_match_not_ect(r, f->inner, UDP_LEN + n);
+    match_service(r, f, n);
+    filter_match_live(r);
+    filter_rule_end(c, r, "congestion_not_ect", NF_DROP, NULL, 0);
 
     r = filter_rule(c, f->to, n);
     match_service(r, f, n);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "gtp/ecn.h"
 #include "gtp/gtpu.h"
 
 #define IP4_LEN 20
@@ -67,10 +68,33 @@ put_gtpu(uint8_t *gtp, uint32_t teid, uint8_t qfi, size_t len)
     }
 }
 
+uint8_t
+gtpu_ecn(const void *ip_)
+{
+    const uint8_t *ip = ip_;
+
+    return (ip[0] >> 4 == 4 ? ip[1] : ip[1] >> 4) & ECN_MASK;
+}
+
+void
+gtpu_set_ecn(void *ip_, uint8_t ecn)
+{
+    uint8_t *ip = ip_;
+
+    if (ip[0] >> 4 == 4) {
+        ip[1] = (ip[1] & ~ECN_MASK) | ecn;
+        put16(ip + 10, 0);
+        put16(ip + 10, sum_finish(sum_bytes(ip, (ip[0] & 15) * 4, 0)));
+    } else {
+        ip[1] = (ip[1] & ~(ECN_MASK << 4)) | ecn << 4;
+    }
+}
+
 size_t
-gtpu_build(uint8_t *buf, size_t size, const struct tunnel *t, uint8_t tos,
+gtpu_build(uint8_t *buf, size_t size, const struct tunnel *t, uint8_t dscp,
            uint8_t qfi, const void *inner, size_t len)
 {
+    const uint8_t tos = dscp << 2 | (len >= IP4_LEN ? gtpu_ecn(inner) : 0);
     const bool v4 = IN6_IS_ADDR_V4MAPPED(&t->dst);
     const size_t ip_len = v4 ? IP4_LEN : IP6_LEN;
     const size_t ext = qfi ? EXT_LEN : 0;

@@ -20,12 +20,16 @@
 
 /* Writes the outer IP packet that carries the 'len' bytes at 'inner' into
  * 'tunnel' to 'buf' of 'size' bytes: UDP source port 2152, no sequence number,
- * 'tos' and OUTER_ID in the outer header, a PDU Session Container if 'qfi' is
- * not 0 but QFI_PRESENT and a QFI, and QFI_UPLINK if it goes up; UDP checksum 0
- * over IPv4 and right over IPv6.  Returns the packet's length, 0 if it does
- * not fit. */
+ * 'dscp', the inner packet's ECN and OUTER_ID in the outer header, a PDU
+ * Session Container if 'qfi' is not 0 but QFI_PRESENT and a QFI, and QFI_UPLINK
+ * if it goes up; UDP checksum 0 over IPv4 and right over IPv6.  Returns the
+ * packet's length, 0 if it does not fit. */
 size_t gtpu_build(uint8_t *buf, size_t size, const struct tunnel *tunnel,
-                  uint8_t tos, uint8_t qfi, const void *inner, size_t len);
+                  uint8_t dscp, uint8_t qfi, const void *inner, size_t len);
+
+/* The ECN field (ecn.h) of an IP packet of which there is a header. */
+uint8_t gtpu_ecn(const void *ip);
+void gtpu_set_ecn(void *ip, uint8_t ecn);
 
 /* Makes 'src' (of the same family) the source address of the IP packet of
  * 'len' bytes at 'ip', and mends the header's checksum (IPv4) or ICMPv6's

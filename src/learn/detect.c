@@ -348,7 +348,7 @@ detect_missed(const struct tunnel *tunnel, const void *ip, size_t len)
     struct gtpu_packet p;
 
     metric_inc(&n_missed);
-    np.len = gtpu_build(buf, sizeof buf, tunnel, b ? b->up_dscp << 2 : 0,
+    np.len = gtpu_build(buf, sizeof buf, tunnel, b ? b->up_dscp : 0,
                         b && b->up_qfi ? b->up_qfi | QFI_UPLINK : 0, ip, len);
     enum gtpu_error error = gtpu_parse_packet(buf, np.len, &p);
     if (error) {

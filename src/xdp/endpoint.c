@@ -470,7 +470,7 @@ send_tunnelled(enum filter_side from, const struct tunnel *tunnel,
     if (!l2_get(from, &tunnel->src, &tunnel->dst, &l2)) {
         return ENOENT;
     }
-    n = gtpu_build(outer, sizeof outer, tunnel, dscp << 2, qfi, inner, len);
+    n = gtpu_build(outer, sizeof outer, tunnel, dscp, qfi, inner, len);
     return n ? reinject_send(from, &l2, outer, n) : EMSGSIZE;
 }
 

@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 5
+#define XDP_LAYOUT 6
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
@@ -202,6 +202,7 @@ enum xdp_dev {
     X(UP_HOLD, "enb", "pass", "service_not_diverted")                   \
     X(UP_FOREIGN_SOURCE, "enb", "pass", "foreign_source")               \
     X(UP_NO_TARGET, "enb", "pass", "no_target")                         \
+    X(UP_CE_NOT_ECT, "enb", "drop", "congestion_not_ect")               \
     X(UP_FORWARD, "enb", "redirect", "switched")                        \
     X(UP_DECAP, "enb", "redirect", "decapsulated")                      \
     X(UP_CHAIN, "enb", "redirect", "decapsulated_to_chain")             \

@@ -235,7 +235,7 @@ use_template(struct answer *a)
     bool inner6 = READ(t->inner6);
     a->teid = READ(t->teid);
     a->path = READ(t->path);
-    a->tos = READ(t->tos);
+    a->tos = READ(t->tos) | a->ecn;
     a->qfi = READ(t->qfi);
     if (!is_fresh(now, READ(t->seen))
         && !uplink_is_fresh(t, a->id, entry, now)) {

@@ -18,6 +18,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "gtp/ecn.h"
 #include "xdp/layout.h"
 
 #define GTPU_PORT 2152
@@ -54,6 +55,7 @@ struct packet {
     __u32 inner_len;                    /* By its own header. */
     bool inner6;
     bool echo_reply;                    /* ICMP or ICMPv6. */
+    __u8 ecn, inner_ecn;
 };
 
 /* Whether an address is not an IPv4-mapped one.  By one condition on a sum:
@@ -80,6 +82,13 @@ load_in6(const struct ipv6hdr *ip6, __u64 src[2], __u64 dst[2])
     dst[0] = (__u64) d[1] << 32 | d[0];
     dst[1] = (__u64) d[3] << 32 | d[2];
     return is_ipv6(src) && is_ipv6(dst);
+}
+
+/* Of an IPv6 header: bits of the traffic class, which is not by bytes. */
+static __always_inline __u8
+ecn6(const struct ipv6hdr *ip6)
+{
+    return ((const __u8 *) ip6)[1] >> 4 & ECN_MASK;
 }
 
 static __always_inline void
@@ -109,6 +118,7 @@ parse_outer(void *l3, void *end, __u32 proto, struct packet *p)
             || ip->protocol != IPPROTO_UDP) {
             return 0;
         }
+        p->ecn = ip->tos & ECN_MASK;
         load_in4(p->src, ip->saddr);
         load_in4(p->dst, ip->daddr);
     } else if (proto == bpf_htons(ETH_P_IPV6)) {
@@ -117,6 +127,7 @@ parse_outer(void *l3, void *end, __u32 proto, struct packet *p)
             || !load_in6(ip6, p->src, p->dst)) {
             return 0;
         }
+        p->ecn = ecn6(ip6);
         ihl = sizeof *ip6;
         len = sizeof *ip6 + bpf_ntohs(ip6->payload_len);
     } else {
@@ -185,6 +196,7 @@ parse_inner(void *inner, void *end, struct packet *p)
             || p->inner_len > room) {
             return false;
         }
+        p->inner_ecn = ip->tos & ECN_MASK;
         load_in4(p->inner_src, ip->saddr);
         load_in4(p->inner_dst, ip->daddr);
         p->inner6 = false;
@@ -203,6 +215,7 @@ parse_inner(void *inner, void *end, struct packet *p)
             || !load_in6(ip6, p->inner_src, p->inner_dst)) {
             return false;
         }
+        p->inner_ecn = ecn6(ip6);
         p->inner6 = true;
         l4 = (__u8 *) (ip6 + 1);
         p->echo_reply = (ip6->nexthdr == IPPROTO_ICMPV6
@@ -276,6 +289,7 @@ struct answer {                         /* The frame as it came, and where
     struct xdp_template *template;
     __u32 teid, path;
     __u8 tos, qfi;
+    __u8 ecn;
 };
 
 /* False if the frame is none that we know. */
@@ -295,6 +309,7 @@ parse_answer(struct xdp_md *ctx, struct answer *a)
     if (eth->h_proto == bpf_htons(ETH_P_IP) && ip->version == 4) {
         a->len = bpf_ntohs(ip->tot_len);
         a->inner6 = false;
+        a->ecn = ip->tos & ECN_MASK;
         load_in4(a->src, ip->saddr);
         load_in4(a->dst, ip->daddr);
     } else if (eth->h_proto == bpf_htons(ETH_P_IPV6)
@@ -302,6 +317,7 @@ parse_answer(struct xdp_md *ctx, struct answer *a)
                && load_in6(ip6, a->src, a->dst)) {
         a->len = sizeof *ip6 + bpf_ntohs(ip6->payload_len);
         a->inner6 = true;
+        a->ecn = ecn6(ip6);
     } else {
         return false;
     }

@@ -8,19 +8,41 @@
 
 /* --- Uplink. --- */
 
+/* Of an IP packet, whose first 20 bytes are there. */
+static __always_inline void
+set_ecn(void *l3, bool inner6, __u8 ecn)
+{
+    struct iphdr *ip = l3;
+    __u8 *bytes = l3;
+
+    if (inner6) {
+        bytes[1] = (bytes[1] & ~(ECN_MASK << 4)) | ecn << 4;
+    } else {
+        __u16 old = *(__u16 *) bytes;
+        bytes[1] = (bytes[1] & ~ECN_MASK) | ecn;
+        /* RFC 1624, eqn. 3. */
+        ip->check = fold((__u64) (__u16) ~ip->check + (__u16) ~old
+                         + *(__u16 *) bytes);
+    }
+}
+
 /* Takes everything before the inner packet off; the bearer's id and the UE's
  * address space go into the MAC addresses (see ovs/classifier.h).  'verdict'
  * is what bpf_redirect_map() has said. */
 static __always_inline int
 decapsulate(struct xdp_md *ctx, const struct packet *p, __u32 id, __u32 space,
-            int verdict)
+            __u8 ecn, int verdict)
 {
     if (bpf_xdp_adjust_head(ctx, (int) p->offset - ETH_HLEN)) {
         return XDP_PASS;
     }
     struct ethhdr *eth = (void *) (long) ctx->data;
-    if ((void *) (eth + 1) > (void *) (long) ctx->data_end) {
+    if ((void *) (eth + 1) + sizeof(struct iphdr)
+        > (void *) (long) ctx->data_end) {
         return XDP_DROP;
+    }
+    if (ecn != p->inner_ecn) {
+        set_ecn(eth + 1, p->inner6, ecn);
     }
     __u8 *mac = (__u8 *) eth;
     *(__be32 *) mac = bpf_htonl(0x02000000);
@@ -36,11 +58,15 @@ divert(struct xdp_md *ctx, const struct packet *p, const struct found *f,
        __u32 id, __u32 service, bool chain)
 {
     struct xdp_service_stats *s;
+    int ecn = ecn_behind_tunnel(p->ecn, p->inner_ecn);
     int verdict = bpf_redirect_map(&devs, chain ? XDP_DEV_TUN : XDP_DEV_UE,
                                    XDP_PASS);
 
     if (verdict != XDP_REDIRECT) {
         return done(XDP_PASS, XDP_UP_NO_TARGET);
+    }
+    if (ecn < 0) {
+        return done(XDP_DROP, XDP_UP_CE_NOT_ECT);
     }
     __sync_fetch_and_add(&f->e->count, XDP_COUNT(p->inner_len));
     s = bpf_map_lookup_elem(&service_stats, &service);
@@ -48,7 +74,7 @@ divert(struct xdp_md *ctx, const struct packet *p, const struct found *f,
         s->up_packets++;
         s->up_bytes += p->inner_len;
     }
-    return done(decapsulate(ctx, p, id, READ(f->path->space), verdict),
+    return done(decapsulate(ctx, p, id, READ(f->path->space), ecn, verdict),
                 chain ? XDP_UP_CHAIN : XDP_UP_DECAP);
 }
 

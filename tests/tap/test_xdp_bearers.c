@@ -128,14 +128,14 @@ test_evidence(void)
 /* The frame is what gtpu_build() makes, behind 'header'. */
 static void
 expect_encap(const struct endpoint_bearer *b, const struct frame *inner,
-             uint8_t tos, const uint8_t *header, size_t header_len,
+             uint8_t dscp, const uint8_t *header, size_t header_len,
              const char *name)
 {
     struct frame f = answer(b->id, inner), wanted = { .len = 0 };
 
     append(&wanted, header, header_len);
     wanted.len += gtpu_build(wanted.bytes + header_len,
-                             sizeof wanted.bytes - header_len, &b->down, tos,
+                             sizeof wanted.bytes - header_len, &b->down, dscp,
                              b->down_qfi, inner->bytes, inner->len);
     expect(XDP_DEV_UE, &f, XDP_REDIRECT, XDP_UE_ENCAP, name);
     tap_ok(unchanged(&wanted), "%s: byte for byte", name);
@@ -179,7 +179,7 @@ test_encap(void)
                                        sizeof vlan);
     place = xdp_table_divert(table, &b, now);
     xdp_table_template_set(table, &b, path, place, 0xb8, now);
-    expect_encap(&b, &inner, 0xb8, vlan, sizeof vlan, "VLAN, DSCP, QFI");
+    expect_encap(&b, &inner, 0xb8 >> 2, vlan, sizeof vlan, "VLAN, DSCP, QFI");
 }
 
 static void
@@ -231,7 +231,7 @@ test_encap6(void)
         place = xdp_table_divert(table, &b, now);
         xdp_table_template_set(table, &b, path, place, 0x28, now);
         snprintf(name, sizeof name, "IPv6 in IPv6, %zu bytes", lengths[i]);
-        expect_encap(&b, &inner, 0x28, eth, sizeof eth, name);
+        expect_encap(&b, &inner, 0x28 >> 2, eth, sizeof eth, name);
         tap_ok(!checksum(out.bytes + 54, out.len - 54,
                          (uint16_t) ~checksum(out.bytes + 22, 32, 0)
                          + (out.len - 54) + IPPROTO_UDP),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gtp/ecn.h"
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
 #include "gtp/too_big.h"
@@ -20,6 +21,18 @@ static const uint8_t inner4[] = {
     8, 0, 0xf7, 0xfc, 0, 1, 0, 2,
 };
 
+static uint16_t
+sum16(const uint8_t *p, size_t len, uint32_t sum)
+{
+    for (size_t i = 0; i < len; i++) {
+        sum += i & 1 ? p[i] : p[i] << 8;
+    }
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return sum;
+}
+
 static void
 test_ipv4(void)
 {
@@ -31,7 +44,7 @@ test_ipv4(void)
     };
     struct tunnel t = { ip("10.1.0.2"), ip("10.1.0.1"), 0x01020304 };
     uint8_t buf[100];
-    size_t n = gtpu_build(buf, sizeof buf, &t, 0xb8, 0, inner4,
+    size_t n = gtpu_build(buf, sizeof buf, &t, 0xb8 >> 2, 0, inner4,
                           sizeof inner4);
 
     tap_ok(n == sizeof head + sizeof inner4, "length");
@@ -39,6 +52,35 @@ test_ipv4(void)
     tap_ok(!memcmp(buf + sizeof head, inner4, sizeof inner4), "payload");
     tap_ok(!gtpu_build(buf, n - 1, &t, 0, 0, inner4, sizeof inner4),
            "no room");
+}
+
+/* RFC 6040: what the tunnel's end makes of each pair. */
+static void
+test_ecn(void)
+{
+    static const int wanted[4][4] = {   /* By outer and inner field. */
+        [ECN_NOT_ECT] = { 0, 1, 2, 3 }, [ECN_ECT1] = { 0, 1, 1, 3 },
+        [ECN_ECT0] = { 0, 1, 2, 3 }, [ECN_CE] = { -1, 3, 3, 3 },
+    };
+    struct tunnel t = { ip("10.1.0.2"), ip("10.1.0.1"), 7 };
+    uint8_t inner[sizeof inner4], buf[100], ip6[40] = { 0x6b, 0x8f };
+
+    for (int outer = 0; outer < 4; outer++) {
+        for (int i = 0; i < 4; i++) {
+            tap_ok(ecn_behind_tunnel(outer, i) == wanted[outer][i],
+                   "outer %d, inner %d", outer, i);
+        }
+    }
+    memcpy(inner, inner4, sizeof inner);
+    inner[1] = 0xb8;
+    gtpu_set_ecn(inner, ECN_CE);
+    tap_ok(inner[1] == 0xbb && gtpu_ecn(inner) == ECN_CE
+           && sum16(inner, 20, 0) == 0xffff, "set, IPv4");
+    gtpu_build(buf, sizeof buf, &t, 10, 0, inner, sizeof inner);
+    tap_ok(buf[1] == (10 << 2 | 3), "copied to the outer header");
+    gtpu_set_ecn(ip6, ECN_ECT1);
+    tap_ok(ip6[0] == 0x6b && ip6[1] == 0x9f && gtpu_ecn(ip6) == ECN_ECT1,
+           "set, IPv6");
 }
 
 static void
@@ -69,18 +111,6 @@ test_qfi(void)
     tap_ok(!memcmp(buf + 28, gtp, sizeof gtp), "an uplink one");
 }
 
-static uint16_t
-sum16(const uint8_t *p, size_t len, uint32_t sum)
-{
-    for (size_t i = 0; i < len; i++) {
-        sum += i & 1 ? p[i] : p[i] << 8;
-    }
-    while (sum >> 16) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return sum;
-}
-
 static void
 test_ipv6(void)
 {
@@ -92,7 +122,7 @@ test_ipv6(void)
     memcpy(inner, inner4, sizeof inner4);
     inner[3]++;                 /* An odd length. */
     inner[28] = 0xab;
-    n = gtpu_build(buf, sizeof buf, &t, 0x20, 0, inner, sizeof inner);
+    n = gtpu_build(buf, sizeof buf, &t, 0x20 >> 2, 0, inner, sizeof inner);
     tap_ok(n == 40 + 8 + 8 + 29 && buf[0] == 0x62 && buf[1] == 9
            && buf[6] == IPPROTO_UDP, "IPv6 header with traffic class");
     tap_ok(sum16(buf + 40, n - 40, sum16(buf + 8, 32, n - 40 + IPPROTO_UDP))
@@ -239,6 +269,7 @@ int
 main(void)
 {
     test_ipv4();
+    test_ecn();
     test_qfi();
     test_ipv6();
     test_inner();

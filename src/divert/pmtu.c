@@ -64,6 +64,7 @@ struct user {                   /* A bearer. */
     struct path *path;
     uint32_t id;
     unsigned int told;          /* To NAT; 0: nothing. */
+    bool ipv6;                  /* Its UE's address. */
 };
 
 static const struct conf *conf;
@@ -174,7 +175,7 @@ mtu_of(const struct path *p)
 static void
 tell(struct user *u, unsigned int mtu)
 {
-    nat_path_set(u->id, u->told, mtu);
+    nat_path_set(u->id, u->ipv6, u->told, mtu);
     u->told = mtu;
 }
 
@@ -197,6 +198,7 @@ pmtu_bearer(const struct bearer *b)
     if (!u) {
         u = xzalloc(sizeof *u);
         u->id = b->id;
+        u->ipv6 = bearer_family(b) == AF_INET6;
         hmap_insert(&users, &u->node, hash_int(u->id, 0));
     } else if (u->path != p) {
         ovs_list_remove(&u->path_node);

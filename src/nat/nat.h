@@ -51,7 +51,8 @@ int nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
  * has; 0: as is right for most paths.  'was': what was asked for before, or 0.
  * In force after nat_path_run(), which returns 0 or a positive errno value;
  * then nothing of it is, and nat_path_flush() makes all 0 again. */
-void nat_path_set(uint32_t bearer_id, unsigned int was, unsigned int mtu);
+void nat_path_set(uint32_t bearer_id, bool ipv6, unsigned int was,
+                  unsigned int mtu);
 int nat_path_run(void);
 int nat_path_flush(void);
 /* How large a packet to a UE may be on a path of 'mtu' bytes. */

@@ -5,8 +5,8 @@
  * The kernel's routes do all the work, as they do for S1-U itself: they tell
  * applications (ICMP), cut what may be cut, and clamp the TCP MSS.  So there
  * is a routing table with default routes for each width, which is asked by a
- * mark; the map "paths" says which mark an answer gets, and what MSS, by its
- * flow's bearer.
+ * mark; maps say which mark an answer gets, and what MSS, by its flow's
+ * bearer.
  *
  * Tables are made when they are first needed, and stay: there are as many as
  * there are different widths, and at most MAX_ROOMS. */
@@ -32,18 +32,12 @@ static size_t n_rooms;
 static struct nft_batch *batch;         /* What is to be done, or NULL. */
 static int failed;                      /* The first error in making it. */
 
-static unsigned int
-for_ipv6(unsigned int room)
-{
-    return room > NAT_IPV6_MTU_MIN ? room : NAT_IPV6_MTU_MIN;
-}
-
 unsigned int
 nat_path_room(bool ipv6, unsigned int mtu)
 {
     unsigned int room = mtu - NAT_OUTER_HEADERS;
 
-    return ipv6 ? for_ipv6(room) : room;
+    return ipv6 && room < NAT_IPV6_MTU_MIN ? NAT_IPV6_MTU_MIN : room;
 }
 
 /* A table, its routes, and the rules that lead there. */
@@ -102,7 +96,7 @@ width(unsigned int mtu)
 }
 
 void
-nat_path_set(uint32_t id, unsigned int was, unsigned int mtu)
+nat_path_set(uint32_t id, bool ipv6, unsigned int was, unsigned int mtu)
 {
     unsigned int room;
 
@@ -114,16 +108,17 @@ nat_path_set(uint32_t id, unsigned int was, unsigned int mtu)
     }
     if (width(was)) {
         nft_elem_delete(batch, &nat_inet, &nat_paths, &id);
+        nft_elem_delete(batch, &nat_inet, &nat_path_mss, &id);
     }
     if (width(mtu)) {
         room = width(mtu) - NAT_OUTER_HEADERS;
         failed = failed ? failed : find_table(&room);
-        const struct nat_path path = {
-            .mark = NAT_PATH_MARK + room,
-            .mss4 = { htons(room - IP4_TCP_HEADERS) },
-            .mss6 = { htons(for_ipv6(room) - IP6_TCP_HEADERS) },
-        };
-        nft_elem_add(batch, &nat_inet, &nat_paths, &id, &path, 0);
+        const uint32_t mark = NAT_PATH_MARK + room;
+        const uint16_t mss = htons(
+            nat_path_room(ipv6, room + NAT_OUTER_HEADERS)
+            - (ipv6 ? IP6_TCP_HEADERS : IP4_TCP_HEADERS));
+        nft_elem_add(batch, &nat_inet, &nat_paths, &id, &mark, 0);
+        nft_elem_add(batch, &nat_inet, &nat_path_mss, &id, &mss, 0);
     }
 }
 
@@ -155,6 +150,7 @@ nat_path_flush(void)
     n_rooms = 0;                /* They may be gone, too. */
     b = nft_begin(nat.nft);
     nft_set_flush(b, &nat_inet, nat_paths.name);
+    nft_set_flush(b, &nat_inet, nat_path_mss.name);
     return nft_commit(b, NULL);
 }
 

@@ -40,13 +40,10 @@ enum { NAT_OUTER_HEADERS = 40 + 8 + 8 + 8 + 4 };
  * main one): what they get has at most 'room' bytes. */
 int nat_route_ues(int family, unsigned int room, uint32_t table);
 
-/* Bearers whose paths differ from S1-U's: bearer id to struct nat_path. */
-extern const struct nft_set nat_paths;
-
-struct nat_path {
-    uint32_t mark;              /* NAT_PATH_MARK + room: a routing table. */
-    uint16_t mss4[2], mss6[2];  /* Network byte order; the first of each. */
-};
+/* Maps of nat_inet: bearers whose paths are not as wide as most, to the mark
+ * NAT_PATH_MARK + room, which leads to a routing table; and to the TCP MSS (in
+ * network byte order, padded). */
+extern const struct nft_set nat_paths, nat_path_mss;
 
 /* No bearer has such an identifier, and no flow that has lost its own
  * (ue_frame.h). */

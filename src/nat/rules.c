@@ -124,8 +124,11 @@ static const struct family {
 
 const struct nft_set nat_paths = {
     .name = "paths", .key_len = 4, .key_type = TYPE_MARK,
-    .data_len = sizeof(struct nat_path),
-    .data_type = (TYPE_MARK << 6 | TYPE_U16) << 6 | TYPE_U16,
+    .data_len = 4, .data_type = TYPE_MARK,
+};
+const struct nft_set nat_path_mss = {
+    .name = "path_mss", .key_len = 4, .key_type = TYPE_MARK,
+    .data_len = 2, .data_type = TYPE_U16,
 };
 
 static const struct nft_chain inet_chains[] = {
@@ -395,24 +398,23 @@ forward_rules(struct nft_batch *b)
     }
 }
 
-/* The path of the packet's flow to its UE, from 'REG' on; if that is not as
- * wide as most, else no match. */
+/* What the map has for the bearer of the packet's flow; else no match. */
 static void
-load_path(struct nftnl_rule *r)
+load_of_bearer(struct nftnl_rule *r, const struct nft_set *map)
 {
     nft_x_ct(r, NFT_CT_MARK, REG);
-    nft_x_lookup_map(r, nat_paths.name, REG, REG);
+    nft_x_lookup_map(r, map->name, REG, REG);
 }
 
-/* The kernel finds a route by the mark: it tells the application, or
- * fragments, in front of the chain "forward". */
+/* Paths that are not as wide as most.  The kernel finds a route by the mark: it
+ * tells the application, or fragments, in front of the chain "forward". */
 static void
 path_rules(struct nft_batch *b)
 {
     const uint32_t mask = NAT_PATH_MARK_MASK, none = 0;
     struct nftnl_rule *r = nft_rule(&nat_inet, "prerouting");
 
-    load_path(r);
+    load_of_bearer(r, &nat_paths);
     nft_x_meta_set(r, NFT_META_MARK, REG);
     nft_rule_add(b, r);
 
@@ -424,13 +426,10 @@ path_rules(struct nft_batch *b)
     nft_x_meta_set(r, NFT_META_MARK, REG);
     nft_rule_add(b, r);
 
-    for (int i = 0; i < 2; i++) {
-        r = nft_rule(&nat_inet, "mss");
-        match_family(r, &families[i]);
-        load_path(r);
-        nft_x_tcpopt_write(r, TCPOPT_MSS, 2, 2, REG + 1 + i);
-        nft_rule_add(b, r);
-    }
+    r = nft_rule(&nat_inet, "mss");
+    load_of_bearer(r, &nat_path_mss);
+    nft_x_tcpopt_write(r, TCPOPT_MSS, 2, 2, REG);
+    nft_rule_add(b, r);
 }
 
 /* The first packet of a flow to a UE comes from an address that serves a
@@ -602,6 +601,7 @@ nat_rules(struct nft_batch *b, bool may_connect)
         nft_set_add(b, &nat_inet, &nat_counts[i]);
     }
     nft_set_add(b, &nat_inet, &nat_paths);
+    nft_set_add(b, &nat_inet, &nat_path_mss);
     add_chains(b, &nat_inet, inet_chains,
                sizeof inet_chains / sizeof *inet_chains);
     add_chains(b, &nat_netdev, netdev_chains,

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tofnet.lab import TOP
+from tofnet.wait import PATIENCE
 
 sys.path.insert(0, os.path.join(TOP, "tests/bench"))
 
@@ -22,7 +23,7 @@ def bench(*args, timeout=120):
     return subprocess.run(
         [os.path.join(TOP, "scripts/bench.sh"), *args], text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, timeout=timeout, check=False,
+        stderr=subprocess.PIPE, timeout=timeout * PATIENCE, check=False,
         env={**os.environ, "TOF_NO_BUILD": "1"})
 
 

@@ -62,6 +62,8 @@ def test_own_ping_of_a_ue_passes(net, api):
     assert (f.inner.ident, f.inner.seq, f.inner.payload) == (5, 6, b"mine")
 
 
+@pytest.mark.hurried("a packet waits for 2 s at most, and Open vSwitch is not "
+                     "programmed for 100 UEs by then")
 def test_first_packets_of_100_ues(net, api):
     """Each sends one SYN, once, and gets its SYN-ACK."""
     api.register()

@@ -62,7 +62,8 @@ def random_events(api, datapath, events, *where):
     seed = int(os.environ.get("TOF_MODEL_SEED", random.randrange(1 << 32)))
     before = api.metrics()
     p = run_in(None, os.path.join(TOP, "tests/model/model_driver"), seed,
-               events, events // PER_SECOND * SLOW, SILENCE, MARKER, FLIGHT, *where,
+               events, events // PER_SECOND * SLOW, SILENCE, MARKER, FLIGHT,
+               *where,
                check=False, timeout=300)
     print(p.stdout, p.stderr)
     after = api.metrics()
@@ -75,9 +76,10 @@ def random_events(api, datapath, events, *where):
     assert p.returncode == 0 and "violations: 0" in p.stdout
     share = events / 100000
     assert n["asked"] >= 40000 * share
-    assert n["answered"] >= n["asked"] / 3
+    assert n["answered"] >= n["asked"] / 3 / PATIENCE
     assert n["attaches"] >= 1000 * share and n["X2 handovers"] >= 500 * share
     assert n["downlink tunnels"] >= 2000 * share
+    share /= PATIENCE
     assert n["tof_bearers_proved_total"] >= 5000 * share
     if datapath == "ovs":
         assert n["tof_filter_divert_total"] >= 3000 * share

@@ -59,10 +59,7 @@ class Host:
         for ns in self.namespaces:
             netns.add(ns)
         run_in("single-net", "ip", "link", "add", "br0", "type", "bridge")
-        if os.path.exists("/proc/sys/net/bridge"):      # Else it is a module.
-            for key in "iptables", "ip6tables":
-                netns.set_sysctl("single-net", f"bridge/bridge-nf-call-{key}",
-                                 0)
+        netns.bridge_nf("single-net", False)
         run_in("single-net", "ip", "link", "set", "br0", "up")
         for ns, dev in (("single-enb", "enb"), ("single-sgw", "sgw"),
                         ("single-tof", "tof")):

@@ -10,7 +10,7 @@ from tofnet import netns
 from tofnet import packet as p
 from tofnet.emulator import ENB, ENB_MAC, SGW, SGW_MAC
 from tofnet.lab import TOP
-from tofnet.netns import set_sysctl
+from tofnet.netns import bridge_nf
 from tofnet.service import answered, establish
 from tofnet.wait import wait_until
 
@@ -36,8 +36,8 @@ def firewall(lab):
     """Somebody's, who lets nothing be forwarded; and bridged packets meet it
     from when the function is called."""
     lab.run("lab-tof", "nft", FORWARD)
-    yield lambda: set_sysctl("lab-tof", NETFILTER, 1)
-    set_sysctl("lab-tof", NETFILTER, 0)
+    yield lambda: bridge_nf("lab-tof", True)
+    bridge_nf("lab-tof", False)
     lab.run("lab-tof", "nft", "delete", "table", "ip", "fw")
 
 
@@ -109,7 +109,7 @@ def test_who_insists_is_not_fought(lab, api, net, link, firewall):
     assert said(api, "bridge-nf", "bridge_nf") and not passes(net)
     assert api.metrics()["tof_s1u_mendings_total"] == 1
     answered(b)
-    set_sysctl("lab-tof", NETFILTER, 0)
+    bridge_nf("lab-tof", False)
     wait_until(lambda: passes(net) and api.healthy(), what="S1-U to pass")
 
 

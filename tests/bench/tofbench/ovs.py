@@ -47,8 +47,7 @@ def bridge(_direction):
     netns.run_in(DUT, "ip", "link", "add", "br0", "type", "bridge",
                  "mcast_snooping", "0")
     netns.set_sysctl(DUT, "ipv6/conf/br0/disable_ipv6", 1)
-    for key in ("iptables", "ip6tables", "arptables"):
-        netns.set_sysctl(DUT, f"bridge/bridge-nf-call-{key}", 0)
+    netns.bridge_nf(DUT, False)
     for dev in ("in", "out"):
         netns.run_in(DUT, "ip", "link", "set", dev, "master", "br0")
         netns.run_in(DUT, "bridge", "link", "set", "dev", dev, "learning",

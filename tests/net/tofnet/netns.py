@@ -112,6 +112,16 @@ def set_sysctl(ns, key, value):
     call_in(ns, write)
 
 
+def bridge_nf(ns, on):
+    """Whether nftables sees what bridges in 'ns' forward.  It is a module in
+    some kernels."""
+    if on and not os.path.exists("/proc/sys/net/bridge"):
+        subprocess.run(["modprobe", "br_netfilter"], check=True)
+    if os.path.exists("/proc/sys/net/bridge"):
+        for key in ("iptables", "ip6tables", "arptables"):
+            set_sysctl(ns, f"bridge/bridge-nf-call-{key}", int(on))
+
+
 class Frame(bytes):
     """A frame as it was on the wire, VLAN tag and all, and when it came."""
     time = 0.0

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/status.h"
 #include "conf/conf.h"
 #include "dataplane.h"
@@ -82,6 +83,8 @@ note(const struct bearer *b, enum statelet_op op)
 static void
 bearer_event(struct bearer *b, enum bearer_event event, const char *reason)
 {
+    char enb[INET6_ADDRSTRLEN];
+
     if (persist_is_replaying() || ending) {
         return;
     }
@@ -90,14 +93,19 @@ bearer_event(struct bearer *b, enum bearer_event event, const char *reason)
         note(b, STATELET_BEARER);
         break;
     case BEARER_MOVED:
+        VLOG_DBG("%s: eNodeB %s sends for it now", bearer_log_name(b),
+                 addr_format(b->enb, enb));
         divert_moved(b);
         note(b, STATELET_BEARER);
         break;
     case BEARER_INVALIDATED:
+        VLOG_DBG("%s: its downlink tunnel is not proved any more",
+                 bearer_log_name(b));
         divert_invalidated(b);
         note(b, STATELET_INVALID);
         break;
     case BEARER_GONE:
+        VLOG_DBG("%s: has ended: %s", bearer_log_name(b), reason);
         usage_bearer_gone(b, reason);
         conntrack_due = conntrack_due || bearer_is_diverted(b);
         divert_gone(b);

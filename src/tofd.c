@@ -162,6 +162,7 @@ start(const struct conf *conf)
     if (error) {
         ovs_fatal(error == EBUSY ? 0 : error, "%s", what);
     }
+    log_set_privacy((enum log_privacy) conf->privacy);
     status_fact("version", PACKAGE_VERSION);
     error = agent_init(conf, &what);
     if (error) {

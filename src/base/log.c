@@ -7,17 +7,21 @@
 #include "base/log.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/addr.h"
+#include "base/secure.h"
 #include "openvswitch/vlog.h"
 #include "svec.h"
 #include "util.h"
 
 static enum vlog_destination destination = VLF_CONSOLE;
+static enum log_privacy privacy;
 
 /* systemd tells which stream is its journal: sd_journal_stream_fd(3). */
 static bool
@@ -97,4 +101,34 @@ log_for_each(void (*cb)(const char *module, const char *level, void *aux),
     }
     svec_destroy(&lines);
     free(levels);
+}
+
+void
+log_set_privacy(enum log_privacy privacy_)
+{
+    privacy = privacy_;
+}
+
+const char *
+log_ue(const struct in6_addr *ue)
+{
+    static char text[ADDR_UE_STRLEN + 4];
+    const bool ipv4 = addr_family(ue) == AF_INET;
+    struct in6_addr network = *ue;
+    char buf[ADDR_UE_STRLEN];
+
+    switch (privacy) {
+    case LOG_AS_IT_IS:
+        return addr_format_ue(ue, text);
+    case LOG_SHORTENED:
+        memset(network.s6_addr + (ipv4 ? 15 : 6), 0, ipv4 ? 1 : 10);
+        snprintf(text, sizeof text, "%s/%d", addr_format(&network, buf),
+                 ipv4 ? 24 : 48);
+        return text;
+    case LOG_HASHED:
+        snprintf(text, sizeof text, "#%08"PRIx32, secure_table_hash(ue, 0));
+        return text;
+    default:
+        OVS_NOT_REACHED();
+    }
 }

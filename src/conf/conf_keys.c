@@ -20,6 +20,10 @@ static const char *const datapaths[] = {
 static const char *const learns[] = {
     [LEARN_ALL] = "all", [LEARN_SERVICES] = "services", NULL
 };
+static const char *const privacies[] = {
+    [PRIVACY_NONE] = "none", [PRIVACY_SHORTEN] = "shorten",
+    [PRIVACY_HASH] = "hash", NULL
+};
 static const char *const pairings[] = {
     [PAIRING_PROVED] = "proved", [PAIRING_OBSERVED] = "observed", NULL
 };
@@ -96,6 +100,8 @@ const struct conf_key conf_keys[] = {
 
     WORD("datapath", datapath, datapaths, "auto", "What terminates tunnels."),
     WORD("learn", learn, learns, "all", "Which sessions to learn."),
+    WORD("privacy", privacy, privacies, "none",
+         "How the log shows addresses of UEs."),
 
     MANY("pinger.targets", pinger.targets, pinger.n_targets, struct in6_addr,
          ONE_OR_MANY, address, NULL,

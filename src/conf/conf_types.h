@@ -32,6 +32,7 @@ struct text_list {
 };
 
 enum conf_datapath { DATAPATH_AUTO, DATAPATH_OVS, DATAPATH_XDP };
+enum conf_privacy { PRIVACY_NONE, PRIVACY_SHORTEN, PRIVACY_HASH };
 enum conf_learn { LEARN_ALL, LEARN_SERVICES };
 enum conf_pairing { PAIRING_PROVED, PAIRING_OBSERVED };
 
@@ -61,6 +62,7 @@ struct conf {
     size_t n_functions;
     enum conf_datapath datapath;
     enum conf_learn learn;
+    enum conf_privacy privacy;
     struct {
         struct in6_addr *targets;
         size_t n_targets;

@@ -13,9 +13,12 @@
 #include "gtp/gtpu.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
+#include "openvswitch/vlog.h"
 #include "session/session.h"
 #include "timeval.h"
 #include "usage/usage.h"
+
+VLOG_DEFINE_THIS_MODULE(divert);
 
 #define READY_RETRY_MS 100
 
@@ -125,6 +128,7 @@ divert_ready(uint32_t id)
 
     if (b && b->diversion == DIVERSION_ASKED) {
         set_state(b, DIVERSION_READY);
+        VLOG_DBG("%s: diverted", bearer_log_name(b));
         pmtu_run();
         hold_release(id, forward_send);
     }

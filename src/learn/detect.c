@@ -24,10 +24,13 @@
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "learn/signalling.h"
+#include "openvswitch/vlog.h"
 #include "packets.h"
 #include "session/session.h"
 #include "timeval.h"
 #include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(detect);
 
 METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
                "Packets with another inner source than the bearer's UE.");
@@ -166,6 +169,8 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int since)
     if (!session_proved(b, &p->src, &down, qfi_of(p), since)) {
         return;
     }
+    VLOG_DBG("%s: proved: downlink TEID 0x%08"PRIx32, bearer_log_name(b),
+             down.teid);
 
     /* 5. The Pinger stops.  If the tunnel does not lead to where the UE's
      * packets come from, the path may be about to be switched: it goes on. */

@@ -8,11 +8,14 @@
 
 #include "session/private.h"
 
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "session/space.h"
 #include "session/statelet.h"
@@ -53,6 +56,18 @@ bearer_state_name(enum bearer_state state)
     case BEARER_STALE: return "stale";
     default: OVS_NOT_REACHED();
     }
+}
+
+const char *
+bearer_log_name(const struct bearer *b)
+{
+    static char text[160];
+    char sgw[INET6_ADDRSTRLEN];
+
+    snprintf(text, sizeof text, "bearer %08"PRIx32" of UE %s, TEID 0x%08"
+             PRIx32" at %s", b->id, log_ue(&b->session->ue), b->up_teid,
+             addr_format(b->sgw, sgw));
+    return text;
 }
 
 sa_family_t

@@ -161,6 +161,10 @@ const struct bearer_use *bearer_use_get(const struct bearer *);
 /* The bearer as the data plane knows it. */
 struct endpoint_bearer bearer_describe(const struct bearer *);
 
+/* What the log calls it: its identifier, UE, and uplink tunnel.  Good until the
+ * next call. */
+const char *bearer_log_name(const struct bearer *);
+
 /* AF_INET or AF_INET6: of its UE's address. */
 sa_family_t bearer_family(const struct bearer *);
 

@@ -129,6 +129,41 @@ def test_an_enodeb_that_is_not_configured(lab, net, explained):
         lab.api.unregister()
 
 
+def life_of_a_ue(lab, net):
+    """What the log says of one that is diverted, moves, and ends."""
+    for module in ("agent", "detect", "divert"):
+        assert lab.api.put(f"/log/{module}", {"level": "dbg"}).status == 200
+    before = len(lab.log())
+    lab.api.register()
+    b = diverted(net, UE)
+    b.enb = "10.1.0.9"
+    answered(b)
+    session = lab.api.session_of(UE)
+    lab.api.delete(f"/session/{session['id']}")
+    lab.api.put("/log/any", {"level": "info"})
+    lab.api.unregister()
+    return "\n".join(line for line in lab.log()[before:].splitlines()
+                     if "bearer " in line)
+
+
+def test_the_log_tells_the_life_of_a_ue(lab, net):
+    said = life_of_a_ue(lab, net)
+    places = [said.index(f"of UE {UE}, TEID 0x")]
+    for text in ("proved: downlink TEID 0x", ": diverted",
+                 "eNodeB 10.1.0.9 sends for it now", "has ended: deleted"):
+        places.append(said.index(text))
+    assert places == sorted(places), said
+
+
+@pytest.mark.parametrize("how, shown", [("shorten", "10.45.21.0/24"),
+                                        ("hash", "#")])
+def test_addresses_of_ues_can_be_kept_out_of_the_log(lab, net, how, shown):
+    with lab.configured((r"learn: all", f"learn: all\nprivacy: {how}")):
+        said = life_of_a_ue(lab, net)
+    assert f"of UE {shown}" in said
+    assert UE not in said
+
+
 @pytest.mark.parametrize("query", ["", "?ue=", "?ue=x", "?service=svc",
                                    "?ue=10.1.2.3&ue=10.1.2.3"])
 def test_a_question_about_nobody(api, query):

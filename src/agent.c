@@ -29,6 +29,7 @@
 #include "divert/hold.h"
 #include "divert/forward.h"
 #include "divert/pmtu.h"
+#include "divert/stay.h"
 #include "endpoint_choose.h"
 #include "filter/filter.h"
 #include "filter/l2.h"
@@ -243,6 +244,7 @@ agent_init(const struct conf *conf_, char **what)
     counters_ms = MIN(SLOW_MS, evidence_ms / 16);
     session_init(conf->sessions.max, bearer_event);
     hold_init();
+    stay_init();
     l2_init(path_changed);
     forward_init(endpoint);
     evidence_init(evidence_ms);
@@ -283,6 +285,7 @@ agent_destroy(void)
     prove_destroy();
     hold_destroy();
     pmtu_destroy();
+    stay_destroy();
     signalling_destroy();
     l2_destroy();
     ending = true;
@@ -348,7 +351,7 @@ agent_run(void)
     if (dataplane_is_up()) {
         pinger_run();
         pmtu_run();
-        hold_expire(time_msec(), forward_give_up);
+        hold_expire(time_msec(), divert_expired);
     }
     expire_sessions();
     run_slowly();

@@ -145,14 +145,10 @@ secure_hash(const struct secure_key *key, const void *data, size_t n)
 }
 
 uint32_t
-secure_table_hash(const struct in6_addr *addr, uint32_t number)
+secure_bytes_hash(const void *data, size_t n)
 {
     static struct secure_key key;
     static bool known;
-    struct {
-        struct in6_addr addr;
-        uint32_t number;
-    } data = { *addr, number };
 
     if (!known) {
         /* Waits for the kernel's entropy; there is no table before. */
@@ -161,5 +157,16 @@ secure_table_hash(const struct in6_addr *addr, uint32_t number)
         }
         known = true;
     }
-    return secure_hash(&key, &data, sizeof data);
+    return secure_hash(&key, data, n);
+}
+
+uint32_t
+secure_table_hash(const struct in6_addr *addr, uint32_t number)
+{
+    const struct {
+        struct in6_addr addr;
+        uint32_t number;
+    } data = { *addr, number };
+
+    return secure_bytes_hash(&data, sizeof data);
 }

@@ -39,5 +39,7 @@ uint64_t secure_hash(const struct secure_key *, const void *, size_t n);
  * process makes for itself: nobody can fill a bucket by choosing them.  Not to
  * be shown or stored. */
 uint32_t secure_table_hash(const struct in6_addr *addr, uint32_t number);
+/* The same of any 'n' bytes. */
+uint32_t secure_bytes_hash(const void *, size_t n);
 
 #endif /* secure.h */

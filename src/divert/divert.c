@@ -9,6 +9,7 @@
 #include "divert/forward.h"
 #include "divert/hold.h"
 #include "divert/pmtu.h"
+#include "divert/stay.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "learn/pinger.h"
@@ -37,6 +38,7 @@ set_state(struct bearer *b, enum diversion to)
 {
     if (b->diversion == DIVERSION_READY && to != DIVERSION_READY) {
         bearer_use(b)->unready = time_msec();
+        stay_diverted(b);
     }
     b->diversion = to;
 }
@@ -56,6 +58,29 @@ ask(struct bearer *b, long long int silent_ms, bool adopted)
     }
     pmtu_bearer(b);
     endpoint->bearer_set(&eb, adopted);
+}
+
+/* What waits is switched, and so is what cannot wait any more, until 'b' is
+ * ready again. */
+static void
+give_up(struct bearer *b)
+{
+    bearer_use(b)->given_up = true;
+    hold_release(b->id, forward_give_up);
+}
+
+/* Connections that are diverted stay so for as long as their bearer may come;
+ * a stream of packets that make room for each other does not stop the
+ * clock. */
+static void
+keep_waiting(struct bearer *b, const struct hold_packet *held, long long int now)
+{
+    if (hold_since(b->id) <= now - HOLD_MS && stay_is_diverted(b)) {
+        give_up(b);
+        forward_give_up(b->id, held);
+        return;
+    }
+    hold_add(b->id, held, now, forward_stop_waiting);
 }
 
 void
@@ -88,7 +113,7 @@ divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
     } else if (!fresh && !prove_is_possible(b)) {
         forward_give_up(b->id, &held);
     } else {
-        hold_add(b->id, &held, now, forward_give_up);
+        keep_waiting(b, &held, now);
         if (!fresh) {
             prove_ask(b, true);
         } else if (hold_count(b->id) == 1) {
@@ -130,6 +155,7 @@ divert_ready(uint32_t id)
         set_state(b, DIVERSION_READY);
         VLOG_DBG("%s: diverted", bearer_log_name(b));
         pmtu_run();
+        bearer_use(b)->given_up = false;
         hold_release(id, forward_send);
     }
 }
@@ -141,7 +167,18 @@ divert_refused(uint32_t id)
 
     if (b && bearer_is_diverted(b)) {
         set_state(b, DIVERSION_WANTED);
-        hold_release(id, forward_give_up);
+        give_up(b);
+    }
+}
+
+void
+divert_expired(uint32_t id, const struct hold_packet *p)
+{
+    struct bearer *b = session_bearer_by_id(id);
+
+    forward_give_up(id, p);
+    if (b && stay_is_diverted(b)) {
+        give_up(b);
     }
 }
 
@@ -184,5 +221,5 @@ divert_gone(struct bearer *b)
 {
     pinger_stop(b->id);
     withdraw(b);
-    hold_release(b->id, forward_give_up);
+    hold_release(b->id, forward_stop_waiting);
 }

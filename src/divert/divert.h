@@ -26,6 +26,7 @@
 struct bearer;
 struct endpoint_class;
 struct gtpu_packet;
+struct hold_packet;
 
 void divert_init(const struct endpoint_class *, long long int evidence_ms);
 
@@ -53,6 +54,9 @@ void divert_adopt(struct bearer *b);
  * goes on; or it cannot be, and what has waited is given up. */
 void divert_ready(uint32_t bearer_id);
 void divert_refused(uint32_t bearer_id);
+
+/* A packet has waited for HOLD_MS: with it the bearer is given up. */
+void divert_expired(uint32_t bearer_id, const struct hold_packet *);
 
 /* What the session table says: 'b' has another sender, so that what the Pinger
  * has asked may be answered on the old path; its downlink tunnel must not be

@@ -37,7 +37,7 @@ downlink_held(uint32_t id, const uint8_t *frame, size_t len)
     } else if (!b || !prove_is_possible(b)) {
         forward_drop_down();
     } else {
-        hold_add(id, &held, now, forward_give_up);
+        hold_add(id, &held, now, forward_stop_waiting);
         divert_want(b);
         prove_ask(b, true);
     }

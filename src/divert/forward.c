@@ -10,6 +10,7 @@
 
 #include "base/metrics.h"
 #include "divert/pmtu.h"
+#include "divert/stay.h"
 #include "filter/fragment.h"
 #include "filter/l2.h"
 #include "filter/reinject.h"
@@ -19,6 +20,7 @@
 #include "gtp/gtpu_build.h"
 #include "gtp/too_big.h"
 #include "gtp/ue_frame.h"
+#include "learn/prove.h"
 #include "packets.h"
 #include "session/session.h"
 #include "timeval.h"
@@ -35,6 +37,7 @@ METRIC_COUNTER(n_switched, "tof_hold_switched_total", "",
 METRIC_LOST(n_lost_address, "no_address");
 METRIC_LOST(n_lost_header, "no_ethernet_header");
 METRIC_LOST(n_lost_send, "not_sent");
+METRIC_LOST(n_lost_room, "no_room");
 METRIC_COUNTER(n_congested, "tof_congestion_dropped_total", "",
                "Held packets marked \"congestion experienced\" outside, whose "
                "sender does not know ECN (RFC 6040).");
@@ -212,8 +215,25 @@ forward_send(uint32_t id, const struct hold_packet *p)
 {
     struct bearer *b = session_bearer_by_id(id);
 
-    if (!b || b->state != BEARER_ESTABLISHED
-        || (p->direction == HOLD_UP ? send_to_app(b, p) : send_to_ue(b, p))) {
+    if (!b || b->state != BEARER_ESTABLISHED) {
+        forward_stop_waiting(id, p);
+    } else if (p->direction == HOLD_UP ? send_to_app(b, p)
+               : send_to_ue(b, p)) {
         forward_give_up(id, p);
+    }
+}
+
+void
+forward_stop_waiting(uint32_t id, const struct hold_packet *p)
+{
+    const struct bearer *b = session_bearer_by_id(id);
+
+    if (p->direction == HOLD_DOWN || !b || !stay_is_diverted(b)) {
+        forward_give_up(id, p);
+    } else if (b->diversion == DIVERSION_ASKED
+               && prove_is_fresh(b, time_msec())) {
+        forward_send(id, p);
+    } else {
+        metric_inc(&n_lost_room);
     }
 }

@@ -24,13 +24,19 @@ void forward_init(const struct endpoint_class *);
 void forward_switch(enum filter_side from, const void *ip, size_t len);
 
 /* To where it was going: HOLD_UP to the service, HOLD_DOWN to the UE.  If the
- * bearer is not proved any more or the endpoint does not take it, as
- * forward_give_up(). */
+ * bearer is not proved any more, as forward_stop_waiting(); if the endpoint does
+ * not take it, as forward_give_up(). */
 void forward_send(uint32_t bearer_id, const struct hold_packet *);
 
 /* It has waited in vain: HOLD_UP is switched, HOLD_DOWN dropped and
  * counted. */
 void forward_give_up(uint32_t bearer_id, const struct hold_packet *);
+
+/* It cannot wait any longer, though its bearer may come: as
+ * forward_give_up().  But of a UE whose connections are diverted (stay.h) it
+ * is sent, though the answer may be lost, if the bearer is as good as there;
+ * else it is lost, and counted. */
+void forward_stop_waiting(uint32_t bearer_id, const struct hold_packet *);
 
 /* An answer for which there is no bearer, or no room to wait. */
 void forward_drop_down(void);

@@ -9,6 +9,7 @@
 
 #include "divert/hold.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ struct line {                   /* Those who wait for one bearer. */
     struct hmap_node node;
     uint32_t bearer_id;
     unsigned int n;
+    long long int since;        /* When the first one came. */
     struct ovs_list packets;
 };
 
@@ -140,6 +142,7 @@ hold_add(uint32_t bearer_id, const struct hold_packet *held,
     if (!line) {
         line = xzalloc(sizeof *line);
         line->bearer_id = bearer_id;
+        line->since = now;
         ovs_list_init(&line->packets);
         hmap_insert(&lines, &line->node, hash_int(bearer_id, 0));
     }
@@ -185,6 +188,14 @@ hold_wait(void)
     if (oldest()) {
         poll_timer_wait_until(oldest()->due);
     }
+}
+
+long long int
+hold_since(uint32_t bearer_id)
+{
+    const struct line *line = find(bearer_id);
+
+    return line ? line->since : LLONG_MAX;
 }
 
 unsigned int

@@ -50,6 +50,10 @@ void hold_release(uint32_t bearer_id, hold_cb *);
 void hold_expire(long long int now, hold_cb *);
 void hold_wait(void);
 
+/* Since when there have always been packets waiting for a bearer, though not
+ * the same ones; LLONG_MAX if there are none. */
+long long int hold_since(uint32_t bearer_id);
+
 /* Packets now waiting for a bearer. */
 unsigned int hold_count(uint32_t bearer_id);
 

@@ -26,8 +26,9 @@
  * programmed, whatever happens to whom.
  *
  * A bearer is programmed in this order: paths, barrier, bearer flows, barrier,
- * and meanwhile the filter's guard, which lets answers out; held packets;
- * divert set.  It is withdrawn in reverse. */
+ * and meanwhile the filter's guard, which lets answers out; held packets; when
+ * the switch's cache has followed (cache_guard.h), divert set.  It is withdrawn
+ * in reverse. */
 
 #include <config.h>
 
@@ -80,8 +81,11 @@ struct ovs_bearer {
     uint64_t filter_seqno;              /* and committed. */
     long long int asked;                /* When bearer_set() was called, or
                                          * its UE heard before. */
-    long long int guarded_until;        /* Not diverted before this. */
+    long long int acked;                /* When it was first acknowledged. */
+    unsigned int settle_ms;             /* Not ready before so much later, */
+    long long int guarded_until;        /* nor diverted before this. */
     bool adopted;
+    bool ready;                         /* The agent has been told. */
     bool new_proof;                     /* Gets a lease with its flows. */
 };
 
@@ -436,31 +440,56 @@ is_acked(const struct ovs_bearer *ob)
             && ofctl_acked(gtp, ob->gtp_seqno));
 }
 
+/* Packets of 'ob' can be delivered one by one: the agent is told. */
+static void
+make_ready(struct ovs_bearer *ob)
+{
+    if (!ob->ready) {
+        ob->ready = true;
+        events.bearer_ready(ob->b.id);
+    }
+}
+
+/* 'ob' has been acknowledged.  Returns true if it needs not wait any more. */
+static bool
+run_acked(struct ovs_bearer *ob)
+{
+    const long long int now = time_msec();
+    const long long int left = (ob->asked - now
+                                + conf->sessions.evidence_seconds * 1000ll);
+
+    ob->acked = ob->acked ? ob->acked : now;
+    if (is_refused(ob)) {
+        refuse(ob);
+        return true;
+    } else if (now < ob->acked + ob->settle_ms
+               || !filter_committed(ob->filter_seqno)) {
+        return false;
+    } else if (ob->adopted) {
+        make_ready(ob);
+        return true;
+    } else if (left <= 0) {
+        return true;
+    }
+    make_ready(ob);
+    if (now < ob->guarded_until) {
+        return false;
+    }
+    filter_divert(&ob->b, left);
+    return true;
+}
+
 static void
 run_waiting(void)
 {
-    long long int evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     struct ovs_bearer *ob;
 
     LIST_FOR_EACH_SAFE (ob, waiting_node, &waiting) {
         if (!ports_known() || !is_acked(ob)) {
             break;
-        }
-        bool refused = is_refused(ob);
-        if (!refused && (time_msec() < ob->guarded_until
-                         || !filter_committed(ob->filter_seqno))) {
-            continue;
-        }
-        ovs_list_remove(&ob->waiting_node);
-        ovs_list_init(&ob->waiting_node);
-        long long int left = ob->asked + evidence_ms - time_msec();
-        if (refused) {
-            refuse(ob);
-        } else if (ob->adopted) {
-            events.bearer_ready(ob->b.id);
-        } else if (left > 0) {
-            events.bearer_ready(ob->b.id);
-            filter_divert(&ob->b, left);
+        } else if (run_acked(ob)) {
+            ovs_list_remove(&ob->waiting_node);
+            ovs_list_init(&ob->waiting_node);
         }
     }
 }
@@ -520,46 +549,16 @@ ovs_wait(void)
     ofctl_wait(tof);
     ofctl_wait(gtp);
     LIST_FOR_EACH (ob, waiting_node, &waiting) {
-        /* What has not been acknowledged, ofctl wakes us for. */
-        if (is_acked(ob)) {
-            poll_timer_wait_until(ob->guarded_until);
-            break;
+        if (!is_acked(ob)) {
+            break;              /* For that ofctl wakes us. */
         }
+        poll_timer_wait_until(ob->ready ? ob->guarded_until
+                              : ob->acked + ob->settle_ms);
     }
     ovs_services_wait();
 }
 
 /* Bearers. */
-
-static void
-ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
-{
-    struct ovs_bearer *ob = find_bearer(b->id);
-
-    if (!ob) {
-        ob = xzalloc(sizeof *ob);
-        ob->b = *b;
-        hmap_insert(&bearers, &ob->node, hash_int(b->id, 0));
-        hmap_insert(&by_down, &ob->down_node, hash_down(b));
-        ovs_list_init(&ob->waiting_node);
-        ovs_list_init(&ob->pathless_node);
-    }
-    if (!endpoint_same_tunnels(&ob->b, b)) {
-        undivert(ob);
-    }
-    hmap_remove(&by_down, &ob->down_node);
-    ob->b = *b;
-    hmap_insert(&by_down, &ob->down_node, hash_down(b));
-    guard(ob);
-    ob->asked = time_msec() - b->silent_ms;
-    ob->adopted = adopted;
-    ob->guarded_until = cache_guard_until(&b->up.dst, b->up.teid);
-    ovs_list_remove(&ob->waiting_node);
-    ovs_list_push_back(&waiting, &ob->waiting_node);
-    if (ports_known()) {
-        compile_bearer(ob, !adopted);
-    }
-}
 
 static void
 ovs_bearer_clear(const struct endpoint_bearer *b)
@@ -582,6 +581,47 @@ ovs_bearer_clear(const struct endpoint_bearer *b)
         hmap_remove(&bearers, &ob->node);
         hmap_remove(&by_down, &ob->down_node);
         free(ob);
+    }
+}
+
+/* What is new has nothing in the switch's cache, unless its tunnel was cleared
+ * a short while ago. */
+static struct ovs_bearer *
+add_bearer(const struct endpoint_bearer *b)
+{
+    struct ovs_bearer *ob = xzalloc(sizeof *ob);
+
+    ob->b = *b;
+    hmap_insert(&bearers, &ob->node, hash_int(b->id, 0));
+    hmap_insert(&by_down, &ob->down_node, hash_down(b));
+    ovs_list_init(&ob->waiting_node);
+    ovs_list_init(&ob->pathless_node);
+    ob->settle_ms = cache_guard_settle_ms(&b->up.dst, b->up.teid);
+    ob->guarded_until = cache_guard_until(&b->up.dst, b->up.teid);
+    return ob;
+}
+
+static void
+ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
+{
+    struct ovs_bearer *ob = find_bearer(b->id);
+
+    if (ob && !endpoint_same_tunnels(&ob->b, b)) {
+        ovs_bearer_clear(&ob->b);
+        ob = NULL;
+    }
+    if (!ob) {
+        ob = add_bearer(b);
+    }
+    ob->b = *b;
+    guard(ob);
+    ob->asked = time_msec() - b->silent_ms;
+    ob->adopted = adopted;
+    ob->ready = false;
+    ovs_list_remove(&ob->waiting_node);
+    ovs_list_push_back(&waiting, &ob->waiting_node);
+    if (ports_known()) {
+        compile_bearer(ob, !adopted);
     }
 }
 

@@ -60,6 +60,8 @@ struct bearer_use {
     long long int unready;      /* When it was last ready no more, or
                                  * LLONG_MIN / 2. */
     long long int asked;        /* When the endpoint was last asked to. */
+    bool given_up;              /* It was not proved or not programmed in time,
+                                 * and has not been ready since. */
     long long int read_up;      /* When it last read its uplink counts. */
     struct counters counters;
     struct counters last;        /* As the endpoint last said. */

@@ -33,6 +33,9 @@ from test_divert import (
     test_silent_sgw_gets_nothing_down_until_it_speaks,
     test_tunnel_is_learned_and_proved)
 from test_model import EVENTS, QUICK, random_events
+from test_stay import (
+    test_late_proof_does_not_leak,
+    test_switched_when_the_bearer_is_given_up)
 from test_ipv6 import (
     test_held_then_diverted,
     test_other_traffic_is_switched,

@@ -6,6 +6,7 @@
 
 #include "divert/hold.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "tap.h"
@@ -57,6 +58,8 @@ main(void)
     }
     tap_ok(in_order(36, 0) && hold_count(1) == HOLD_PER_BEARER,
            "the oldest of a bearer make room");
+    tap_ok(hold_since(1) == 0 && hold_since(2) == LLONG_MAX,
+           "and do not stop the clock");
     hold_release(1, give);
     tap_ok(in_order(HOLD_PER_BEARER + 36, 0) && !hold_count(1),
            "and all have gone in order");

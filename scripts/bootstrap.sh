@@ -1,33 +1,64 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Installs every Debian 12 package that building, running, testing and
-# demonstrating the TOF needs, by name; with --bench also those that bench.sh
-# draws and profiles with.  Called by demo.sh, test.sh, lab.sh and bench.sh
-# before they build; does nothing, without touching the network, when all of
-# them are there.
+# Installs the Debian 12 packages that the TOF needs, by name; does nothing,
+# without touching the network, when all of them are there.  By parts:
+#
+#   --run    what a host needs that the TOF is installed on with "make install":
+#            no compiler, and nobody's daemon
+#   --lab    what lab.sh and demo.sh need besides: real peers
+#   --build  what building needs, also of packages (dpkg-buildpackage)
+#   --test   what the tests need besides all of these
+#   --bench  what bench.sh draws and profiles with
+#
+# Without an argument it is all but --bench, and --bench alone is everything:
+# so demo.sh, test.sh, bench.sh, and lab.sh in a checkout call it before they
+# build, and vm.sh when it makes a machine.
 set -euo pipefail
 
+run=(iproute2 nftables ethtool procps util-linux curl jq conntrack
+     libmnl0 libnetfilter-conntrack3 libnetfilter-queue1 libnftnl11
+     libmicrohttpd12 libjansson4 libyaml-0-2 libsystemd0 libcurl4
+     libsmartcols1 libbpf1 libxdp1 libssl3 libcap-ng0 libunbound8 libunwind8
+     libnuma1)
+lab=(osmo-ggsn python3)
 build=(autoconf automake autoconf-archive libtool pkg-config make gcc
        libc6-dev libmnl-dev libnetfilter-conntrack-dev libnetfilter-queue-dev
        libnftnl-dev libmicrohttpd-dev libjansson-dev libyaml-dev
        libcurl4-openssl-dev libsmartcols-dev libsystemd-dev
-       libbpf-dev bpftool clang llvm linux-libc-dev)
-ovs=(openvswitch-source libssl-dev libcap-ng-dev libunbound-dev
-     libunwind-dev libnuma-dev libbpf-dev libxdp-dev libelf-dev zlib1g-dev
-     libdbus-1-dev bzip2 xz-utils patch python3 python3-sortedcontainers)
-run=(iproute2 nftables ethtool procps util-linux curl jq conntrack)
-test=(osmo-ggsn python3-pytest python3-pytest-xdist python3-scapy python3-yaml
-      python3-jsonschema python3-requests tcpdump tshark iputils-ping clang
-      libclang-rt-14-dev valgrind netcat-openbsd python3-netaddr)
+       libbpf-dev bpftool clang llvm linux-libc-dev
+       openvswitch-source libssl-dev libcap-ng-dev libunbound-dev
+       libunwind-dev libnuma-dev libxdp-dev libelf-dev zlib1g-dev
+       libdbus-1-dev bzip2 xz-utils patch python3 python3-sortedcontainers
+       build-essential debhelper fakeroot)
+test=(python3-pytest python3-pytest-xdist python3-scapy python3-yaml
+      python3-jsonschema python3-requests tcpdump tshark iputils-ping
+      libclang-rt-14-dev valgrind netcat-openbsd python3-netaddr
+      lintian mmdebstrap)
 bench=(gnuplot-nox linux-perf)
 
-wanted=("${build[@]}" "${ovs[@]}" "${run[@]}" "${test[@]}")
-[ "${1:-}" != --bench ] || wanted+=("${bench[@]}")
+everything=("${run[@]}" "${lab[@]}" "${build[@]}" "${test[@]}")
+wanted=()
+for part; do
+    case $part in
+    --run) wanted+=("${run[@]}") ;;
+    --lab) wanted+=("${run[@]}" "${lab[@]}") ;;
+    --build) wanted+=("${build[@]}") ;;
+    --test) wanted+=("${everything[@]}") ;;
+    --bench) wanted+=("${everything[@]}" "${bench[@]}") ;;
+    *) echo "Usage: bootstrap.sh [--run] [--lab] [--build] [--test] [--bench]" >&2
+       exit 2 ;;
+    esac
+done
+[ $# -gt 0 ] || wanted=("${everything[@]}")
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
 missing=()
 for p in "${wanted[@]}"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
-        missing+=("$p")
+    is_installed "$p" || missing+=("$p")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
@@ -39,11 +70,16 @@ echo "bootstrap: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
 # Daemons that packages bring along belong to the lab, not to the host: keep
-# them from being started here.
+# them from being started here, and at boot.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
     trap 'rm -f "$policy"' EXIT
 fi
+had_ggsn=
+! is_installed osmo-ggsn || had_ggsn=1
 apt-get -q -y --no-install-recommends install "${missing[@]}"
+if [ -z "$had_ggsn" ] && is_installed osmo-ggsn; then
+    update-rc.d osmo-ggsn disable
+fi

@@ -109,7 +109,7 @@ customize() {
     printf '[Match]\nName=mgmt0\n[Network]\nAddress=10.0.2.15/24\n' \
         >"$root/etc/systemd/network/10-mgmt0.network"
     chroot "$root" systemctl -q enable systemd-networkd ssh
-    chroot "$root" systemctl -q disable osmo-ggsn apt-daily.timer \
+    chroot "$root" systemctl -q disable apt-daily.timer \
         apt-daily-upgrade.timer man-db.timer e2scrub_all.timer fstrim.timer \
         2>/dev/null || :
     : >"$root/etc/machine-id"

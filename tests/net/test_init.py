@@ -2,9 +2,12 @@
 """scripts/tof.init, in the lab's namespace and with the lab's configuration:
 the lab's own tofd and OVS are stopped meanwhile."""
 
+import json
 import os
+import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -130,6 +133,63 @@ def test_wrong_configuration_leaves_the_running_one(lab, init, tmp_path):
         p = init(verb, TOF_CONFIG=str(wrong))
         assert p.returncode == 6 and "nonsense" in p.stdout
     assert init.pid == pid and lab.api.healthy()
+
+
+@pytest.mark.parametrize("verb", ["start", "reload"])
+def test_tofd_that_ends_at_once_has_not_started(lab, init, verb, tmp_path):
+    """The configuration is right, but its directory is somebody else's."""
+    init.ok("start")
+    healthy(lab)
+    taken = tmp_path / "run"
+    other = tmp_path / "other.yaml"
+    with open(init.env["TOF_CONFIG"], encoding="utf-8") as f:
+        text = re.sub("^run_dir:.*", f"run_dir: {taken}", f.read(), flags=re.M)
+    other.write_text(text)
+    (taken / "tofd.lock").mkdir(parents=True)
+    if verb == "start":
+        init.ok("stop")
+    before = time.monotonic()
+    p = init(verb, TOF_CONFIG=str(other))
+    assert p.returncode == 1 and "tofd.lock" in p.stdout, p.stdout
+    assert "tofd started" not in p.stdout
+    assert time.monotonic() - before < 20
+    assert init("status").returncode == 3
+    init("stop", TOF_CONFIG=str(other))
+
+
+def test_clear_leaves_the_wire_alone(lab, init):
+    """All that tofd has made is gone; the Apps' adapter is where it was."""
+    init.ok("start")
+    healthy(lab)
+    init.ok("stop")
+    netns.run_in("lab-tof", init.env["TOF_NET"], "clear", env=init.env)
+    assert passes()
+    links = {link["ifname"] for link in json.loads(
+        netns.run_in("lab-tof", "ip", "-j", "link").stdout)}
+    assert {"br-s1u", "enb0", "sgw0", "app0"} <= links
+    assert not [name for name in links
+                if name.startswith(("tof-", "ovs-", "br-gtp", "br-tof", "gtp"))]
+    assert not netns.exists("tof-app") and not netns.exists("tof-learn")
+    assert "tof" not in netns.run_in("lab-tof", "nft", "list", "tables").stdout
+    inode = os.stat("/run/netns/lab-tof").st_ino
+    assert not os.path.exists(f"/sys/fs/bpf/tof/{inode}")
+
+
+def test_clear_leaves_what_is_somebody_elses(lab, init):
+    """There is more in the Apps' namespace than tofd has put there."""
+    init.ok("start")
+    healthy(lab)
+    init.ok("stop")
+    netns.run_in("tof-app", "ip", "link", "add", "mine", "type", "veth",
+                 "peer", "name", "other")
+    try:
+        p = netns.run_in("lab-tof", init.env["TOF_NET"], "clear",
+                         env=init.env)
+        assert "mine" in p.stderr
+        netns.run_in("tof-app", "ip", "link", "show", "mine")
+        netns.run_in("lab-tof", "ip", "link", "show", "app0")
+    finally:
+        netns.run_in("tof-app", "ip", "link", "del", "mine")
 
 
 def test_wrong_usage(init):

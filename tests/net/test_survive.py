@@ -13,6 +13,7 @@ import pytest
 
 from tofnet import packet as p
 from tofnet.lab import APP6, SERVICE_IP6, STATE, TOP, flows, lab_sh
+from tofnet.netns import RawPort
 from tofnet.service import (
     OTHER, answered, diverted, echo, establish, is_text)
 from tofnet.wait import wait_until
@@ -253,6 +254,35 @@ def test_vswitchd_killed(lab, net, api):
         wait_until(lambda: len(stream.sent) > n + 50, what="traffic")
         text = stream.sent[n + 49][0]
         b.wait_downlink(is_text(text), what="an answer through OVS")
+
+
+@pytest.mark.datapath("ovs")
+def test_open_vswitch_restarted_under_traffic(lab, net, api):
+    """Packets are switched before it ends: none is lost on its way up."""
+    api.register()
+    b = establish(net)
+
+    def goes_on(n=200):
+        n += len(stream.sent)
+        wait_until(lambda: len(stream.sent) > n, what="traffic")
+
+    with RawPort("lab-app", "app0") as app:
+        with Stream(b, lambda t: echo(b.ue, t)) as stream:
+            goes_on()
+            lab.ovs("stop")
+            goes_on()
+            lab.ovs("start")
+            wait_until(api.healthy, timeout=10, what="Open vSwitch")
+            goes_on()
+        numbered = re.compile(re.escape(b.ue.encode()) + rb"-\d{6}")
+
+        def lost():
+            return {text for text, _ in stream.sent} - {
+                text for frame in [*net.sgw.frames, *app.frames]
+                for text in numbered.findall(frame)}
+
+        wait_until(lambda: not lost(), what="every packet at the SGW or the "
+                   "App")
 
 
 @pytest.mark.datapath("ovs")

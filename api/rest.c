@@ -592,6 +592,15 @@ start_listeners(const struct conf *conf, char **error)
 }
 
 int
+rest_check(const struct conf *conf, char **error)
+{
+    int retval = read_secrets(conf, error);
+
+    rest_destroy();
+    return retval;
+}
+
+int
 rest_init(const struct conf *conf, char **error)
 {
     int retval;

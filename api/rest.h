@@ -9,6 +9,10 @@
 
 struct conf;
 
+/* Whether the files that 'conf' names for the API, token, certificate and key,
+ * are what they should be.  Returns as rest_init() does. */
+int rest_check(const struct conf *conf, char **error);
+
 /* Starts to listen where 'conf' says.  Returns 0, or a positive errno value
  * with '*error' set to a malloc'd sentence that names the key at fault. */
 int rest_init(const struct conf *conf, char **error);

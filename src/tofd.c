@@ -115,13 +115,15 @@ parse_options(int argc, char *argv[], const char **file)
     return action;
 }
 
+/* And, but for PRINT, which is for scripts that need none of that, the files
+ * that it names. */
 static struct conf *
-read_conf(const char *file)
+read_conf(const char *file, enum action action)
 {
     char *error = NULL;
     struct conf *conf = conf_read(file, &error);
 
-    if (!conf) {
+    if (!conf || (action != PRINT && rest_check(conf, &error))) {
         fprintf(stderr, "tofd: %s\n", error);
         free(error);
         exit(EX_CONFIG);
@@ -254,7 +256,7 @@ main(int argc, char *argv[])
     ovs_set_program_name("tofd", PACKAGE_VERSION);
     log_init();
     action = parse_options(argc, argv, &file);
-    conf = read_conf(file);
+    conf = read_conf(file, action);
     if (action == PRINT) {
         conf_print(conf, stdout);
     }

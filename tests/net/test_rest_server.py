@@ -14,6 +14,7 @@ import requests
 from restdriver import DRIVER, WRAPPER, Client, Driver, Rest, free_port
 
 from tofnet import statelet
+from tofnet.lab import TOP
 
 if "TOF_URL" in os.environ:
     pytest.skip("only with rest_driver", allow_module_level=True)
@@ -427,6 +428,19 @@ def test_tls(tmp_path):
         client.send(GET)
         assert " 200 " not in client.read_all()
         rest.call("DELETE", "/service/slow-1", 200)
+
+
+@pytest.mark.parametrize("option", [["-t"], []], ids=["check", "run"])
+def test_a_wrong_file_is_a_wrong_configuration(tmp_path, option):
+    """So a reload finds it, and no init system tries again and again."""
+    path = tmp_path / "tof.yaml"
+    path.write_text("s1u: {enb: a, sgw: b}\n"
+                    "apps: {interface: c, address: 192.168.100.1/24}\n"
+                    "api: {token_file: /nonexistent}\n")
+    done = subprocess.run([os.path.join(TOP, "tofd"), *option, "-c", path],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 78, done.stderr
+    assert "api.token_file: /nonexistent: No such file" in done.stderr
 
 
 @pytest.mark.parametrize("args, text", [

@@ -53,7 +53,7 @@ finish() {
     fi
     if [ -n "$keep" ]; then
         echo
-        note "the lab stays up; remove it with: scripts/lab.sh down"
+        note "the lab stays up; remove it with: $here/lab.sh down"
     else
         lab down || :
     fi
@@ -171,7 +171,8 @@ main() {
         echo "demo.sh: run as root (it makes network namespaces)" >&2
         exit 1
     fi
-    "$here/bootstrap.sh"
+    # Installed, lab.sh knows what is missing.
+    [ ! -e "$here/../configure.ac" ] || "$here/bootstrap.sh"
     trap finish EXIT
     trap 'exit 130' INT TERM
     story

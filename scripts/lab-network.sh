@@ -121,8 +121,8 @@ END
 # Names by the environment: this is what keeps the wire independent of tofd.
 tof_net() {
     if single; then
-        in_ns lab-tof env S1U_INTERFACE=s1u0 "$here/tof-net" "$@"
+        in_ns lab-tof env S1U_INTERFACE=s1u0 "$scripts/tof-net" "$@"
     else
-        in_ns lab-tof env S1U_ENB=enb0 S1U_SGW=sgw0 "$here/tof-net" "$@"
+        in_ns lab-tof env S1U_ENB=enb0 S1U_SGW=sgw0 "$scripts/tof-net" "$@"
     fi
 }

@@ -26,6 +26,16 @@ readonly n_ues=3 ue_apn=internet spare_apn=spare
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 top=$(dirname "$here")
 
+# In a checkout it builds what it runs.  Installed, it has no checkout around it,
+# and runs what is installed, too.
+if [ -e "$top/configure.ac" ]; then
+    tofd=$top/tofd scripts=$here bootstrap=()
+else
+    tofd=$(type -P tofd) scripts=$(dirname "$tofd") bootstrap=(--lab)
+    TOF_NO_BUILD=1
+    : "${TOF_OVS_DIR:=${scripts%/*}/libexec/tof/ovs}"
+fi
+
 # shellcheck source=scripts/lab-network.sh
 . "$here/lab-network.sh"
 # shellcheck source=scripts/lab-peers.sh
@@ -225,9 +235,9 @@ lab_config() { cat "$state/config-path" 2>/dev/null; }
 
 tof_ovs() {                     # start|stop
     [ -e "$state/ovs-dir" ] && [ -e "$state/config-path" ] || return 0
-    TOF_OVS_DIR=$(<"$state/ovs-dir") TOFD=$top/tofd \
+    TOF_OVS_DIR=$(<"$state/ovs-dir") TOFD=$tofd \
         logged "$state/ovs.log" in_ns lab-tof \
-        "$here/tof-ovs" "$1" -c "$(lab_config)"
+        "$scripts/tof-ovs" "$1" -c "$(lab_config)"
 }
 
 # The pid of an OVS daemon by the pid file that it wrote itself, if that is a
@@ -277,7 +287,7 @@ tofd_ended_or_healthy() { gone tofd || healthy; }
 tofd_start() {
     pid_of tofd >/dev/null && return
     touch "$state/tofd-started"
-    launch tofd lab-tof "$top/tofd" -c "$(lab_config)"
+    launch tofd lab-tof "$tofd" -c "$(lab_config)"
     if ! wait_for "${TOF_LAB_PATIENCE:-60}" "tofd to be healthy" \
         tofd_ended_or_healthy || gone tofd
     then
@@ -316,7 +326,7 @@ cmd_up() {
     mkdir -p "$state/pid"
     [ -z "$single" ] || touch "$state/single"
     trap 'warn "not up, so taken down"; keep_logs; cmd_down' EXIT
-    "$here/bootstrap.sh" >"$state/bootstrap.log" 2>&1 ||
+    "$here/bootstrap.sh" "${bootstrap[@]}" >"$state/bootstrap.log" 2>&1 ||
         { cat "$state/bootstrap.log" >&2; exit 1; }
     choose_config "$datapath" "$config"
     if [ -n "$tof" ]; then

@@ -13,6 +13,8 @@
 #           lab of its own (tests/net/private)
 #   fuzz    FUZZ_TARGETS of the Makefile, some seconds each (clang)
 #   dist    tests/dist: what is shipped and installed; make distcheck
+#   packages  only if asked for: tests/packages: Debian packages, lintian,
+#           installed and upgraded in a Debian root
 #   programs  only if asked for: builds what the others run (for vm.sh)
 #
 #   test.sh [STAGE|NAME...]
@@ -270,9 +272,13 @@ stage_programs() {
     fi
 }
 
-stage_dist() {
+stage_dist() { tap_script 900 tests/dist; }
+
+stage_packages() { tap_script 1500 tests/packages; }
+
+tap_script() {                  # SECONDS SCRIPT
     local rc=0 result ok bad no
-    run 900 tests/dist || rc=$?
+    run "$1" "$2" || rc=$?
     result=$(tap_result "$rc" "$log")
     read -r ok bad no <<<"$result"
     grep -i '# *skip' "$log" || :

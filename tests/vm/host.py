@@ -24,10 +24,10 @@ SERVICE = {"name": "svc", "serviceIP": "198.51.100.10",
 UNITS = "tof-net tof-ovs tofd"
 
 
-def vm(*args, timeout=120):
+def vm(*args, timeout=120, stdin=subprocess.DEVNULL):
     p = subprocess.run([os.path.join(TOP, "scripts/vm.sh"), *args],
                        text=True, timeout=timeout * PATIENCE, check=False,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stdin=stdin, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE)
     assert p.returncode == 0, (args, p.stdout, p.stderr)
     return p.stdout
@@ -54,15 +54,25 @@ def _make_var(name):
 
 
 class Host:
-    def __init__(self):
-        self.sysconfdir = _make_var("sysconfdir")
+    def __init__(self, sysconfdir=None):
+        self.sysconfdir = sysconfdir or _make_var("sysconfdir")
 
     def run(self, command, **kw):
         return vm("run", command, **kw)
 
+    def put(self, files, directory):
+        self.run(f"mkdir -p {directory}")
+        for file in files:
+            with open(file, "rb") as f:
+                self.run(f"cat >{directory}/{os.path.basename(file)}", stdin=f)
+
     def install(self):
         self.run("make -s install && systemctl daemon-reload && "
                  f"systemctl enable {UNITS}")
+
+    def uninstall(self):
+        self.run(f"systemctl disable --now {UNITS}; tof-net down; "
+                 "make -s uninstall && systemctl daemon-reload")
 
     def configure(self, datapath, enb="enb0", sgw="sgw0"):
         self.run(f"cat >{self.sysconfdir}/tof/tof.yaml <<'END'\n"

@@ -37,6 +37,7 @@
 #include "gtp/endpoint.h"
 #include "gtp/ue_frame.h"
 #include "learn/detect.h"
+#include "learn/namesake.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "learn/signalling.h"
@@ -242,7 +243,7 @@ agent_init(const struct conf *conf_, char **what)
 
     const long long int evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     counters_ms = MIN(SLOW_MS, evidence_ms / 16);
-    session_init(conf->sessions.max, bearer_event);
+    session_init(conf->sessions.max, evidence_ms, bearer_event);
     hold_init();
     stay_init();
     l2_init(path_changed);
@@ -287,6 +288,7 @@ agent_destroy(void)
     pmtu_destroy();
     stay_destroy();
     signalling_destroy();
+    namesake_destroy();
     l2_destroy();
     ending = true;
     usage_destroy();
@@ -346,6 +348,7 @@ agent_run(void)
     service_run();
     dataplane_run();
     signalling_run(queues_are_behind());
+    namesake_run();
     start_endpoint();
     replicate_receive_run();
     if (dataplane_is_up()) {
@@ -369,6 +372,7 @@ agent_wait(void)
     if (dataplane_is_up()) {
         pinger_wait();
         pmtu_wait();
+        namesake_wait();
         hold_wait();
     }
     usage_wait(dataplane_is_up());

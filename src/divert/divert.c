@@ -22,6 +22,7 @@
 VLOG_DEFINE_THIS_MODULE(divert);
 
 #define READY_RETRY_MS 100
+#define OLD_PROOF_MS 20         /* It has waited (learn/namesake.c). */
 
 static const struct endpoint_class *endpoint;
 static long long int evidence_ms;
@@ -125,8 +126,10 @@ divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
 void
 divert_proved(struct bearer *b)
 {
+    const long long int age = time_msec() - bearer_proved(b);
+
     if (bearer_is_diverted(b)) {
-        ask(b, 0, false);
+        ask(b, age >= OLD_PROOF_MS ? age : 0, false);
     }
 }
 

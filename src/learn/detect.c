@@ -21,6 +21,7 @@
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
+#include "learn/namesake.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "learn/signalling.h"
@@ -50,6 +51,8 @@ static const struct endpoint_class *endpoint;
 static struct detect_events events;
 static long long int evidence_ms;
 
+static namesake_cb both_proved;
+
 static void
 register_malformed(void)
 {
@@ -74,6 +77,7 @@ detect_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
     events = *events_;
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     register_malformed();
+    namesake_init(conf->pinger.interval_ms, both_proved);
 }
 
 /* 'np' goes on as if nothing had happened, if it was held; of a copy the
@@ -156,25 +160,22 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     }
 }
 
-/* A reply, which came after 'since', shows that a downlink tunnel answers
- * 'b'. */
+/* A reply shows that a downlink tunnel answers 'b'. */
 static void
-proved(struct bearer *b, const struct gtpu_packet *p, long long int since)
+proved(struct bearer *b, const struct answer *a)
 {
-    const struct fteid down = { p->dst, p->msg.teid };
-
     /* 4. The tunnel from the SGW to the eNodeB is proved; unless it leads to
      * the eNodeB that the UE has left, then the next reply may tell. */
-    b->down_dscp = p->tos >> 2;
-    if (!session_proved(b, &p->src, &down, qfi_of(p), since)) {
+    b->down_dscp = a->dscp;
+    if (!session_proved(b, &a->sgw, &a->down, a->qfi, a->since)) {
         return;
     }
     VLOG_DBG("%s: proved: downlink TEID 0x%08"PRIx32, bearer_log_name(b),
-             down.teid);
+             a->down.teid);
 
     /* 5. The Pinger stops.  If the tunnel does not lead to where the UE's
      * packets come from, the path may be about to be switched: it goes on. */
-    if (IN6_ARE_ADDR_EQUAL(&p->dst, b->enb)) {
+    if (IN6_ARE_ADDR_EQUAL(&a->down.addr, b->enb)) {
         pinger_stop(b->id);
     } else {
         pinger_confirm(b->id);
@@ -185,22 +186,37 @@ proved(struct bearer *b, const struct gtpu_packet *p, long long int since)
     events.proved(b);
 }
 
+/* The bearer, and the other one of its dual-stack pair if that is proved by
+ * it. */
+static void
+both_proved(struct bearer *b, const struct answer *a)
+{
+    proved(b, a);
+
+    struct bearer *vouched = prove_vouched(b);
+    if (vouched) {
+        proved(vouched, a);
+    }
+}
+
 /* The SGW's answer to the Pinger, which came after 'since': second half.  It
  * proves nothing if we were so late that the UE may have moved since. */
 static void
 reply_seen(uint32_t id, const struct gtpu_packet *p, long long int since)
 {
     const struct in6_addr ue = addr_ue_key(&p->inner.dst);
-    struct bearer *b = session_bearer_by_id(id), *vouched;
+    const struct answer a = {
+        .sgw = p->src, .down = { p->dst, p->msg.teid },
+        .qfi = qfi_of(p), .dscp = p->tos >> 2, .since = since,
+    };
+    struct bearer *b = session_bearer_by_id(id);
 
     if (!b || !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue)
         || time_msec() - since > evidence_ms) {
         return;
     }
-    vouched = prove_vouched(b);
-    proved(b, p, since);
-    if (vouched) {
-        proved(vouched, p, since);
+    if (!namesake_waits(b, &a)) {
+        both_proved(b, &a);
     }
 }
 

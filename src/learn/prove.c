@@ -106,29 +106,38 @@ prove_is_fresh(const struct bearer *b, long long int now)
     return proved != LLONG_MIN && now - proved <= evidence_ms;
 }
 
+/* Whether 's' has a proved bearer that is not of the UE of 'witness'. */
+static bool
+is_others(const struct session *s, const struct bearer *witness)
+{
+    const struct bearer *b;
+
+    SESSION_FOR_EACH_BEARER (b, s) {
+        const struct bearer *pair = session_dual_stack(b);
+
+        if (b->state == BEARER_ESTABLISHED
+            && (!pair || pair->session != witness->session)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether 'witness', which has targets of its family, vouches for 'b', the
  * other one of its dual-stack pair, which has none.  Not if another UE has the
- * same address already: one of them forges it, and must not get answers to the
- * other one's connections. */
+ * same address already: one of them forges it. */
 static bool
 vouches(const struct bearer *witness, const struct bearer *b)
 {
-    const struct bearer *other;
+    const struct session *s = NULL;
+    bool others = (!pinger_has_target(bearer_family(witness))
+                   || pinger_has_target(bearer_family(b))
+                   || is_others(b->session, witness));
 
-    if (!pinger_has_target(bearer_family(witness))
-        || pinger_has_target(bearer_family(b))) {
-        return false;
+    while (!others && (s = session_next_namesake(b->session, s))) {
+        others = is_others(s, witness);
     }
-    SESSION_FOR_EACH_BEARER (other, b->session) {
-        if (other != b && other->state == BEARER_ESTABLISHED) {
-            const struct bearer *pair = session_dual_stack(other);
-
-            if (!pair || pair->session != witness->session) {
-                return false;
-            }
-        }
-    }
-    return true;
+    return !others;
 }
 
 /* The bearer that must be proved so that 'b' is; NULL if there is none. */

@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "filter/nfq.h"
 #include "gtp/gtpu.h"
+#include "learn/namesake.h"
 #include "learn/pinger.h"
 #include "openvswitch/list.h"
 #include "session/session.h"
@@ -58,6 +59,7 @@ signalling_end_marker(const struct gtpu_packet *p)
     if (b) {
         metric_inc(&n_end_markers);
     }
+    namesake_down_ended(&down);
     for (; b; b = session_next_by_downlink(b)) {
         session_invalidate(b);
     }
@@ -74,6 +76,7 @@ end_down(const struct fteid *down)
     if (b) {
         metric_inc(&n_error_indications);
     }
+    namesake_down_ended(down);
     for (; b; b = session_next_by_downlink(b)) {
         ours = (ours || bearer_is_ready(b)
                 || time_msec() - bearer_use_get(b)->unready < DRAWN_MS);

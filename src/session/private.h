@@ -19,12 +19,16 @@ struct table_ids {
     uint16_t space;
 };
 
-/* Adds an embryonic bearer, seen and heard 'now', and its session if that has
- * no other one.  There must be none with this uplink tunnel and family.
- * Returns NULL if all address spaces are taken. */
+/* Adds an embryonic bearer, seen and heard 'now', with a session of its own;
+ * but if an address space is wanted, to the session that its UE has there.
+ * There must be none with this uplink tunnel and family.  Returns NULL if all
+ * address spaces are taken. */
 struct bearer *table_add(const struct in6_addr *enb, const struct fteid *up,
                          const struct in6_addr *ue_addr,
                          const struct table_ids *wanted, long long int now);
+
+/* Makes a bearer one of 's', another session of the same UE address. */
+void table_join(struct bearer *, struct session *s);
 
 /* Frees a bearer, and its session with the last one. */
 void table_remove(struct bearer *);

@@ -40,13 +40,16 @@ METRIC_COUNTER(expired, "tof_bearers_expired_total", "",
 #define REUSED "reused"
 
 static unsigned int max_bearers;
+static long long int evidence_ms;
 static bearer_event_cb *event_cb;
 
 void
-session_init(unsigned int max_bearers_, bearer_event_cb *cb)
+session_init(unsigned int max_bearers_, long long int evidence_ms_,
+             bearer_event_cb *cb)
 {
     table_init();
     max_bearers = max_bearers_;
+    evidence_ms = evidence_ms_;
     event_cb = cb;
 }
 
@@ -274,16 +277,73 @@ same_ue(const struct bearer *a, const struct bearer *b)
             || (b_pair && b_pair->session == a->session));
 }
 
-/* What another UE's bearers had of the downlink F-TEID 'down', they have
- * lost. */
+/* UEs with one address behind one SGW, or one UE. */
+static bool
+may_be_same_ue(const struct bearer *a, const struct bearer *b)
+{
+    return (a->sgw == b->sgw
+            && IN6_ARE_ADDR_EQUAL(&a->session->ue, &b->session->ue));
+}
+
+/* As it is one UE's at a time, 'b' is of the same UE as 'a' if the downlink
+ * tunnel of 'b' has answered 'a' at 'when'. */
+static bool
+is_near(const struct bearer *a, const struct bearer *b, long long int when)
+{
+    const long long int proved = bearer_proved(b);
+
+    return (may_be_same_ue(a, b) && when != LLONG_MIN && proved != LLONG_MIN
+            && llabs(when - proved) <= evidence_ms);
+}
+
+/* The other bearer that 'down' has answered, too, about 'when'. */
+static struct bearer *
+find_near(const struct bearer *b, const struct fteid *down,
+          long long int when)
+{
+    struct bearer *other = session_bearer_by_downlink(down);
+
+    while (other && (other == b || !is_near(b, other, when))) {
+        other = session_next_by_downlink(other);
+    }
+    return other;
+}
+
+bool
+session_is_answered(const struct bearer *b, const struct fteid *down,
+                    long long int when)
+{
+    return find_near(b, down, when) != NULL;
+}
+
+/* 'b' has been answered by 'down' at 'when'.  Returns true if that has made it
+ * another session's. */
+static bool
+settle(struct bearer *b, const struct fteid *down, long long int when)
+{
+    struct bearer *other = b->settled ? NULL : find_near(b, down, when);
+    const bool joins = other && other->session != b->session;
+
+    if (joins) {
+        table_join(b, other->session);
+    }
+    b->settled = b->settled || when != LLONG_MIN;
+    return joins;
+}
+
+/* What another UE's bearers had of the downlink F-TEID 'down', which has
+ * answered 'b' at 'when', they have lost.  If it is not known when, those of
+ * its address may be its own. */
 static void
-take_down(const struct bearer *b, const struct fteid *down, bool replicated)
+take_down(const struct bearer *b, const struct fteid *down, long long int when,
+          bool replicated)
 {
     struct bearer *other = session_bearer_by_downlink(down), *next;
 
     for (; other; other = next) {
         next = session_next_by_downlink(other);
-        if (!same_ue(b, other)) {
+        if (!same_ue(b, other) && !is_near(b, other, when)
+            && !(when == LLONG_MIN && may_be_same_ue(b, other))) {
             invalidate(other, replicated);
             table_set_down(other, NULL);
         }
@@ -298,7 +358,7 @@ is_retired(const struct bearer *b, const struct fteid *down)
     const struct bearer *other = session_bearer_by_downlink(down);
 
     while (other && !(other->down_retired
-                      && (same_ue(b, other)
+                      && (same_ue(b, other) || may_be_same_ue(b, other)
                           || session_other_family(b) == other))) {
         other = session_next_by_downlink(other);
     }
@@ -314,10 +374,10 @@ set_down(struct bearer *b, const struct in6_addr *sgw,
 {
     const struct fteid old = bearer_down(b);
     bool same = b->down_known && fteid_equal(&old, down);
-    bool changed = (b->state != BEARER_ESTABLISHED || !same
-                    || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
+    bool changed = (settle(b, down, when) || b->state != BEARER_ESTABLISHED
+                    || !same || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
 
-    take_down(b, down, replicated);
+    take_down(b, down, when, replicated);
     if (changed) {
         /* The old tunnel, if any, is never used again. */
         invalidate(b, replicated);
@@ -380,7 +440,8 @@ session_restore(const struct statelet *st, long long int now)
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
 
-        take_down(b, &down, false);
+        b->settled = true;
+        take_down(b, &down, LLONG_MIN, false);
         table_set_down(b, &down);
         peers_set(&b->down_sgw, &st->down_sgw);
         b->down_qfi = st->down_qfi;
@@ -396,7 +457,8 @@ is_taken_since(const struct bearer *b, const struct fteid *down,
 {
     const struct bearer *other = session_bearer_by_downlink(down);
 
-    while (other && (same_ue(b, other) || bearer_proved(other) <= when)) {
+    while (other && (same_ue(b, other) || is_near(b, other, when)
+                     || bearer_proved(other) <= when)) {
         other = session_next_by_downlink(other);
     }
     return other != NULL;

@@ -18,7 +18,16 @@
  * addresses.  Here that is two bearers, each with an identifier and a session
  * of its own, which are a dual-stack pair once they are known to be one UE's.
  * A bearer is identified by its uplink F-TEID and the family of its UE's
- * address.  What ends a tunnel ends the proofs of both. */
+ * address.  What ends a tunnel ends the proofs of both.
+ *
+ * Behind one SGW two UEs may have one address, in networks of their own.  On
+ * the other hand one UE may have several bearers.  So a new bearer has a
+ * session of its own.  The gateway chooses the bearer of a reply to the Pinger
+ * by filters that see nothing but the reply (TS 23.401 clause 4.7.2.2), so a
+ * UE's replies all come by one downlink tunnel: a bearer that is first answered
+ * by the one that answers another bearer, of the same address, joins that one's
+ * session.  Then it has settled: a session's address space is that of its
+ * flows. */
 
 #include <limits.h>
 #include <netinet/in.h>
@@ -86,6 +95,9 @@ struct bearer {
     enum diversion diversion : 2;
     bool replicated : 1;        /* Another TOF has said so, or the journal, and
                                  * its UE has not been heard here since. */
+    bool settled : 1;           /* Its session is that of its UE, as far as will
+                                 * ever be known: flows may be in its address
+                                 * space, so it stays there. */
     unsigned int unread : 2;    /* Directions, 1 << enum endpoint_direction, in
                                  * which the endpoint may have counted before
                                  * the bearer was adopted. */
@@ -118,7 +130,8 @@ struct bearer {
     struct ovs_list age_node;           /* By 'seen' within its state. */
 };
 
-/* A UE's IPv4 address or IPv6 prefix in an address space, and its bearers. */
+/* A UE's IPv4 address or IPv6 prefix in an address space, and its bearers, all
+ * of one SGW. */
 struct session {
     uint32_t id;                /* Slot << 8 | generation; never 0. */
     struct in6_addr ue;         /* Key: addr_ue_key(). */
@@ -183,7 +196,9 @@ enum bearer_event {
 typedef void bearer_event_cb(struct bearer *, enum bearer_event,
                              const char *reason);
 
-void session_init(unsigned int max_bearers, bearer_event_cb *);
+/* 'evidence_ms': for how long a proof says whose a downlink tunnel is. */
+void session_init(unsigned int max_bearers, long long int evidence_ms,
+                  bearer_event_cb *);
 void session_destroy(void);
 
 /* An uplink G-PDU from 'enb' into the tunnel 'up', inner source 'ue_addr'.
@@ -197,16 +212,21 @@ struct bearer *session_uplink(const struct in6_addr *enb,
                               long long int now);
 
 /* A downlink tunnel has been proved to answer 'b', with that QFI or 0 (see
- * QFI_PRESENT).  Bearers of another UE that
- * held the same downlink F-TEID become stale; those of the same UE may share
- * it, as an SGW answers the Pinger by the default bearer unless a filter says
- * otherwise (TS 23.401 clause 4.7.2.2).
+ * QFI_PRESENT).  Bearers of another UE that held the same downlink F-TEID
+ * become stale; those of the same UE may share it.  'b' settles: it joins the
+ * session of a bearer with that downlink F-TEID if session_is_answered().
  *
  * Returns false, and nothing is proved, if 'down' is the tunnel to the eNodeB
  * that the UE has left: the path is not switched yet. */
 bool session_proved(struct bearer *b, const struct in6_addr *sgw,
                     const struct fteid *down, uint8_t qfi,
                     long long int now);
+
+/* Whether 'b' would join, or is in, the session of another bearer of the same
+ * UE address behind the same SGW, as 'down' has answered both: the other one
+ * within the evidence time of 'when'. */
+bool session_is_answered(const struct bearer *b, const struct fteid *down,
+                         long long int when);
 
 /* There has been traffic of the UE's; or from the UE itself, as is known now:
  * at 'when' or later. */
@@ -248,6 +268,10 @@ struct session *session_by_id(uint32_t id);
 /* 'ue' is a UE's key. */
 /* In the address space with that number. */
 struct session *session_find(const struct in6_addr *ue, uint16_t space);
+/* Another session with the address of 's' behind its SGW: the first one, or
+ * the one after 'other' if that is not NULL.  NULL if there are no more. */
+struct session *session_next_namesake(const struct session *s,
+                                      const struct session *other);
 /* The one session of 'ue' in any address space; NULL if none or several. */
 struct session *session_find_unambiguous(const struct in6_addr *ue);
 

@@ -6,7 +6,6 @@
 
 #include "session/space.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@
 #include "util.h"
 
 static struct hmap spaces;              /* Of struct space, by SGW. */
-static bool taken[UINT16_MAX + 1];      /* By number; 0 is never used. */
+static struct space *by_number[UINT16_MAX + 1]; /* 0 is never used. */
 static struct ovs_list empty;           /* Without a session, oldest first. */
 static uint16_t last;                   /* At random at first: flows may still
                                          * have numbers of an earlier life. */
@@ -25,7 +24,7 @@ space_init(void)
 {
     hmap_init(&spaces);
     ovs_list_init(&empty);
-    memset(taken, 0, sizeof taken);
+    memset(by_number, 0, sizeof by_number);
     last = random_uint16();
 }
 
@@ -44,26 +43,31 @@ static void
 space_free(struct space *space)
 {
     hmap_remove(&spaces, &space->node);
-    taken[space->number] = false;
+    by_number[space->number] = NULL;
     free(space);
 }
 
 static struct space *
-space_find(const struct in6_addr *sgw, uint32_t hash)
+space_find(const struct in6_addr *sgw, uint16_t rank, uint32_t hash)
 {
     struct space *space;
 
     HMAP_FOR_EACH_WITH_HASH (space, node, hash, &spaces) {
-        if (IN6_ARE_ADDR_EQUAL(&space->sgw, sgw)) {
+        if (space->rank == rank && IN6_ARE_ADDR_EQUAL(&space->sgw, sgw)) {
             return space;
         }
     }
     return NULL;
 }
 
+/* With the number 'wanted' if that is nonzero and free. */
 static struct space *
-space_create(const struct in6_addr *sgw, uint32_t hash, uint16_t wanted)
+space_create(const struct in6_addr *sgw, uint16_t rank, uint32_t hash,
+             uint16_t wanted)
 {
+    if (rank >= SPACES_PER_SGW) {
+        return NULL;
+    }
     if (hmap_count(&spaces) >= UINT16_MAX) {
         if (ovs_list_is_empty(&empty)) {
             return NULL;
@@ -71,26 +75,43 @@ space_create(const struct in6_addr *sgw, uint32_t hash, uint16_t wanted)
         space_free(CONTAINER_OF(ovs_list_pop_front(&empty), struct space,
                                 empty_node));
     }
-    while (!wanted || taken[wanted]) {
+    while (!wanted || by_number[wanted]) {
         wanted = ++last;
     }
-    taken[wanted] = true;
 
     struct space *space = xzalloc(sizeof *space);
     space->sgw = *sgw;
+    space->rank = rank;
     space->number = wanted;
+    by_number[wanted] = space;
     hmap_insert(&spaces, &space->node, hash);
     ovs_list_push_back(&empty, &space->empty_node);
     return space;
 }
 
 struct space *
-space_get(const struct in6_addr *sgw, uint16_t wanted)
+space_get(const struct in6_addr *sgw, uint16_t rank)
 {
     uint32_t hash = secure_table_hash(sgw, 0);
-    struct space *space = space_find(sgw, hash);
+    struct space *space = space_find(sgw, rank, hash);
 
-    return space ? space : space_create(sgw, hash, wanted);
+    return space ? space : space_create(sgw, rank, hash, 0);
+}
+
+struct space *
+space_restore(const struct in6_addr *sgw, uint16_t number)
+{
+    uint32_t hash = secure_table_hash(sgw, 0);
+    struct space *space = by_number[number];
+    uint16_t rank = 0;
+
+    if (!number || space) {
+        return space && IN6_ARE_ADDR_EQUAL(&space->sgw, sgw) ? space : NULL;
+    }
+    while (space_find(sgw, rank, hash)) {
+        rank++;
+    }
+    return space_create(sgw, rank, hash, number);
 }
 
 void

@@ -99,19 +99,39 @@ table_set_down(struct bearer *b, const struct fteid *down)
     }
 }
 
+/* The first space of 'sgw' in which no session has 'ue'; NULL if there is
+ * none. */
+static struct space *
+free_space(const struct in6_addr *ue, const struct in6_addr *sgw)
+{
+    struct space *space;
+    uint16_t rank = 0;
+
+    do {
+        space = space_get(sgw, rank++);
+    } while (space && session_find(ue, space->number));
+    return space;
+}
+
+/* A new session; or the one that there is in the space with the number
+ * 'wanted' says.  NULL if all spaces are taken. */
 static struct session *
-get_session(const struct in6_addr *ue_addr, struct space *space, uint32_t id)
+get_session(const struct in6_addr *ue_addr, const struct in6_addr *sgw,
+            const struct table_ids *wanted)
 {
     const struct in6_addr ue = addr_ue_key(ue_addr);
-    struct session *s = session_find(&ue, space->number);
+    struct space *space = space_restore(sgw, wanted->space);
+    struct session *s = space ? session_find(&ue, space->number) : NULL;
 
-    if (!s) {
+    space = space ? space : free_space(&ue, sgw);
+    if (!s && space) {
         s = xzalloc(sizeof *s);
         s->ue = ue;
         s->space = space;
         space_hold(space);
-        s->id = (id && idtable_restore(&session_ids, id, s)
-                 ? id : idtable_add(&session_ids, s));
+        s->id = (wanted->session
+                 && idtable_restore(&session_ids, wanted->session, s)
+                 ? wanted->session : idtable_add(&session_ids, s));
         hmap_insert(&by_ue, &s->ue_node, secure_table_hash(&ue, 0));
     }
     return s;
@@ -150,6 +170,7 @@ join(struct session *s, struct bearer *b)
     }
 }
 
+/* The session ends with its last bearer. */
 static void
 part(struct session *s, struct bearer *b)
 {
@@ -157,6 +178,20 @@ part(struct session *s, struct bearer *b)
         s->first = session_bearer_after(b);
     }
     ovs_list_remove(&b->session_node);
+    if (!s->first) {
+        hmap_remove(&by_ue, &s->ue_node);
+        idtable_remove(&session_ids, s->id);
+        space_release(s->space);
+        free(s);
+    }
+}
+
+void
+table_join(struct bearer *b, struct session *s)
+{
+    part(b->session, b);
+    b->session = s;
+    join(s, b);
 }
 
 struct bearer *
@@ -173,13 +208,12 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
           const struct in6_addr *ue_addr, const struct table_ids *wanted,
           long long int now)
 {
-    struct space *space = space_get(&up->addr, wanted->space);
+    struct session *s = get_session(ue_addr, &up->addr, wanted);
 
-    if (!space) {
+    if (!s) {
         return NULL;
     }
     struct bearer *b = xzalloc(sizeof *b);
-    struct session *s = get_session(ue_addr, space, wanted->session);
     b->id = (wanted->bearer && idtable_restore(&bearer_ids, wanted->bearer, b)
              ? wanted->bearer : idtable_add(&bearer_ids, b));
     b->session = s;
@@ -199,22 +233,13 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
 void
 table_remove(struct bearer *b)
 {
-    struct session *s = b->session;
-
     table_set_down(b, NULL);
     hmap_remove(&by_uplink, &b->up_node);
-    part(s, b);
+    part(b->session, b);
     ovs_list_remove(&b->age_node);
     idtable_remove(&bearer_ids, b->id);
     n_state[b->state]--;
     free_bearer(b);
-
-    if (!s->first) {
-        hmap_remove(&by_ue, &s->ue_node);
-        idtable_remove(&session_ids, s->id);
-        space_release(s->space);
-        free(s);
-    }
 }
 
 struct bearer *
@@ -326,6 +351,18 @@ session_next_of_ue(const struct in6_addr *ue, const struct session *s)
         }
     }
     return NULL;
+}
+
+struct session *
+session_next_namesake(const struct session *s, const struct session *other)
+{
+    struct session *next = session_next_of_ue(&s->ue, other);
+
+    while (next && (next == s || !IN6_ARE_ADDR_EQUAL(&next->space->sgw,
+                                                     &s->space->sgw))) {
+        next = session_next_of_ue(&s->ue, next);
+    }
+    return next;
 }
 
 struct session *

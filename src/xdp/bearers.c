@@ -300,6 +300,26 @@ sweep_templates(void)
     }
 }
 
+/* Address spaces that no bearer has any more: their paths may get others. */
+static void
+sweep_spaces(void)
+{
+    bool used[XDP_PATHS] = { false };
+
+    for (uint32_t i = 0; i < table->config->n_buckets * XDP_BUCKET; i++) {
+        const struct xdp_entry *e = xdp_table_entry(table, i);
+
+        if (XDP_META_KIND(e->meta) && e->bearer) {
+            used[XDP_META_PATH(e->meta) % XDP_PATHS] = true;
+        }
+    }
+    for (uint32_t i = 0; i < XDP_PATHS; i++) {
+        if (!used[i]) {
+            table->paths[i].space = 0;
+        }
+    }
+}
+
 bool
 xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *))
 {
@@ -309,6 +329,7 @@ xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *))
         xdp_table_dump(table, adopt_one, &adoption);
         sweep_down();
         sweep_templates();
+        sweep_spaces();
     }
     return true;
 }

@@ -114,7 +114,9 @@ struct xdp_path {
     __u32 version;              /* Odd while it is being written. */
     __u8 l2_len;                /* 14, or 18 with a VLAN tag; 0: no headers. */
     __u8 ip_len;                /* 20 or 40. */
-    __u16 space;                /* Address space of UEs up this path. */
+    __u16 space;                /* Address space of UEs up this path, or 0: for
+                                 * each other one there is a path of its own,
+                                 * whose headers are not used. */
     __u32 sum;                  /* IPv4: sum of the header as it is in 'ip'.
                                  * IPv6: of both addresses and UDP's number.
                                  * Not folded. */

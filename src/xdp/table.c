@@ -245,16 +245,9 @@ static uint32_t
 get_path(struct xdp_table *t, const struct endpoint_bearer *b,
          enum xdp_direction direction)
 {
-    uint32_t path;
-
-    if (direction == XDP_DOWN) {
-        return xdp_table_path_get(t, &b->down.src, &b->down.dst);
-    }
-    path = xdp_table_path_get(t, &b->up.dst, &b->up.src);
-    if (path) {
-        STORE(t->paths[path].space, b->space);
-    }
-    return path;
+    return (direction == XDP_DOWN
+            ? xdp_table_path_get(t, &b->down.src, &b->down.dst, 0)
+            : xdp_table_path_get(t, &b->up.dst, &b->up.src, b->space));
 }
 
 /* Puts a tunnel of 'b' in, or leaves it if it is there already but for its
@@ -273,7 +266,7 @@ put(struct xdp_table *t, const struct endpoint_bearer *b,
     }
     struct xdp_entry *e = xdp_table_entry(t, place);
     if (!entry_is(t, e, &key) || e->bearer != b->id || e->ue != ue
-        || !has_sender(t, e, &tunnel->src)) {
+        || XDP_META_PATH(e->meta) != path || !has_sender(t, e, &tunnel->src)) {
         write_entry(e, (struct xdp_entry) {
             .teid = key.teid, .meta = key.kind | path << 16, .bearer = b->id,
             .stamp = stamp, .ue = ue,

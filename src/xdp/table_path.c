@@ -69,11 +69,11 @@ is_path(const struct xdp_path *path, const __u64 src[2], const __u64 dst[2])
             && path->dst[0] == dst[0] && path->dst[1] == dst[1]);
 }
 
-/* Where the path from 'src' to 'dst' is; else, if 'room', where it may be put;
- * 0 for neither. */
+/* Where the path from 'src' to 'dst' is, of an address space, or of any one
+ * (0); else, if 'room', where it may be put; 0 for neither. */
 static uint32_t
 path_place(const struct xdp_table *t, const __u64 src[2], const __u64 dst[2],
-           bool room)
+           uint16_t space, bool room)
 {
     static const __u64 none[2];
     uint32_t hash = xdp_mix(xdp_mix(src[0] ^ src[1] * 3)
@@ -82,8 +82,10 @@ path_place(const struct xdp_table *t, const __u64 src[2], const __u64 dst[2],
     /* None is ever taken away: there are no gaps. */
     for (uint32_t i = 0; i < PATH_PROBES; i++) {
         uint32_t index = 1 + (hash + i) % (XDP_PATHS - 1);
+        const uint16_t its = t->paths[index].space;
 
-        if (is_path(&t->paths[index], src, dst)) {
+        if (is_path(&t->paths[index], src, dst)
+            && (!space || !its || its == space)) {
             return index;
         } else if (is_path(&t->paths[index], none, none)) {
             return room ? index : 0;
@@ -94,14 +96,17 @@ path_place(const struct xdp_table *t, const __u64 src[2], const __u64 dst[2],
 
 uint32_t
 xdp_table_path_get(struct xdp_table *t, const struct in6_addr *src,
-                   const struct in6_addr *dst)
+                   const struct in6_addr *dst, uint16_t space)
 {
     __u64 s[2], d[2];
     uint32_t index;
 
     xdp_addr(s, src);
     xdp_addr(d, dst);
-    index = path_place(t, s, d, true);
+    index = path_place(t, s, d, space, true);
+    if (index && space) {
+        STORE(t->paths[index].space, space);
+    }
     if (index) {
         memcpy(t->paths[index].src, s, sizeof s);
         memcpy(t->paths[index].dst, d, sizeof d);
@@ -118,7 +123,7 @@ xdp_table_path_find(const struct xdp_table *t, const struct in6_addr *src,
 
     xdp_addr(s, src);
     xdp_addr(d, dst);
-    index = path_place(t, s, d, false);
+    index = path_place(t, s, d, 0, false);
     return t->paths[index].l2_len ? index : 0;
 }
 
@@ -127,7 +132,7 @@ xdp_table_path_set(struct xdp_table *t, const struct in6_addr *src,
                    const struct in6_addr *dst, const uint8_t *l2,
                    size_t l2_len)
 {
-    uint32_t index = xdp_table_path_get(t, src, dst);
+    uint32_t index = xdp_table_path_get(t, src, dst, 0);
     struct xdp_path *path = &t->paths[index];
 
     if (index && (path->l2_len != l2_len

@@ -9,10 +9,11 @@
 
 #include "xdp/table_maps.h"
 
-/* The path from 'src' to 'dst', maybe without headers yet.  Returns its index,
+/* The path from 'src' to 'dst', maybe without headers yet; that of UEs in
+ * 'space', or, if that is 0, the one whose headers are used.  Returns its index,
  * 0 if there is no room. */
 uint32_t xdp_table_path_get(struct xdp_table *, const struct in6_addr *src,
-                            const struct in6_addr *dst);
+                            const struct in6_addr *dst, uint16_t space);
 /* Packets from 'src' to 'dst' get this Ethernet header of 14 bytes, or 18 with
  * a VLAN tag.  Returns the path's index, 0 if there is no room. */
 uint32_t xdp_table_path_set(struct xdp_table *, const struct in6_addr *src,

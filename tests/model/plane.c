@@ -25,6 +25,7 @@
 #include "gtp/ue_frame.h"
 #include "hash.h"
 #include "nat/nat.h"
+#include "openvswitch/hmap.h"
 #include "packets.h"
 #include "packets_model.h"
 #include "service/service.h"
@@ -67,7 +68,7 @@ struct record {
     struct endpoint_bearer b;
     bool ready;
     int64_t ready_at;
-    int64_t divert_until, lease_until;
+    int64_t evidence_until, divert_until, lease_until;
     uint64_t up, down;          /* Packets. */
 };
 
@@ -97,7 +98,7 @@ static bool
 may_use(const struct endpoint_bearer *b)
 {
     return world_may_use(v4(&b->down.dst), b->down.teid, v4(&b->ue),
-                         v4(&b->up.dst), plane_now);
+                         v4(&b->up.dst), b->up.teid, plane_now);
 }
 
 static void
@@ -117,7 +118,8 @@ plane_bearer_set(const struct endpoint_bearer *b, bool adopted OVS_UNUSED)
     r->b = *b;
     r->ready = false;
     r->ready_at = plane_now + 1000 + dice(20000);
-    r->lease_until = plane_now + evidence_us;
+    r->evidence_until = plane_now + evidence_us - b->silent_ms * 1000;
+    r->lease_until = r->evidence_until;
 }
 
 static void
@@ -140,7 +142,7 @@ run_records(void)
             uint32_t id = r->b.id;
 
             r->ready = true;
-            r->divert_until = plane_now + evidence_us;
+            r->divert_until = r->evidence_until;
             events.endpoint.bearer_ready(id);
             return;             /* It may have changed the table. */
         }
@@ -158,12 +160,40 @@ emit_down(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
     world_at_enb(buf, len, plane_now);
 }
 
+/* Flows: what conntrack knows. */
+
+struct flow {
+    struct hmap_node node;
+    uint16_t space;             /* Zone. */
+    uint8_t key[12];            /* Addresses and ports, as the UE sends. */
+    uint32_t id;                /* Mark. */
+};
+
+static struct hmap flows = HMAP_INITIALIZER(&flows);
+
+static struct flow *
+get_flow(uint16_t space, const uint8_t *ip)
+{
+    const uint32_t hash = hash_bytes(ip + 12, 12, space);
+    struct flow *f;
+
+    HMAP_FOR_EACH_WITH_HASH (f, node, hash, &flows) {
+        if (f->space == space && !memcmp(f->key, ip + 12, sizeof f->key)) {
+            return f;
+        }
+    }
+    f = xzalloc(sizeof *f);
+    f->space = space;
+    memcpy(f->key, ip + 12, sizeof f->key);
+    hmap_insert(&flows, &f->node, hash);
+    return f;
+}
+
 /* App: answers at once, or late, or twice. */
 
 struct answer {
     int64_t due;
-    uint32_t id;                /* Conntrack mark. */
-    uint16_t space;             /* Conntrack zone. */
+    struct flow *flow;
     size_t len;
     uint8_t frame[14 + MODEL_MAX];
 };
@@ -175,13 +205,15 @@ static size_t n_answers;
 static void
 app_receives(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
 {
+    struct flow *flow = get_flow(b->space, ip);
+
+    flow->id = b->id;
     for (int n = dice(10) ? 1 : 2; n && n_answers < MAX_ANSWERS; n--) {
         struct answer *a = &answers[n_answers++];
 
         a->due = plane_now + (dice(10) < 7 ? dice(1000)
                               : dice(5 * evidence_us / 2));
-        a->id = b->id;
-        a->space = b->space;
+        a->flow = flow;
         a->len = 14 + len;
         memset(a->frame, 0, 14);
         a->frame[12] = 8;
@@ -195,7 +227,8 @@ app_receives(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
 static void
 app_answers(struct answer *a)
 {
-    struct record *r = find_record(a->id);
+    const uint32_t id = a->flow->id;
+    struct record *r = find_record(id);
     struct in6_addr ue;
     ovs_be32 dst;
 
@@ -203,14 +236,14 @@ app_answers(struct answer *a)
         plane_stats.answered++;
         r->down++;
         emit_down(&r->b, a->frame + 14, a->len - 14);
-    } else if (!is_orphan_id(a->id)) {
+    } else if (!is_orphan_id(id)) {
         plane_stats.held_down++;
-        events.endpoint.held_down(a->id, a->frame, a->len);
+        events.endpoint.held_down(id, a->frame, a->len);
     } else {
         plane_stats.orphaned++;
         memcpy(&dst, a->frame + 14 + 16, 4);
         in6_addr_set_mapped_ipv4(&ue, dst);
-        events.endpoint.orphaned(&ue, a->id >> 8, a->frame, a->len);
+        events.endpoint.orphaned(&ue, id >> 8, a->frame, a->len);
     }
 }
 
@@ -509,8 +542,10 @@ plane_from_sgw(const uint8_t *ip, size_t len)
 int
 nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 {
-    for (size_t i = 0; i < n_answers; i++) {
-        answers[i].id = owner(answers[i].id, answers[i].space);
+    struct flow *f;
+
+    HMAP_FOR_EACH (f, node, &flows) {
+        f->id = owner(f->id, f->space);
     }
     return 0;
 }

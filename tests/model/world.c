@@ -56,25 +56,50 @@ connect_ue(struct ue *ue, int enb)
 }
 
 static bool
+has_namesake(int sgw, int network, int address)
+{
+    for (int i = 0; i < N_NETWORKS; i++) {
+        if (i != network && address_free[sgw][i][address] < 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a UE gets uplink tunnels at an SGW, by the rules. */
+static bool
+can_have(int sgw, int network, int address, int n)
+{
+    const struct ue like = { .address = address };
+
+    return (n_free(ups[sgw]) >= n
+            && !(has_namesake(sgw, network, address)
+                 && were_of(ups[sgw], n, ue_ip(&like))));
+}
+
+static bool
 attach(void)
 {
     struct ue *ue = &ues[dice(world_config.n_ues)];
     int sgw = dice(N_SGWS), enb = dice(N_ENBS), n = 1 + chance(25);
+    int network = dice(N_NETWORKS);
+    const int64_t *free = address_free[sgw][network];
     /* Mostly the lowest; others may find theirs free behind other SGWs. */
     int a = chance(70) ? 0 : dice(N_ADDRESSES);
 
-    while (a < N_ADDRESSES && (address_free[sgw][a] < 0
-                               || address_free[sgw][a] > world_now)) {
+    while (a < N_ADDRESSES && (free[a] < 0 || free[a] > world_now)) {
         a++;
     }
-    if (ue->used || a == N_ADDRESSES || n_free(ups[sgw]) < n
+    if (ue->used || a == N_ADDRESSES || !can_have(sgw, network, a, n)
         || n_free(downs[enb]) < n) {
         return false;
     }
     *ue = (struct ue) { .used = true, .traffic = world_now, .gen = ++next_gen,
-                        .sgw = sgw, .sgws = 1u << sgw, .address = a,
+                        .sgw = sgw, .sgws = 1u << sgw,
+                        .network = network, .address = a, .seq = last_seq,
                         .n_bearers = n, .enb = -1, .by_default = chance(50) };
-    address_free[sgw][a] = -1;
+    address_free[sgw][network][a] = -1;
+    world_stats.namesakes += has_namesake(sgw, network, a);
     for (int i = 0; i < n; i++) {
         ue->up[i] = teid_take(ups[sgw], ue);
         ue->down[i].node = ue->next[i].node = -1;
@@ -110,7 +135,8 @@ drop_ups(struct ue *ue)
     for (int i = 0; i < ue->n_bearers; i++) {
         teid_free(&ups[ue->sgw][ue->up[i]], world_config.silence_us);
     }
-    address_free[ue->sgw][ue->address] = world_now + world_config.silence_us;
+    address_free[ue->sgw][ue->network][ue->address] =
+        world_now + world_config.silence_us;
 }
 
 static bool
@@ -196,9 +222,9 @@ s1_handover(void)
     int sgw = dice(N_SGWS), enb = dice(N_ENBS);
 
     if (!ue || ue->enb < 0 || sgw == ue->sgw
-        || address_free[sgw][ue->address] < 0
-        || address_free[sgw][ue->address] > world_now
-        || n_free(ups[sgw]) < ue->n_bearers
+        || address_free[sgw][ue->network][ue->address] < 0
+        || address_free[sgw][ue->network][ue->address] > world_now
+        || !can_have(sgw, ue->network, ue->address, ue->n_bearers)
         || n_free(downs[enb]) < ue->n_bearers) {
         return false;
     }
@@ -207,8 +233,9 @@ s1_handover(void)
     drop_downs(ue, 50);
     drop_ups(ue);
     ue->sgw = sgw;
+    ue->seq = last_seq;
     ue->sgws |= 1u << sgw;
-    address_free[sgw][ue->address] = -1;
+    address_free[sgw][ue->network][ue->address] = -1;
     for (int i = 0; i < ue->n_bearers; i++) {
         ue->up[i] = teid_take(ups[sgw], ue);
     }

@@ -13,7 +13,11 @@
  * Whose a downlink tunnel is, and what nobody can know:
  *
  *  - TEIDs are small, and the lowest free one is used next.  So are UE
- *    addresses, and every SGW has the same ones.
+ *    addresses, and every network behind every SGW has the same ones.  UEs
+ *    with one address use the same ports, too.
+ *  - A UE whose address another one has behind the same SGW does not get an
+ *    uplink TEID that its address had there last, or in which a service has
+ *    last been asked by that: a bearer is known by both.
  *  - A tunnel that ends with an End Marker may belong to another UE
  *    'marker_us' later.  One that ends in silence (release, S1 release,
  *    handover with a lost End Marker) may do so 'silence_us' later: nobody on
@@ -53,6 +57,8 @@ struct world_stats {
     uint64_t switched;          /* ... that came to the SGW. */
     uint64_t pings, replies;    /* The Pinger's, and answers to them. */
     uint64_t old_path_replies;  /* ... by the path before a handover. */
+    uint64_t namesakes;         /* Attaches of a UE while another one behind
+                                 * the same SGW had its address. */
     uint64_t reused_down;       /* Downlink tunnels that changed hands. */
     uint64_t next_holder;       /* Answers to an address given on. */
     uint64_t dead_down;         /* Answers into a tunnel of nobody. */
@@ -81,10 +87,10 @@ void world_at_enb(const uint8_t *ip, size_t len, int64_t now);
 void world_at_sgw(const uint8_t *ip, size_t len, int64_t now);
 
 /* For a judge of the control plane: true if downlink tunnel (eNodeB address,
- * TEID) may be used for 'ue' behind 'sgw' at 'now'; a tunnel of nobody harms
- * nobody.  If not, says so and counts a violation. */
+ * TEID) may be used for 'ue' whose uplink tunnel is (sgw, up) at 'now'; a
+ * tunnel of nobody harms nobody.  If not, says so and counts a violation. */
 bool world_may_use(uint32_t enb, uint32_t teid, uint32_t ue, uint32_t sgw,
-                   int64_t now);
+                   uint32_t up, int64_t now);
 
 void world_print_stats(FILE *);
 void world_print_log(FILE *);   /* The last events. */

@@ -43,7 +43,8 @@ ping_at_sgw(const struct model_packet *p, int sgw)
         /* The gateway drops it, as it is not this UE's address. */
         world_stats.blind_pings++;
         if (e->shown && world_now - e->shown > world_config.silence_us
-            && p->inner_src != e->claimed) {
+            && p->inner_src != e->claimed[0]
+            && p->inner_src != e->claimed[1]) {
             violation("a ping as one UE in another's tunnel");
         }
         return;
@@ -91,6 +92,19 @@ is_theirs(const struct tunnel_end *e, uint32_t address, int sgw)
             && e->owner->sgws & 1u << sgw);
 }
 
+/* The UE that has asked is where it was then, and its address is another one's
+ * as well. */
+static bool
+is_namesakes(const struct tunnel_end *e, const struct model_payload *asked)
+{
+    for (int i = 0; i < MAX_UES; i++) {
+        if (ues[i].used && ues[i].gen == asked->gen) {
+            return e->owner != &ues[i] && asked->seq > ues[i].seq;
+        }
+    }
+    return false;
+}
+
 static bool
 was_under_way(const struct tunnel_end *e, uint32_t address, int sgw)
 {
@@ -130,7 +144,8 @@ answer_at_enb(const struct model_packet *p, int enb)
         world_stats.spoofed_answers++;
     } else if (p->payload.gen == e->owner->gen) {
         world_stats.answered++;
-    } else if (is_theirs(e, p->inner_dst, p->payload.sgw)) {
+    } else if (is_theirs(e, p->inner_dst, p->payload.sgw)
+               && !is_namesakes(e, &p->payload)) {
         world_stats.next_holder++;
     } else {
         if (!was_under_way(e, p->inner_dst, p->payload.sgw)) {
@@ -166,9 +181,11 @@ world_at_enb(const uint8_t *ip, size_t len, int64_t now)
 
 bool
 world_may_use(uint32_t enb_, uint32_t teid, uint32_t ue, uint32_t sgw_,
-              int64_t now)
+              uint32_t up, int64_t now)
 {
     int enb = enb_of(enb_), sgw = sgw_of(sgw_);
+    const struct ue *owner = (sgw >= 0 && up < N_TEIDS ? ups[sgw][up].owner
+                              : NULL);
     struct tunnel_end *e;
 
     world_now = now;
@@ -176,7 +193,9 @@ world_may_use(uint32_t enb_, uint32_t teid, uint32_t ue, uint32_t sgw_,
         return true;
     }
     e = &downs[enb][teid];
-    if (is_theirs(e, ue, sgw) || was_under_way(e, ue, sgw)) {
+    if ((is_theirs(e, ue, sgw)
+         && (!owner || owner == e->owner || ue_ip(owner) != ue))
+        || was_under_way(e, ue, sgw)) {
         return true;
     }
     char what[100];
@@ -198,8 +217,10 @@ world_print_stats(FILE *f)
             " silences\n", world_config.seed, s->events, s->attaches,
             s->releases, s->x2, s->s1, s->s1_releases, s->pages, s->silences);
     fprintf(f, "# %"PRIu64" spoofs, %"PRIu64" end markers, %"PRIu64
-            " error indications, %"PRIu64" downlink tunnels changed hands\n",
-            s->spoofs, s->markers, s->errors_sent, s->reused_down);
+            " error indications, %"PRIu64" downlink tunnels changed hands, %"
+            PRIu64" attaches with another UE's address\n",
+            s->spoofs, s->markers, s->errors_sent, s->reused_down,
+            s->namesakes);
     fprintf(f, "# service: %"PRIu64" asked, %"PRIu64" answered, %"PRIu64
             " switched; answers: %"PRIu64" to the address's next holder, %"
             PRIu64" to spoofed ones, %"PRIu64" into dead tunnels, %"PRIu64

@@ -11,7 +11,7 @@
 #define LOG_LINES 80
 
 struct tunnel_end downs[N_ENBS][N_TEIDS], ups[N_SGWS][N_TEIDS];
-int64_t address_free[N_SGWS][N_ADDRESSES];
+int64_t address_free[N_SGWS][N_NETWORKS][N_ADDRESSES];
 
 static uint64_t rng;
 static char log_lines[LOG_LINES][200];
@@ -109,7 +109,7 @@ teid_take(struct tunnel_end *ends, struct ue *ue)
             e->owner = ue;
             e->changed = world_now;
             e->shown = 0;
-            e->claimed = 0;
+            memset(e->claimed, 0, sizeof e->claimed);
             return i;
         }
     }
@@ -138,6 +138,20 @@ n_free(const struct tunnel_end *ends)
         n += !ends[i].owner && ends[i].free_at <= world_now;
     }
     return n;
+}
+
+bool
+were_of(const struct tunnel_end *ends, int n, uint32_t address)
+{
+    for (int i = 1; i < N_TEIDS && n; i++) {
+        if (!ends[i].owner && ends[i].free_at <= world_now) {
+            n--;
+            if (ends[i].last_address == address || ends[i].asked == address) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 void

@@ -11,7 +11,8 @@
 #define N_ENBS 4
 #define N_SGWS 3
 #define N_TEIDS 128             /* A node; 0 is not used. */
-#define N_ADDRESSES 96          /* An SGW. */
+#define N_NETWORKS 2            /* Behind an SGW. */
+#define N_ADDRESSES 96          /* A network. */
 #define MAX_UES 160
 #define MAX_BEARERS 2
 #define MAX_REPLIES 16
@@ -31,7 +32,9 @@ struct reply {                  /* To a ping, waiting to be sent. */
 struct ue {
     bool used;
     uint32_t gen;               /* Another one for each attach. */
-    int sgw, address;
+    int sgw, network, address;
+    uint32_t seq;               /* Of the last question when it came to its
+                                 * SGW. */
     unsigned int sgws;          /* Bits: where it has been.  The gateway behind
                                  * them sends by the last one what came by
                                  * another. */
@@ -60,14 +63,19 @@ struct tunnel_end {             /* A TEID at a node. */
     bool marked;                /* with an End Marker. */
     int64_t shown;              /* When the owner first sent to the service in
                                  * it; 0: not yet. */
-    uint32_t claimed;           /* Whose address the owner has used in it. */
+    uint32_t asked;             /* Whose address was last used in it to ask the
+                                 * service; also by owners before this one. */
+    uint32_t claimed[2];        /* Whose addresses the owner has last used in
+                                 * it. */
 };
 
 extern struct world_config world_config;
 extern int64_t world_now;
 extern struct ue ues[MAX_UES];
+extern uint32_t last_seq;       /* Of payloads. */
 extern struct tunnel_end downs[N_ENBS][N_TEIDS], ups[N_SGWS][N_TEIDS];
-extern int64_t address_free[N_SGWS][N_ADDRESSES];       /* -1: in use. */
+extern int64_t address_free[N_SGWS][N_NETWORKS][N_ADDRESSES];   /* -1: in
+                                                                 * use. */
 
 /* world_nodes.c */
 
@@ -91,6 +99,8 @@ int sgw_of(uint32_t ip);
 int teid_take(struct tunnel_end *ends, struct ue *);
 void teid_free(struct tunnel_end *, int64_t after);
 int n_free(const struct tunnel_end *ends);
+/* Whether one of the next 'n' was last that of a UE with that address. */
+bool were_of(const struct tunnel_end *ends, int n, uint32_t address);
 
 /* The same for a downlink tunnel of a UE. */
 void down_take(struct ue *, struct fteid *, int enb);

@@ -10,17 +10,7 @@
 /* How late the TOF may be to know that a UE has been silent. */
 #define KNOWN_US 100000
 
-static uint32_t next_seq;
-
-/* Each UE has ports of its own.  Otherwise a late answer of the App's to one
- * UE could meet the flow of another one with the same address and port, behind
- * another SGW, after the first one's has ended: the App itself cannot tell
- * them apart. */
-static uint16_t
-port_of(const struct ue *ue, int bearer)
-{
-    return 1024 + (ue->gen * MAX_BEARERS + bearer) % 60000;
-}
+uint32_t last_seq;
 
 /* Uplink: 'dst', from 'src' in a tunnel of 'ue'. */
 static void
@@ -28,9 +18,10 @@ send_up(struct ue *ue, int bearer, uint32_t src, uint32_t dst,
         uint16_t port, enum model_mark mark)
 {
     struct model_payload p = { .mark = mark, .gen = ue->gen, .sgw = ue->sgw,
-                               .seq = ++next_seq };
+                               .seq = ++last_seq };
     uint8_t inner[MODEL_MAX], buf[MODEL_MAX];
-    size_t len = model_udp(inner, src, dst, port_of(ue, bearer), port, &p);
+    size_t len = model_udp(inner, src, dst, 5000 + dice(MAX_BEARERS), port,
+                           &p);
 
     ue->traffic = world_now;
     ue->shown = true;
@@ -59,6 +50,7 @@ ask_service(void)
     if (!e->shown && world_now - e->changed > KNOWN_US) {
         e->shown = world_now;
     }
+    e->asked = ue_ip(ue);
     world_stats.asked++;
     say("ue %u asks, up %d", ue->gen, ue->up[bearer]);
     send_up(ue, bearer, ue_ip(ue), world_config.service,
@@ -100,6 +92,15 @@ natural(void)
     return true;
 }
 
+static void
+claim(struct tunnel_end *e, uint32_t address)
+{
+    if (e->claimed[0] != address) {
+        e->claimed[1] = e->claimed[0];
+        e->claimed[0] = address;
+    }
+}
+
 /* What must earn nothing. */
 bool
 spoof(void)
@@ -119,7 +120,7 @@ spoof(void)
     switch (dice(4)) {
     case 0:                     /* Another's address. */
         say("ue %u spoofs ue %u", ue->gen, victim->gen);
-        ups[ue->sgw][ue->up[0]].claimed = ue_ip(victim);
+        claim(&ups[ue->sgw][ue->up[0]], ue_ip(victim));
         len = model_gtp(buf, from, to, ue->up[0], MODEL_GPDU, false, inner,
                         len);
         break;

@@ -328,7 +328,7 @@ main(int argc, char *argv[])
     latch_init(&term);
     signal(SIGTERM, on_signal);
     set_status(missing);
-    session_init(n_sessions * 4 + 1000, NULL);
+    session_init(n_sessions * 4 + 1000, 10000, NULL);
     import_init(&conf);
     make_sessions(n_sessions);
     if (rest_init(&conf, &error)) {

@@ -124,7 +124,8 @@ def heard_in_turn(net, api, v4, v6):
     api.wait_proved(v4.ue)
     v6.uplink(p.ip_udp(v6.ue, OTHER6, b"x"))
     wait_until(lambda: v6.up_teid in [
-        b["uplink"]["teid"] for b in api.session_of(v6.ue)["bearers"]],
+        b["uplink"]["teid"] for s in api.sessions(ue=v6.ue)
+        for b in s["bearers"]],
         what="the IPv6 bearer")
     says(v4, b"v4")
     v4.wait_downlink(is_text(b"v4"))
@@ -158,7 +159,7 @@ def test_a_pair_does_not_vouch_for_another_ues_address(
         says(owner, b"still mine")
         owner.wait_downlink(is_text(b"still mine"))
         net.enb.clear()
-    assert [b["proved"] for b in api.session_of(UE6)["bearers"]
+    assert [b["proved"] for s in api.sessions(ue=UE6) for b in s["bearers"]
             if b["uplink"]["teid"] == forger.up_teid] == [False]
 
 

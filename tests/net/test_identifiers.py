@@ -94,16 +94,6 @@ def test_late_answer_is_not_for_another_ue_with_that_address(lab, net, api):
     one.wait_downlink(is_text(b"in time"))
 
 
-def test_default_and_dedicated_bearer(net, api):
-    """Answers return on the bearer that the flow came from."""
-    api.register()
-    default, dedicated = (net.bearer("10.45.6.1") for _ in range(2))
-    for _ in range(3):
-        answered(default, sport=6001)
-        answered(dedicated, sport=6002)
-    assert len(api.session_of("10.45.6.1")["bearers"]) == 2
-
-
 def test_dedicated_bearer_answered_by_the_default_one(net, api):
     """An SGW sends the Pinger's reply down the default bearer, as no filter
     says otherwise: both are proved by that, and stay so."""

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """UEs of several address spaces may have one address: what one of them has
 sent never reaches another one, in fragments neither.  First the NAT namespace
-alone (natdriver.py), then the whole TOF."""
+alone (natdriver.py), then the whole TOF: which UE is in which space."""
 
 import json
 import re
+import socket
+import time
 
 import pytest
 
@@ -16,7 +18,8 @@ from tofnet import lab as labs
 from tofnet import packet as p
 from tofnet.netns import RawPort, run_in
 from tofnet.packet import Inner
-from tofnet.service import diverted, service_of
+from tofnet.service import (
+    answered, app_socket, asks, diverted, downlink, is_text, service_of)
 from tofnet.wait import wait_until
 
 # Two texts whose parts have the same sum: a datagram that is made of both
@@ -207,8 +210,11 @@ def learn_path_mtu(b):
                what="the App to know the path's MTU")
 
 
-@pytest.mark.parametrize("ue", ["10.45.8.1", "2001:db8:8:1::1"],
-                         ids=["IPv4", "IPv6"])
+ues = pytest.mark.parametrize("ue", ["10.45.8.1", "2001:db8:8:1::1"],
+                              ids=["IPv4", "IPv6"])
+
+
+@ues
 def test_fragments_and_answers_of_two_ues_with_one_address(net, api, ue):
     api.register()
     api.register("svc6", labs.SERVICE_IP6, labs.APP6)
@@ -229,3 +235,105 @@ def test_fragments_and_answers_of_two_ues_with_one_address(net, api, ue):
         wait_until(lambda b=b: len(datagrams(net, b)) >= 2,
                    what="both answers")
         assert datagrams(net, b) == [text, text]
+
+
+def have_own_answers(net, *bearers):
+    """UEs that use the same ports at the same time."""
+    net.enb.clear()
+    texts = [[asks(b) for b in bearers] for _ in range(5)]
+    for b, own in zip(bearers, zip(*texts)):
+        for text in own:
+            b.wait_downlink(is_text(text))
+        assert {f.inner.payload for f in downlink(
+            net.enb.frames, b.enb, b.down_teid)} == set(own)
+
+
+def register(api):
+    api.register()
+    api.register("svc6", labs.SERVICE_IP6, labs.APP6)
+
+
+def app_says_more(net, b, text):
+    """The App sends to the port that only the flow of 'b' has: the UE that was
+    first."""
+    labs.app_sends(b.ue, text, app=labs.APP6 if ":" in b.ue else labs.APP)
+    b.wait_downlink(is_text(text))
+    assert len([f for raw in net.enb.frames if (f := p.GtpFrame.parse(raw))
+                and f.kind == p.GPDU and is_text(text)(f)]) == 1
+
+
+@ues
+@pytest.mark.parametrize("peers", [{}, {
+    "enb": BEHIND_ANOTHER["enb"], "enb_mac": BEHIND_ANOTHER["enb_mac"]}],
+    ids=["one eNodeB", "two eNodeBs"])
+def test_two_ues_with_one_address_behind_one_sgw(lab, net, api, ue, peers):
+    """In networks with overlapping pools of addresses; also after a restart
+    of tofd."""
+    register(api)
+    one = diverted(net, ue)
+    two = diverted(net, ue, **peers)
+    have_own_answers(net, one, two)
+    app_says_more(net, one, b"to one of them")
+    sessions = api.sessions(ue=ue)
+    assert [len(s["bearers"]) for s in sessions] == [1, 1]
+    lab.tofd("restart")
+    app_says_more(net, one, b"after the restart")
+    have_own_answers(net, one, two)
+    assert len(api.sessions(ue=ue)) == 2
+
+
+def test_many_ues_with_one_address_behind_one_sgw(net, api):
+    """They come at once."""
+    api.register()
+    bearers = [net.bearer("10.45.8.1") for _ in range(6)]
+    have_own_answers(net, *bearers)
+
+
+@ues
+def test_a_flow_moves_to_a_dedicated_bearer(net, api, ue):
+    """The App sees the port that it has seen before."""
+    register(api)
+    default, dedicated = (net.bearer(ue) for _ in range(2))
+    dedicated.answered_by = default
+    family = socket.AF_INET6 if ":" in ue else socket.AF_INET
+    with app_socket(family) as server:
+        server.bind((labs.APP6 if ":" in ue else labs.APP, 7008))
+        peers = []
+        for b in (default, dedicated, default, dedicated):
+            b.uplink(p.ip_udp(ue, service_of(ue), b"flow", 6001, 7008))
+            _, peer = server.recvfrom(100)
+            peers.append(peer[:2])
+            server.sendto(b"answer %d" % len(peers), peer)
+            default.wait_downlink(is_text(b"answer %d" % len(peers)))
+    assert len(set(peers)) == 1
+    assert len(api.session_of(ue)["bearers"]) == 2
+
+
+def test_a_dedicated_bearer_whose_ue_was_silent(lab, net, api):
+    """The proof of its default bearer is old: both are pinged, at the same
+    target."""
+    with lab.configured(("evidence_seconds: 10", "evidence_seconds: 1")):
+        api.register()
+        default, dedicated = (net.bearer("10.45.8.1") for _ in range(2))
+        dedicated.answered_by = default
+        answered(default, sport=6001)
+        time.sleep(2)           # The one thing that is waited for is time.
+        net.pings.clear()
+        text = asks(dedicated, sport=6001)
+        default.wait_downlink(is_text(text))
+        asked = {(b.up_teid, f.inner.dst) for _, b, f in net.pings if b}
+        assert len(asked) == 2 and len({dst for _, dst in asked}) == 1
+        assert len(api.session_of(default.ue)["bearers"]) == 2
+
+
+def test_a_new_ue_does_not_wait_for_one_that_has_gone(net, api):
+    """It has the address of a UE that nobody answers for any more."""
+    api.register()
+    gone = diverted(net, "10.45.8.1")
+    gone.silent = True
+    new = net.bearer(gone.ue)
+    answered(new)
+    assert len(api.sessions(ue=gone.ue)) == 2
+    net.enb.clear()
+    answered(new)
+    assert not downlink(net.enb.frames, gone.enb, gone.down_teid)

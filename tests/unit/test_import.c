@@ -28,7 +28,7 @@ static void
 start(unsigned int max)
 {
     conf = (struct conf) { .state_dir = NULL };
-    session_init(max, NULL);
+    session_init(max, 10000, NULL);
     import_init(&conf);
 }
 

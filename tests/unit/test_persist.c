@@ -51,7 +51,7 @@ start(void)
 {
     char *what = NULL;
 
-    session_init(10, bearer_event);
+    session_init(10, 10000, bearer_event);
     l2_init(path_changed);
     if (persist_open(dir, &what)) {
         tap_ok(false, "%s", what);

@@ -33,7 +33,7 @@ count_event(struct bearer *b, enum bearer_event event, const char *reason)
 static void
 start(void)
 {
-    session_init(100, count_event);
+    session_init(100, 10000, count_event);
     n_changed = 0;
 }
 
@@ -129,6 +129,22 @@ test_own(void)
     st.op = STATELET_INVALID;
     hear(st);
     tap_ok(b->state == BEARER_ESTABLISHED, "the end of another tunnel");
+    session_destroy();
+}
+
+/* Its identifiers of sessions and spaces say nothing here. */
+static void
+test_namesakes(void)
+{
+    start();
+    const struct bearer *a = hear(record(UE, 1, 101));
+    const struct bearer *b = hear(record(UE, 2, 101));
+    const struct bearer *c = hear(record(UE, 3, 103));
+    tap_ok(a->session == b->session && a->session != c->session
+           && a->session->space != c->session->space,
+           "those of one address are one UE's if one tunnel answers them");
+    tap_ok(a->state == BEARER_ESTABLISHED && c->state == BEARER_ESTABLISHED,
+           "and none ends another one's proof");
     session_destroy();
 }
 
@@ -324,6 +340,7 @@ main(void)
 {
     test_new();
     test_own();
+    test_namesakes();
     test_gone();
     test_reuse();
     test_moved();

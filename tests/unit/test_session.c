@@ -40,7 +40,7 @@ count_event(struct bearer *b, enum bearer_event event, const char *reason)
 static void
 start(unsigned int max)
 {
-    session_init(max, count_event);
+    session_init(max, 10000, count_event);
     n_changed = n_moved = n_invalidated = n_gone = 0;
 }
 
@@ -149,6 +149,7 @@ test_handover(void)
     struct bearer *two = uplink("10.1.0.9", "10.1.0.2", 2, "10.45.0.2", 16);
     tap_ok(!prove(two, "10.1.0.2", "10.1.0.3", 8, 17),
            "another bearer of the UE is not proved by its old path");
+    prove(b, "10.1.0.2", "10.1.0.9", 9, 18);
     prove(two, "10.1.0.2", "10.1.0.9", 9, 18);
     uplink("10.1.0.3", "10.1.0.2", 1, "10.45.0.2", 19);
     tap_ok(two->state == BEARER_STALE,
@@ -171,9 +172,12 @@ test_shared_downlink(void)
     struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
     struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 2, "10.45.0.2", 0);
     prove(a, "10.1.0.2", "10.1.0.1", 101, 1);
+    tap_ok(a->session != b->session, "a new bearer may be another UE's");
     prove(b, "10.1.0.2", "10.1.0.1", 101, 2);
-    tap_ok(a->state == BEARER_ESTABLISHED && b->state == BEARER_ESTABLISHED,
-           "bearers of a UE may share a downlink tunnel");
+    tap_ok(a->state == BEARER_ESTABLISHED && b->state == BEARER_ESTABLISHED
+           && a->session == b->session && session_count() == 1
+           && n_changed == 4,
+           "it is the same UE's if the same downlink tunnel answers it");
     struct bearer *first = session_bearer_by_downlink(&down);
     struct bearer *second = session_next_by_downlink(first);
     tap_ok(first != second && second && !session_next_by_downlink(second),
@@ -272,8 +276,87 @@ test_spaces(void)
        && a->session->space != b->session->space,
        "a UE address behind two SGWs is two sessions");
     tap_ok(!session_find_unambiguous(&ue), "ambiguous");
-    struct bearer *c = uplink("10.1.0.1", "10.1.0.2", 9, "10.45.0.2", 0);
-    tap_ok(c->session == a->session, "two bearers of one UE are one session");
+    session_destroy();
+}
+
+static void
+test_namesakes(void)
+{
+    start(100);
+    struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 2, "10.45.0.2", 0);
+    struct bearer *x = uplink("10.1.0.1", "10.1.0.2", 3, "10.45.0.3", 0);
+    tap_ok(a->session->space != b->session->space
+           && x->session->space == a->session->space,
+           "equal addresses behind an SGW are in different spaces");
+    tap_ok(session_next_namesake(a->session, NULL) == b->session
+           && !session_next_namesake(a->session, b->session)
+           && !session_next_namesake(x->session, NULL),
+           "namesakes are found");
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 1);
+    prove(b, "10.1.0.2", "10.1.0.1", 102, 2);
+    tap_ok(a->session != b->session && a->state == BEARER_ESTABLISHED,
+           "answered by different tunnels, they are two UEs");
+
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 3);
+    tap_ok(a->session != b->session && a->state == BEARER_ESTABLISHED
+           && b->state == BEARER_ESTABLISHED,
+           "who has settled stays, and shares if both are one UE");
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 20000);
+    tap_ok(b->state == BEARER_STALE,
+           "but what was proved long ago may have been another UE's");
+    session_destroy();
+
+    start(100);
+    a = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 1);
+    b = uplink("10.1.0.1", "10.1.0.2", 2, "10.45.0.2", 20000);
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 20000);
+    tap_ok(a->session != b->session && a->state == BEARER_STALE,
+           "an old proof does not make it the same UE");
+    session_destroy();
+}
+
+/* In whichever order their records come. */
+static void
+test_restore_namesakes(void)
+{
+    struct statelet st[2];
+    uint16_t spaces[2];
+
+    start(100);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1 + i, "10.45.0.2",
+                                  0);
+        prove(b, "10.1.0.2", "10.1.0.1", 101 + i, 0);
+        session_to_statelet(b, &st[i]);
+        spaces[i] = b->session->space->number;
+    }
+    session_destroy();
+    start(100);
+    session_restore(&st[1], 5);
+    session_restore(&st[0], 5);
+    struct bearer *a = session_bearer_by_id(st[0].bearer_id);
+    struct bearer *b = session_bearer_by_id(st[1].bearer_id);
+    tap_ok(a->session->space->number == spaces[0]
+           && b->session->space->number == spaces[1],
+           "equal addresses are restored in their spaces");
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 5);
+    tap_ok(a->session != b->session, "and stay there");
+    session_destroy();
+}
+
+static void
+test_many_namesakes(void)
+{
+    start(10000);
+    for (uint32_t i = 0; i < SPACES_PER_SGW; i++) {
+        uplink("10.1.0.1", "10.1.0.2", 1 + i, "10.45.0.2", 0);
+    }
+    tap_ok(session_count() == SPACES_PER_SGW
+           && !uplink("10.1.0.1", "10.1.0.2", 999, "10.45.0.2", 0)
+           && uplink("10.1.0.1", "10.1.0.2", 999, "10.45.0.3", 0),
+           "one address takes a bounded number of spaces");
     session_destroy();
 }
 
@@ -334,7 +417,7 @@ test_restore(void)
     for (uint32_t i = 0; i < 3; i++) {
         struct bearer *b = uplink("10.1.0.1", "10.1.0.2", i + 1,
                                   i < 2 ? "10.45.0.2" : "10.45.0.3", 0);
-        prove(b, "10.1.0.2", "10.1.0.1", i + 101, 0);
+        prove(b, "10.1.0.2", "10.1.0.1", i < 2 ? 101 : 102, 0);
         session_to_statelet(b, &st[i]);
         ids[i] = b->id;
         sessions[i] = b->session->id;
@@ -350,7 +433,8 @@ test_restore(void)
     for (int i = 0; i < 3; i++) {
         struct bearer *b = session_bearer_by_id(ids[i]);
         same = same && b && b->session->id == sessions[i]
-            && b->state == BEARER_ESTABLISHED && b->down_teid == 101u + i;
+            && b->state == BEARER_ESTABLISHED
+            && b->down_teid == (i < 2 ? 101 : 102);
     }
     tap_ok(same, "restored in any order, and twice, with the same identifiers");
     st[0].op = STATELET_GONE;
@@ -569,6 +653,9 @@ main(void)
     test_identifiers_rest();
     test_spaces();
     test_spaces_end();
+    test_namesakes();
+    test_restore_namesakes();
+    test_many_namesakes();
     test_bounds();
     test_restore();
     test_paging();

@@ -438,7 +438,7 @@ main(void)
     conf.state_dir = dir;
     conf.usage.file = file;
     conf.usage.interval_seconds = 300;
-    session_init(100, NULL);
+    session_init(100, 10000, NULL);
 
     test_records();
     test_file();

@@ -224,6 +224,38 @@ test_same_teid(void)
            "each with its own address and space");
 }
 
+/* UEs with one address behind one SGW, at one eNodeB. */
+static void
+test_spaces(void)
+{
+    struct endpoint_bearer a = bearer(0x101, 7, "10.45.0.1"), b = a;
+    uint32_t now = xdp_now();
+
+    start(8);
+    b.id = 0x201;
+    b.up.teid++;
+    b.space = 4;
+    uint32_t path = xdp_table_path_set(&t, &a.down.src, &a.down.dst,
+                                       (const uint8_t[14]) { 2 }, 14);
+    uint32_t one = xdp_table_divert(&t, &a, now);
+    uint32_t two = xdp_table_divert(&t, &b, now);
+    n_dumped = 0;
+    xdp_table_release(&t, one, a.id);
+    xdp_table_dump(&t, dump_cb, &two);
+    tap_ok(n_dumped == 1 && dumped.space == 4
+           && IN6_ARE_ADDR_EQUAL(&dumped.up.src, &b.up.src),
+           "between the same two peers, each has its own address space");
+    xdp_table_divert(&t, &a, now);
+    b.space = 3;
+    n_dumped = 0;
+    xdp_table_divert(&t, &b, 0);
+    xdp_table_release(&t, one, a.id);
+    xdp_table_dump(&t, dump_cb, &two);
+    tap_ok(n_dumped == 1 && dumped.space == 3, "which may change");
+    tap_ok(xdp_table_path_find(&t, &a.down.src, &a.down.dst) == path,
+           "headers are where they were");
+}
+
 static void
 test_templates(void)
 {
@@ -285,7 +317,7 @@ test_paths(void)
                               (const uint8_t *) "other!srcmac\x08\x00", 14)
            == one && t.paths[one].version == version + 2,
            "another header is put in place");
-    two = xdp_table_path_get(&t, &a, &c);
+    two = xdp_table_path_get(&t, &a, &c, 0);
     tap_ok(two && !xdp_table_path_find(&t, &a, &c)
            && xdp_table_path_set(&t, &a, &c, l2, 14) == two
            && xdp_table_path_find(&t, &a, &c) == two,
@@ -350,6 +382,7 @@ main(void)
     test_unlearn();
     test_full();
     test_same_teid();
+    test_spaces();
     test_templates();
     test_paths();
     test_services();

@@ -41,6 +41,7 @@
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "learn/signalling.h"
+#include "learn/stranger.h"
 #include "nat/nat.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -289,6 +290,7 @@ agent_destroy(void)
     stay_destroy();
     signalling_destroy();
     namesake_destroy();
+    stranger_destroy();
     l2_destroy();
     ending = true;
     usage_destroy();
@@ -348,6 +350,7 @@ agent_run(void)
     service_run();
     dataplane_run();
     signalling_run(queues_are_behind());
+    stranger_run();
     namesake_run();
     start_endpoint();
     replicate_receive_run();
@@ -373,6 +376,7 @@ agent_wait(void)
         pinger_wait();
         pmtu_wait();
         namesake_wait();
+        stranger_wait();
         hold_wait();
     }
     usage_wait(dataplane_is_up());

@@ -49,10 +49,12 @@ enum gtpu_error {
     GTPU_N_ERRORS
 };
 
+#define GTPU_PDU_DOWNLINK 0
+
 /* The PDU Session Container, TS 38.415 clause 5.5.2. */
 struct gtpu_pdu_session {
     bool present;
-    uint8_t type;           /* 0: downlink, 1: uplink. */
+    uint8_t type;           /* GTPU_PDU_DOWNLINK, or 1: uplink. */
     uint8_t qfi;
 };
 

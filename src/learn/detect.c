@@ -25,6 +25,7 @@
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "learn/signalling.h"
+#include "learn/stranger.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "session/session.h"
@@ -37,6 +38,9 @@ METRIC_COUNTER(n_spoofed, "tof_packets_spoofed_total", "",
                "Packets with another inner source than the bearer's UE.");
 METRIC_COUNTER(n_nested, "tof_packets_nested_total", "",
                "G-PDUs with GTP-U inside, of which nothing is learned.");
+METRIC_COUNTER(n_backwards, "tof_packets_backwards_total", "",
+               "Packets to UEs that an eNodeB sends back, of which nothing is "
+               "learned.");
 METRIC_COUNTER(n_strangers, "tof_packets_strangers_total", "",
                "Packets of peers outside of the configured prefixes.");
 
@@ -52,6 +56,7 @@ static struct detect_events events;
 static long long int evidence_ms;
 
 static namesake_cb both_proved;
+static stranger_cb next_seen, seen_again, refused;
 
 static void
 register_malformed(void)
@@ -78,6 +83,7 @@ detect_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
     register_malformed();
     namesake_init(conf->pinger.interval_ms, both_proved);
+    stranger_init(conf->pinger.interval_ms, next_seen, seen_again, refused);
 }
 
 /* 'np' goes on as if nothing had happened, if it was held; of a copy the
@@ -119,27 +125,41 @@ learned(enum filter_side from, const struct gtpu_packet *p)
     }
 }
 
-/* An uplink G-PDU: first half of the flow diagram "TEID detection and tunnel
- * set-up". */
+/* The packet of another source than the tunnel's UE. */
 static void
-uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
+refused(const struct nfq_packet *np)
+{
+    metric_inc(&n_spoofed);
+    pass(np);
+}
+
+/* Whether it is a packet to a UE that its eNodeB has left to the SGW to
+ * forward, to the next eNodeB (TS 23.401 clause 5.5.1.2): in 5G it says so; in
+ * LTE its receiver is a UE that has been proved.  A UE's packet to another UE
+ * teaches nothing then, but its next one does. */
+static bool
+is_backwards(const struct gtpu_packet *p)
+{
+    const struct in6_addr ue = addr_ue_key(&p->inner.dst);
+    const struct session *s = session_next_of_ue(&ue, NULL);
+
+    while (s && session_state(s) == BEARER_EMBRYONIC) {
+        s = session_next_of_ue(&ue, s);
+    }
+    return s || (p->msg.pdu.present && p->msg.pdu.type == GTPU_PDU_DOWNLINK);
+}
+
+/* An uplink G-PDU from 'p->inner.src': first half of the flow diagram "TEID
+ * detection and tunnel set-up". */
+static void
+uplink_of_ue(const struct nfq_packet *np, const struct gtpu_packet *p)
 {
     const bool held = queue_is_held(np->queue);
     const struct fteid up = { p->dst, p->msg.teid };
     long long int now = time_msec();
 
-    /* 1. Is it from a UE that the tunnel does not belong to? */
-    const struct in6_addr ue = addr_ue_key(&p->inner.src);
-    struct bearer *b = session_bearer_by_uplink(&up, addr_family(&ue));
-    if (b && !IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue) && is_taken(b, now)) {
-        metric_inc(&n_spoofed);
-        pass(np);
-        return;
-    }
-
     /* 2. Note the tunnel between eNodeB and SGW, with this TEID. */
-    b = (addr_problem(&p->inner.src) ? NULL
-         : session_uplink(&p->src, &up, &p->inner.src, now));
+    struct bearer *b = session_uplink(&p->src, &up, &p->inner.src, now);
     if (!b) {
         pass(np);
         return;
@@ -157,6 +177,57 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
         events.service_packet(b, p, np->ip, np->len, now);
     } else if (b->state != BEARER_ESTABLISHED) {
         prove_ask(b, false);
+    }
+}
+
+/* An uplink G-PDU. */
+static void
+uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
+{
+    const struct fteid up = { p->dst, p->msg.teid };
+    const struct in6_addr ue = addr_ue_key(&p->inner.src);
+    const struct bearer *b = session_bearer_by_uplink(&up, addr_family(&ue));
+    const bool own = b && IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue);
+
+    /* 1. Is it from a UE that the tunnel does not belong to? */
+    if (addr_problem(&p->inner.src)) {
+        pass(np);
+    } else if (!own && !queue_is_held(np->queue) && is_backwards(p)) {
+        metric_inc(&n_backwards);
+    } else if (b && !own && is_taken(b, time_msec())) {
+        refused(np);
+    } else {
+        enum stranger_verdict verdict = (b && !own ? stranger_seen(b, np, p)
+                                         : STRANGER_TAKES);
+
+        if (verdict == STRANGER_TAKES) {
+            uplink_of_ue(np, p);
+        } else if (verdict == STRANGER_REFUSED) {
+            refused(np);
+        }
+    }
+}
+
+/* Packets that have waited: whose source is the next UE that has the tunnel;
+ * of which that is still the question. */
+
+static void
+next_seen(const struct nfq_packet *np)
+{
+    struct gtpu_packet p;
+
+    if (!gtpu_parse_packet(np->ip, np->len, &p)) {
+        uplink_of_ue(np, &p);
+    }
+}
+
+static void
+seen_again(const struct nfq_packet *np)
+{
+    struct gtpu_packet p;
+
+    if (!gtpu_parse_packet(np->ip, np->len, &p)) {
+        uplink_seen(np, &p);
     }
 }
 

@@ -12,6 +12,7 @@ a bearer's uplink tunnel comes back as a reply in its downlink tunnel."""
 
 import dataclasses
 import fcntl
+import ipaddress
 import itertools
 import os
 import socket
@@ -49,6 +50,7 @@ class Bearer:
     up_tos: int = 0
     down_tos: int = 0
     silent: bool = False        # The SGW does not answer pings of this one.
+    routes: tuple = ()          # Networks behind the UE (framed routes).
     answered_by: "Bearer" = None        # Whose downlink answers its pings.
     page: object = None         # page(reply), called instead of answering a
                                 # ping: the UE is idle.
@@ -111,6 +113,13 @@ class Bearer:
             frame = self._eth(False, outer(self.sgw, self.enb, message))
             self.net.sgw.send(frame)
         return frame
+
+    def has(self, address):
+        """The gateway takes packets from that address in this bearer."""
+        own = f"{self.ue}/{64 if ':' in self.ue else 32}"
+        return any(ipaddress.ip_address(address)
+                   in ipaddress.ip_network(network, strict=False)
+                   for network in (own, *self.routes))
 
     def is_downlink(self, frame):
         """'frame' is a G-PDU to this bearer's UE: gives it parsed, or None."""
@@ -216,7 +225,7 @@ class Emulator:
         if not inner.is_echo_request or inner.dst not in self.targets:
             return
         bearer = next((b for b in self.bearers if b.up_teid == f.teid
-                       and b.sgw == f.ip.dst), None)
+                       and b.sgw == f.ip.dst and b.has(inner.src)), None)
         self.pings.append((raw.time, bearer, f))
         if self.silent or not bearer or bearer.silent:
             return

@@ -17,8 +17,8 @@ struct tunnel {
     uint32_t teid;
 };
 
-/* All that the TOF builds for eNodeBs has this IP id, or in IPv6 this flow
- * label: an ICMP error that quotes it is about a packet of ours, not of the
+/* All that the TOF builds has this IP id, or in IPv6 this flow label (but for
+ * Open vSwitch's pings with a single adapter): an ICMP error that quotes it is about a packet of ours, not of the
  * peer whose addresses it has.  An SGW's own ids change from packet to packet,
  * or are 0 where "don't fragment" is set, as it always is in ours. */
 #define OUTER_ID 0x7f0b

@@ -310,10 +310,27 @@ pmtu_room(const struct bearer *b)
     return mtu ? nat_path_room(bearer_family(b) == AF_INET6, mtu) : 0;
 }
 
-/* Have we sent into the tunnel that is quoted?  If it is not, to that eNodeB
- * as that SGW? */
+/* Have we sent a ping into the uplink tunnel that is quoted?  If it is not, to
+ * that SGW as that eNodeB? */
 static bool
-is_ours(const struct tunnel *t)
+is_about_ping(const struct tunnel *t)
+{
+    static const sa_family_t families[] = { AF_INET, AF_INET6 };
+    const struct fteid up = { t->dst, t->teid };
+    bool ours = !t->teid && l2_is_known(SIDE_ENB, &t->src, &t->dst);
+
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+        const struct bearer *b = session_bearer_by_uplink(&up, families[i]);
+
+        ours = ours || (b && IN6_ARE_ADDR_EQUAL(b->enb, &t->src));
+    }
+    return ours;
+}
+
+/* Have we sent into the downlink tunnel that is quoted?  If it is not, to that
+ * eNodeB as that SGW? */
+static bool
+is_about_answer(const struct tunnel *t)
 {
     const struct fteid down = { t->dst, t->teid };
     const struct bearer *b = session_bearer_by_downlink(&down);
@@ -359,13 +376,15 @@ void
 pmtu_too_big(const struct nfq_packet *np)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 10);
+    const bool from_enb = queue_side(np->queue) == SIDE_ENB;
     char sgw[INET6_ADDRSTRLEN], enb[INET6_ADDRSTRLEN];
     struct too_big t;
 
-    if (!too_big_parse(np->ip, np->len, &t) || !is_ours(&t.tunnel)) {
+    if (!too_big_parse(np->ip, np->len, &t)
+        || !(from_enb ? is_about_answer : is_about_ping)(&t.tunnel)) {
         metric_inc(&n_passed);
         pass(queue_side(np->queue), np->ip, np->len);
-    } else if (learn(&t)) {
+    } else if (from_enb && learn(&t)) {
         metric_inc(&n_learned_errors);
         VLOG_INFO_RL(&rl, "path from %s to %s: a router says that its MTU is "
                      "%u", addr_format(&t.tunnel.src, sgw),

@@ -40,7 +40,8 @@ unsigned int pmtu_room(const struct bearer *);
 
 /* An ICMP error, held, about a packet that has the mark of what the TOF builds
  * (too_big.h).  It is consumed if the peers are known, and sets the MTU of
- * their path for 10 minutes; else it goes on. */
+ * their path for 10 minutes; else it goes on.  One from the SGWs' side can only
+ * be about a ping, which fits everywhere: it is consumed. */
 void pmtu_too_big(const struct nfq_packet *);
 
 #endif /* divert/pmtu.h */

@@ -63,9 +63,8 @@ void filter_match_part(struct nftnl_rule *, sa_family_t outer,
  * registers of a pair. */
 void filter_match_direction(const struct filter_compiler *,
                             struct nftnl_rule *);
-/* To this host and towards an SGW, likewise. */
-void filter_match_towards_sgw(const struct filter_compiler *,
-                              struct nftnl_rule *);
+/* To this host, and to a peer on the other side. */
+void filter_match_across(const struct filter_compiler *, struct nftnl_rule *);
 void filter_match_inner(struct nftnl_rule *, sa_family_t inner,
                         uint32_t offset);
 /* IP, UDP and GTP length fit each other. */

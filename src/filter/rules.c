@@ -32,7 +32,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 14
+#define RULES_VERSION 15
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -178,15 +178,15 @@ compile_fragments(const struct filter_compiler *c, const char *chain)
     filter_rule_end(c, r, NULL, NFT_GOTO, "later", 0);
 }
 
-/* An ICMP error about what the TOF has built and sent to an eNodeB is for the
- * agent.  Few are enough; others are switched. */
+/* An ICMP error about what the TOF has built is for the agent.  Few are enough;
+ * others are switched. */
 static void
 compile_too_big(const struct filter_compiler *c, const char *chain)
 {
     struct nftnl_rule *r = nft_rule(&filter_table, chain);
 
     filter_match_too_big(r, c->outer);
-    filter_match_towards_sgw(c, r);
+    filter_match_across(c, r);
     nft_x_limit(r, TOO_BIG_PER_SECOND, TOO_BIG_PER_SECOND / 5);
     filter_rule_end(c, r, "too_big", NFT_GOTO, "hold", 0);
 }
@@ -207,8 +207,8 @@ compile_entry(const struct filter_compiler *c_, const char *chain)
         filter_rule_end(&c, r, NULL, NFT_GOTO, "gtp", 0);
         if (c.side == SIDE_ENB) {
             compile_fragments(&c, chain);
-            compile_too_big(&c, chain);
         }
+        compile_too_big(&c, chain);
     }
 }
 

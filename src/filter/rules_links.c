@@ -39,9 +39,7 @@ heartbeat(const char *link)
     return r;
 }
 
-/* Open vSwitch builds with IP id 0, or flow label 0.  (Nothing is marked that
- * goes to an SGW: with a single adapter what is switched goes there, too, and
- * all that is built are small requests of the Pinger.) */
+/* Open vSwitch builds with IP id 0, or flow label 0. */
 static void
 compile_marks(struct nft_batch *b, const char *link)
 {
@@ -156,6 +154,10 @@ compile_sgw_link(const struct filter_rules *rules, struct nft_batch *b)
                  LIVE_TIMEOUT_MS);
     nft_x_verdict(r, NF_DROP, NULL);
     nft_rule_add(b, r);
+    if (!rules->single) {
+        /* Else what is switched comes by here, too, and stays as it is. */
+        compile_marks(b, link);
+    }
     let_out(nft_rule(&filter_table, link), rules, rules->sgw_ifindex, b);
 }
 

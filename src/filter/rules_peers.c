@@ -41,8 +41,7 @@ filter_match_direction(const struct filter_compiler *c, struct nftnl_rule *r)
 }
 
 void
-filter_match_towards_sgw(const struct filter_compiler *c,
-                         struct nftnl_rule *r)
+filter_match_across(const struct filter_compiler *c, struct nftnl_rule *r)
 {
     const uint8_t host = PACKET_HOST;
 
@@ -52,7 +51,8 @@ filter_match_towards_sgw(const struct filter_compiler *c,
     nft_x_meta(r, NFT_META_PKTTYPE, NFT_REG32_00);
     nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &host, sizeof host);
     filter_load_pair(r, c->outer);
-    nft_x_lookup(r, sgws.name, NFT_REG32_04, false);
+    nft_x_lookup(r, (c->side == SIDE_ENB ? sgws : enodebs).name, NFT_REG32_04,
+                 false);
 }
 
 /* Prefixes are nested or disjoint: is another one around it? */

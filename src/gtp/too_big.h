@@ -5,8 +5,8 @@
 /* ICMP errors that say that a packet is too big: "fragmentation needed" (RFC
  * 792, RFC 1191) and "Packet Too Big" (RFC 4443 clause 3.2).
  *
- * Place in the flow: too_big_parse() reads those that routers between here and
- * the eNodeBs send about what the TOF has built (divert/pmtu.c);
+ * Place in the flow: too_big_parse() reads those that routers on S1-U send about
+ * what the TOF has built (divert/pmtu.c);
  * too_big_build() makes one for an application.  Pure: no I/O, no clock. */
 
 #include <netinet/in.h>

@@ -85,15 +85,15 @@ def answered_in_fragments(net, b, size=1300):
     wait_until(answer_is_whole, what="the answer in fragments", interval=0.1)
 
 
+def is_icmp_error(raw):
+    tagged = bytes(raw)[12:14] == b"\x81\x00"
+    ip = p.Inner.parse(bytes(raw)[18 if tagged else 14:])
+    return (ip.proto, ip.kind) in ((p.ICMP, 3), (p.ICMPV6, 2))
+
+
 def icmp_at_sgw(net, since=0):
     """ICMP errors that the SGW gets."""
-    return [ip for raw in net.sgw.since(since)
-            if (ip := p.Inner.parse(bytes(raw)[-len(raw) + l2_len(raw):])).kind
-            in (2, 3) and ip.proto in (p.ICMP, p.ICMPV6)]
-
-
-def l2_len(raw):
-    return 18 if bytes(raw)[12:14] == b"\x81\x00" else 14
+    return [raw for raw in net.sgw.since(since) if is_icmp_error(raw)]
 
 
 def test_tcp_gets_through_a_narrow_path(net, api, case):
@@ -192,6 +192,24 @@ def test_error_about_others_passes(net, api, peers, what):
         frame = net.router_says(bytes(raw), 1400)
     net.sgw.wait(frame, what="the error at the SGW")
     assert not learned(api)
+
+
+def test_error_about_a_ping_is_consumed(net, api, peers):
+    """A ping has the mark, too.  The eNodeB has sent none."""
+    api.register()
+    b = diverted(net, **peers)
+    ping, mark = net.pings[0][2], net.enb.mark()
+    before = errors(api, "ignored")
+    v6 = ping.ip.version == 6
+    head = ping.ip.raw
+    assert head[:4] == b"\x60\x09\x7f\x0b" if v6 else \
+        head[4:8] == b"\x7f\x0b\x40\x00"
+    net.sgw.send(p.eth(ping.src_mac, ping.dst_mac, p.ip_icmp(
+        "fd01::fe" if v6 else "10.1.0.254", b.enb,
+        *((2, 0) if v6 else (3, 4)), 576, head), vlan=ping.vlan))
+    wait_until(lambda: errors(api, "ignored") > before, what="the error")
+    assert not learned(api) and not any(
+        is_icmp_error(raw) for raw in net.enb.since(mark))
 
 
 def test_unknown_peers_error_passes(net, api):

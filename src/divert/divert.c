@@ -6,6 +6,7 @@
 
 #include "divert/divert.h"
 
+#include "base/metrics.h"
 #include "divert/forward.h"
 #include "divert/hold.h"
 #include "divert/pmtu.h"
@@ -20,6 +21,10 @@
 #include "usage/usage.h"
 
 VLOG_DEFINE_THIS_MODULE(divert);
+
+METRIC_COUNTER(n_unanswered, "tof_bearers_unanswered_total", "",
+               "Bearers whose service packets are switched, as no reply to "
+               "the Pinger came in time.");
 
 #define READY_RETRY_MS 100
 #define OLD_PROOF_MS 20         /* It has waited (learn/namesake.c). */
@@ -113,6 +118,9 @@ divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
         }
     } else if (!fresh && !prove_is_possible(b)) {
         forward_give_up(b->id, &held);
+    } else if (!fresh && b->unanswered) {
+        forward_give_up(b->id, &held);
+        prove_ask_on(b);
     } else {
         keep_waiting(b, &held, now);
         if (!fresh) {
@@ -174,13 +182,19 @@ divert_refused(uint32_t id)
     }
 }
 
+/* What apps have sent waits on: it would be dropped, and a proof may come. */
 void
 divert_expired(uint32_t id, const struct hold_packet *p)
 {
     struct bearer *b = session_bearer_by_id(id);
 
     forward_give_up(id, p);
-    if (b && stay_is_diverted(b)) {
+    if (b && p->direction == HOLD_UP && !prove_is_fresh(b, time_msec())) {
+        metric_inc(&n_unanswered);
+        session_unanswered(b);
+        give_up(b);
+        prove_ask_on(b);
+    } else if (b && stay_is_diverted(b)) {
         give_up(b);
     }
 }

@@ -35,7 +35,9 @@ void divert_want(struct bearer *b);
 
 /* A held uplink G-PDU of 'b' to a service; 'ip' is the outer packet, and 'p'
  * what it says.  It is delivered if 'b' is ready, waits in hold.c if that may
- * come, else it is switched. */
+ * come, else it is switched.  Once one has waited in vain for 'b' to be proved,
+ * no other does until it is: a network where the Pinger gets no replies is
+ * slow for the first packets of a UE, and never again. */
 void divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
                            const void *ip, size_t len, long long int now);
 

@@ -171,6 +171,33 @@ hold_release(uint32_t bearer_id, hold_cb *cb)
     }
 }
 
+static struct packet *
+first_of(uint32_t bearer_id, enum hold_direction direction)
+{
+    struct line *line = find(bearer_id);
+    struct packet *p;
+
+    if (line) {
+        LIST_FOR_EACH (p, line_node, &line->packets) {
+            if (p->held.direction == direction) {
+                return p;
+            }
+        }
+    }
+    return NULL;
+}
+
+void
+hold_give_up(uint32_t bearer_id, enum hold_direction direction, hold_cb *cb)
+{
+    struct packet *p;
+
+    while ((p = first_of(bearer_id, direction))) {
+        metric_inc(&n_expired);
+        take_out(p, cb);
+    }
+}
+
 void
 hold_expire(long long int now, hold_cb *cb)
 {

@@ -46,6 +46,9 @@ void hold_add(uint32_t bearer_id, const struct hold_packet *,
 /* Takes out all packets of a bearer, in the order in which they came. */
 void hold_release(uint32_t bearer_id, hold_cb *);
 
+/* Those of one direction, of a bearer that is not waited for any more. */
+void hold_give_up(uint32_t bearer_id, enum hold_direction, hold_cb *);
+
 /* Takes out all packets that have waited for HOLD_MS. */
 void hold_expire(long long int now, hold_cb *);
 void hold_wait(void);

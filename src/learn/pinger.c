@@ -6,7 +6,8 @@
  * interval_ms; the others share rate_per_second, and wait twice as long after
  * each attempt.  A job ends with a reply, when it is stopped, or when its
  * attempts are used up; in the last case (paging takes its time) it lingers
- * for a while, and late replies prove as much as early ones.
+ * for a while, and late replies prove as much as early ones.  One that goes on
+ * (pinger_ask_on()) has no last attempt, but pauses that get longer.
  *
  * What a request carries is its cookie, behind the ICMP header:
  *
@@ -70,6 +71,8 @@ METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
 
 #define LINGER_MS 5000
 #define RETRY_MS 2              /* What cannot be sent yet is tried again. */
+#define PAUSE_MIN_MS 1000       /* Of who asks on. */
+#define PAUSE_MAX_MS 60000
 
 #define MAGIC 0x544f4650        /* "TOFP" */
 #define KEY_FILE "pinger.key"
@@ -108,6 +111,8 @@ struct job {
     bool answered;                      /* A reply has served. */
     unsigned int attempts;
     unsigned int delays;        /* Times that it could not be sent yet. */
+    unsigned int pause;         /* Of one that goes on: ms after the next
+                                 * request; else 0. */
     long long int due;
     uint16_t seq;                       /* Of the last request sent. */
     unsigned int n_valid;               /* So many of them may be answered. */
@@ -393,17 +398,26 @@ create(uint32_t id, const struct in6_addr *ue)
     return job;
 }
 
-void
-pinger_ask(uint32_t id, const struct in6_addr *ue, bool is_urgent)
+/* The job of that bearer for this very UE. */
+static struct job *
+find_own(uint32_t id, const struct in6_addr *ue)
 {
     struct job *job = find(id);
 
-    if (!pinger_has_target(addr_family(ue))) {
-        return;
-    }
     if (job && !IN6_ARE_ADDR_EQUAL(&job->ue, ue)) {
         destroy(job);           /* Of one that had the identifier before. */
         job = NULL;
+    }
+    return job;
+}
+
+void
+pinger_ask(uint32_t id, const struct in6_addr *ue, bool is_urgent)
+{
+    struct job *job = find_own(id, ue);
+
+    if (!pinger_has_target(addr_family(ue))) {
+        return;
     }
     if (!job) {
         job = create(id, ue);
@@ -417,7 +431,7 @@ pinger_ask(uint32_t id, const struct in6_addr *ue, bool is_urgent)
         enqueue(job);
     } else if (is_urgent && !job->urgent) {
         job->urgent = true;
-        job->attempts = 0;
+        job->attempts = job->pause = 0;
         unqueue(job);
         enqueue(job);
     }
@@ -439,11 +453,50 @@ linger(struct job *job)
     sleep_until(job, time_msec() + LINGER_MS);
 }
 
+/* How long 'job' waits after a request, ms. */
+static long long int
+next_pause(struct job *job)
+{
+    const unsigned int backoff = job->urgent ? 0 : MIN(job->attempts - 1, 6);
+    const unsigned int pause = job->pause;
+
+    if (pause) {
+        job->pause = MIN(2 * pause, PAUSE_MAX_MS);
+        job->delays = 0;
+        return pause;
+    }
+    return (long long int) conf->pinger.interval_ms << backoff;
+}
+
+void
+pinger_ask_on(uint32_t id, const struct in6_addr *ue)
+{
+    struct job *job = find_own(id, ue);
+
+    if (!pinger_has_target(addr_family(ue)) || (job && job->pause)) {
+        return;
+    }
+    if (!job) {
+        job = create(id, ue);
+        enqueue(job);
+    }
+    job->urgent = false;
+    job->delays = 0;
+    job->pause = PAUSE_MIN_MS;
+    if (job->done) {
+        job->done = job->answered = false;
+        sleep_until(job, time_msec() + next_pause(job));
+    }
+}
+
 void
 pinger_stop(uint32_t id)
 {
     struct job *job = find(id);
 
+    if (job) {
+        job->pause = 0;
+    }
     if (job && job->sent_at) {
         job->n_valid = 0;
         linger(job);
@@ -457,6 +510,11 @@ pinger_confirm(uint32_t id)
 {
     struct job *job = find(id);
 
+    if (job && job->pause) {
+        job->attempts = job->pause = 0;
+        unqueue(job);
+        enqueue(job);
+    }
     if (job) {
         job->answered = true;
     }
@@ -467,7 +525,7 @@ pinger_is_active(uint32_t id)
 {
     const struct job *job = find(id);
 
-    return job && job->sent_at;
+    return job && job->sent_at && time_msec() - job->sent_at <= LINGER_MS;
 }
 
 bool
@@ -588,9 +646,8 @@ attempt(struct job *job)
 {
     const struct target_list *targets = job->targets;
     int error;
-    unsigned int backoff = job->urgent ? 0 : MIN(job->attempts, 6);
 
-    if (job->attempts >= conf->pinger.attempts) {
+    if (job->attempts >= conf->pinger.attempts && !job->pause) {
         give_up(job);
         return;
     }
@@ -598,8 +655,7 @@ attempt(struct job *job)
                          &targets->addrs[job->attempts++ % targets->n]);
     if (!delay(job, error)) {
         metric_inc(error ? &n_send_errors : &n_requests);
-        sleep_until(job, time_msec() + ((long long) conf->pinger.interval_ms
-                                        << backoff));
+        sleep_until(job, time_msec() + next_pause(job));
     }
 }
 

@@ -39,6 +39,11 @@ void pinger_wait(void);
  * 'urgent': packets are waiting for it, the first request goes out at once.
  * Asking again while it is under way only raises the urgency. */
 void pinger_ask(uint32_t id, const struct in6_addr *ue, bool urgent);
+/* No reply has come in time, and nothing waits for one any more: asks on, by
+ * one request after a second, and then each time after a pause twice as long,
+ * up to a minute, until a reply serves (pinger_stop(), pinger_confirm()) or it
+ * is urgent again.  Asking this again changes nothing. */
+void pinger_ask_on(uint32_t id, const struct in6_addr *ue);
 /* A reply has served, or what was asked before does not count any more: later
  * replies to it prove nothing.  Nothing happens if nothing was asked. */
 void pinger_stop(uint32_t id);

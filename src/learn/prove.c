@@ -169,6 +169,16 @@ prove_ask(const struct bearer *b, bool urgent)
     }
 }
 
+void
+prove_ask_on(const struct bearer *b)
+{
+    const struct bearer *witness = find_witness(b);
+
+    if (witness) {
+        pinger_ask_on(witness->id, &witness->session->ue);
+    }
+}
+
 struct bearer *
 prove_vouched(const struct bearer *b)
 {

@@ -34,6 +34,10 @@ bool prove_is_possible(const struct bearer *);
  * waiting for it. */
 void prove_ask(const struct bearer *, bool urgent);
 
+/* Nothing waits for its proof any more, which did not come in time: it is asked
+ * for in the background, again and again, until it comes. */
+void prove_ask_on(const struct bearer *);
+
 /* The other one of its dual-stack pair if a proof of the bearer proves that,
  * too, or NULL: it has no targets of its own family, and nobody else has its
  * address. */

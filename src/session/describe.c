@@ -157,6 +157,7 @@ session_to_statelet(const struct bearer *b, struct statelet *st)
         .space = b->session->space->number,
         .proved = b->state == BEARER_ESTABLISHED,
         .paired = b->paired,
+        .unanswered = b->unanswered,
         .diverted = bearer_is_diverted(b),
         .up_qfi = b->up_qfi,
         .down_qfi = b->down_qfi,

@@ -385,7 +385,8 @@ set_down(struct bearer *b, const struct in6_addr *sgw,
         peers_set(&b->down_sgw, sgw);
         table_set_state(b, BEARER_ESTABLISHED);
     }
-    changed = changed || b->down_qfi != qfi;
+    changed = changed || b->down_qfi != qfi || b->unanswered;
+    b->unanswered = false;
     b->down_qfi = qfi;
     b->judged = when;
     return changed;
@@ -404,6 +405,15 @@ session_proved(struct bearer *b, const struct in6_addr *sgw,
         tell(b, BEARER_CHANGED);
     }
     return true;
+}
+
+void
+session_unanswered(struct bearer *b)
+{
+    if (!b->unanswered) {
+        b->unanswered = true;
+        tell(b, BEARER_CHANGED);
+    }
 }
 
 void
@@ -437,6 +447,7 @@ session_restore(const struct statelet *st, long long int now)
     b->up_dscp = st->up_dscp;
     b->down_dscp = st->down_dscp;
     b->paired = st->paired;
+    b->unanswered = st->unanswered;
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
 
@@ -535,8 +546,10 @@ hear_bearer(const struct statelet *st, long long int now)
     }
     b->up_qfi = st->up_qfi;
     b->up_dscp = st->up_dscp;
-    changed = changed || b->paired != st->paired;
+    changed = (changed || b->paired != st->paired
+               || b->unanswered != st->unanswered);
     b->paired = st->paired;
+    b->unanswered = st->unanswered;
     changed = hear_down(b, st, now) || changed;
     b->heard = heard;
     table_set_seen(b, now - st->seen_age);

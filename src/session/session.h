@@ -93,6 +93,8 @@ struct bearer {
     bool paired : 1;            /* Heard since the bearer of the other
                                  * family in its tunnel was. */
     enum diversion diversion : 2;
+    bool unanswered : 1;        /* Asked for while its UE was there, no reply
+                                 * has come: packets do not wait for it. */
     bool replicated : 1;        /* Another TOF has said so, or the journal, and
                                  * its UE has not been heard here since. */
     bool settled : 1;           /* Its session is that of its UE, as far as will
@@ -235,6 +237,9 @@ void session_heard(struct bearer *b, long long int when, long long int now);
 
 /* The downlink tunnel of 'b' must not be used any more until proved. */
 void session_invalidate(struct bearer *b);
+
+/* 'b' could not be proved in time.  Until it is, nothing waits for that. */
+void session_unanswered(struct bearer *b);
 
 /* Forgets a bearer, and its session with the last one.  'reason' is a word and
  * constant: see usage_bearer_gone(). */

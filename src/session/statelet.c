@@ -12,7 +12,8 @@
  *           5     1  operation
  *           6     2  address space
  *           8     1  flags: bit 0, proved; bit 1, heard since the bearer
- *                   of the other family was; bit 2, diverted
+ *                   of the other family was; bit 2, diverted; bit 3, no
+ *                   reply has proved it in time
  *           9     1  QFI, and bit 6 if there is one, of the downlink tunnel
  *          10     1  DSCP of the uplink tunnel
  *          11     1  DSCP of the downlink tunnel
@@ -51,6 +52,7 @@
 #define FLAG_PROVED 0x01
 #define FLAG_PAIRED 0x02
 #define FLAG_DIVERTED 0x04
+#define FLAG_UNANSWERED 0x08
 #define AGE_UNIT 10                     /* ms. */
 #define CRC_OFFSET (STATELET_LEN - 4)
 
@@ -207,7 +209,8 @@ statelet_encode(const struct statelet *s, uint8_t buf[STATELET_LEN])
     put_uint(&p, s->space, 2);
     put_uint(&p, (s->proved ? FLAG_PROVED : 0)
                  | (s->paired ? FLAG_PAIRED : 0)
-                 | (s->diverted ? FLAG_DIVERTED : 0), 1);
+                 | (s->diverted ? FLAG_DIVERTED : 0)
+                 | (s->unanswered ? FLAG_UNANSWERED : 0), 1);
     put_uint(&p, s->down_qfi, 1);
     put_uint(&p, s->up_dscp, 1);
     put_uint(&p, s->down_dscp, 1);
@@ -269,6 +272,7 @@ statelet_decode(const uint8_t buf[STATELET_LEN], struct statelet *s)
     s->proved = flags & FLAG_PROVED;
     s->paired = flags & FLAG_PAIRED;
     s->diverted = flags & FLAG_DIVERTED;
+    s->unanswered = flags & FLAG_UNANSWERED;
     s->down_qfi = get_uint(&p, 1);
     s->up_dscp = get_uint(&p, 1);
     s->down_dscp = get_uint(&p, 1);

@@ -43,6 +43,7 @@ struct statelet {
     bool proved;
     bool paired;                /* struct bearer has it. */
     bool diverted;              /* It has touched a service. */
+    bool unanswered;            /* struct bearer has it. */
     uint8_t up_qfi, down_qfi;   /* QFI_PRESENT and QFI, or 0. */
     uint8_t up_dscp, down_dscp; /* Of outer headers. */
     uint32_t teid_up, teid_down;

@@ -41,6 +41,9 @@ from test_ipv6 import (
     test_other_traffic_is_switched,
     test_ping_is_right_and_its_reply_consumed,
     test_tcp_reaches_the_app_and_is_answered)
+from test_unanswered import (
+    test_it_is_asked_for_in_the_background,
+    test_only_the_first_packet_waits)
 
 OTHER = "203.0.113.77"
 HELD = 'tof_queue_packets_total{queue="hold_enb"}'

@@ -22,13 +22,20 @@ give(uint32_t bearer_id, const struct hold_packet *p)
 }
 
 static void
-add_bytes(uint32_t bearer_id, const void *data, size_t len, long long int now)
+add_to(uint32_t bearer_id, enum hold_direction direction, const void *data,
+       size_t len, long long int now)
 {
     const struct hold_packet p = {
-        .direction = HOLD_UP, .data = data, .len = len,
+        .direction = direction, .data = data, .len = len,
     };
 
     hold_add(bearer_id, &p, now, give);
+}
+
+static void
+add_bytes(uint32_t bearer_id, const void *data, size_t len, long long int now)
+{
+    add_to(bearer_id, HOLD_UP, data, len, now);
 }
 
 static void
@@ -82,6 +89,20 @@ main(void)
         add_bytes(1000 + large[0], large, sizeof large, 0);
     }
     tap_ok(in_order(4, 0), "the oldest make room for bytes");
+    hold_expire(3 * HOLD_MS * HOLD_MS, give);
+
+    n_given = 0;
+    for (uint32_t i = 0; i < 10; i++) {
+        const uint32_t n = i / 2 + (i % 2 ? 100 : 0);
+
+        add_to(1, i % 2 ? HOLD_DOWN : HOLD_UP, &n, sizeof n, 0);
+    }
+    hold_give_up(1, HOLD_UP, give);
+    tap_ok(in_order(5, 0) && hold_count(1) == 5,
+           "one direction is given up, the other one waits");
+    n_given = 0;
+    hold_give_up(1, HOLD_DOWN, give);
+    tap_ok(in_order(5, 100) && !hold_count(1), "until it is, too");
     hold_destroy();
     return tap_done();
 }

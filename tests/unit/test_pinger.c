@@ -262,6 +262,55 @@ test_confirmed(void)
            "goes on to be sure, and that is no failure");
 }
 
+/* Runs the Pinger for that long. */
+static void
+run_for(long long int ms)
+{
+    const long long int end = time_msec() + ms;
+
+    while (time_msec() < end) {
+        xnanosleep(1000000);
+        pinger_run();
+    }
+}
+
+static void
+test_ask_on(const struct conf *conf)
+{
+    const struct in6_addr key = ip(UE);
+    uint8_t r[LEN];
+
+    pinger_init(conf, record_sent, record_failed);
+    n_sent = n_failed = 0;
+    ask(0xc00, UE, true);
+    run_until_failed(1);
+    pinger_ask_on(0xc00, &key);
+    run_for(500);
+    tap_ok(n_sent == conf->pinger.attempts, "who asks on pauses first");
+    run_for(700);
+    tap_ok(n_sent == conf->pinger.attempts + 1, "then asks once");
+    pinger_ask_on(0xc00, &key);
+    run_for(1500);
+    tap_ok(n_sent == conf->pinger.attempts + 1, "then pauses for longer");
+    run_for(700);
+    tap_ok(n_sent == conf->pinger.attempts + 2 && n_failed == 1,
+           "and asks again");
+    reply(r);
+    tap_ok(proves(r, LEN) == 0xc00, "a reply proves as much");
+    ask(0xc00, UE, true);
+    run_until_failed(2);
+    tap_ok(n_sent == 2 * conf->pinger.attempts + 2 && n_failed == 2,
+           "when it is urgent it is as ever");
+    n_sent = 0;
+    pinger_ask_on(0xd00, &key);
+    pinger_run();
+    tap_ok(n_sent == 1, "who was not asked for is at once");
+    pinger_stop(0xd00);
+    run_for(1200);
+    tap_ok(n_sent == 1, "until a reply has served");
+    pinger_destroy();
+}
+
 /* The mode of the file with the key, or 0. */
 static mode_t
 key_mode(const char *path)
@@ -413,6 +462,7 @@ main(void)
     conf.pinger.n_targets = 2;
     test_ipv6(&conf);
     test_not_yet(&conf);
+    test_ask_on(&conf);
     test_late(&conf);
     test_nonces(&conf);
     test_without_random_numbers(&conf);

@@ -640,10 +640,41 @@ test_dual_stack_restore(void)
     session_destroy();
 }
 
+/* Neither is it forgotten by a restart, nor does it outlast a proof. */
+static void
+test_unanswered(void)
+{
+    struct statelet st;
+
+    start(100);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    n_changed = 0;
+    session_unanswered(b);
+    session_unanswered(b);
+    tap_ok(b->unanswered && n_changed == 1, "unanswered, which is told once");
+    session_to_statelet(b, &st);
+    session_forget(b, "test");
+    session_restore(&st, 5);
+    b = session_bearer_by_id(st.bearer_id);
+    tap_ok(b && b->unanswered, "restored as that");
+    n_changed = 0;
+    tap_ok(prove(b, "10.1.0.2", "10.1.0.1", 2, 6) && !b->unanswered
+           && n_changed == 1, "a proof ends it");
+    session_unanswered(b);
+    n_changed = 0;
+    tap_ok(prove(b, "10.1.0.2", "10.1.0.1", 2, 7) && !b->unanswered
+           && n_changed == 1, "one that says nothing else, too");
+    session_unanswered(b);
+    b = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.99", 8);
+    tap_ok(b && !b->unanswered, "another UE in the tunnel has not been asked");
+    session_destroy();
+}
+
 int
 main(void)
 {
     test_life();
+    test_unanswered();
     test_qfi();
     test_handover();
     test_shared_downlink();

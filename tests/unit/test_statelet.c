@@ -55,6 +55,7 @@ equal(const struct statelet *a, const struct statelet *b)
     return (a->op == b->op && a->bearer_id == b->bearer_id
             && a->session_id == b->session_id && a->space == b->space
             && a->proved == b->proved && a->paired == b->paired
+            && a->unanswered == b->unanswered
             && a->up_qfi == b->up_qfi && a->down_qfi == b->down_qfi
             && a->up_dscp == b->up_dscp && a->down_dscp == b->down_dscp
             && a->teid_up == b->teid_up && a->teid_down == b->teid_down
@@ -78,7 +79,7 @@ test_round_trip(void)
 
     memset(&full, 0xff, sizeof full);
     full.op = STATELET_INVALID;
-    full.proved = full.paired = full.diverted = true;
+    full.proved = full.paired = full.diverted = full.unanswered = true;
     full.heard_age = 10;
     full.seen_age = full.proved_age = STATELET_AGE_MAX;
     statelet_encode(&example, buf);

@@ -52,7 +52,7 @@ Usage: lab.sh up [--datapath auto|ovs|xdp] [--peers real|none] [--config FILE]
        lab.sh contexts              UE address, uplink TEID, downlink TEID (hex)
                                     of every bearer, as the gateway has them
        lab.sh tofd start|stop|kill|restart
-       lab.sh ovs start|stop|kill
+       lab.sh ovs start|stop|kill|kill-database
 --no-tof makes the network and the wire, and starts neither OVS nor tofd.
 --single: eNodeBs and SGW in one Ethernet, with routes by the TOF's only adapter.
 END
@@ -264,9 +264,9 @@ ovs_leftovers() {
 }
 
 # OVS crashes.
-ovs_kill() {
+ovs_kill() {                    # DAEMON
     local pid
-    pid=$(ovs_pid ovs-vswitchd) || die "ovs-vswitchd is not running"
+    pid=$(ovs_pid "$1") || die "$1 is not running"
     kill -KILL "$pid"
 }
 
@@ -448,7 +448,8 @@ cmd_ovs() {
     [ -e "$state/ovs-dir" ] || die "the lab is down, or without OVS"
     case ${1:-} in
     start|stop) tof_ovs "$1" ;;
-    kill) ovs_kill ;;
+    kill) ovs_kill ovs-vswitchd ;;
+    kill-database) ovs_kill ovsdb-server ;;
     *) usage >&2; exit 2 ;;
     esac
 }

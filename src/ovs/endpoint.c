@@ -381,11 +381,18 @@ run_bridges(void)
     }
 }
 
+/* Have both bridges what they should?  For that nobody needs the database once
+ * port numbers are known. */
+static bool
+flows_are_in_force(void)
+{
+    return gtp_started && ofctl_is_synced(tof) && ofctl_is_synced(gtp);
+}
+
 static bool
 ovs_ready(void)
 {
-    return (vswitch_is_synced() && gtp_started && ofctl_is_synced(tof)
-            && ofctl_is_synced(gtp));
+    return vswitch_is_synced() && flows_are_in_force();
 }
 
 /* Answers are let out before the first can come. */
@@ -526,7 +533,7 @@ ovs_run(void)
 static void
 ovs_report(bool up)
 {
-    bool ready = up && ovs_ready();
+    bool ready = up && flows_are_in_force();
     bool refused = ofctl_last_error(tof) || ofctl_last_error(gtp);
 
     status_set(STATUS_OPENFLOW, ready, "%s",

@@ -178,8 +178,7 @@ void
 xdp_chain_report(void)
 {
     if (tof) {
-        bool synced = (vswitch_is_synced() && tof_started
-                       && ofctl_is_synced(tof));
+        bool synced = tof_started && ofctl_is_synced(tof);
         bool live = xdp_table_switch_lives(table);
 
         status_set(STATUS_OPENFLOW, synced && live, "%s",

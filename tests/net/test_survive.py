@@ -286,6 +286,42 @@ def test_open_vswitch_restarted_under_traffic(lab, net, api):
 
 
 @pytest.mark.datapath("ovs")
+def test_switch_goes_on_without_its_database(lab, net, api):
+    """ovsdb-server is dead for a while: what is diverted stays so, a new UE's
+    packets are diverted, and ovs-vswitchd does not spin.  Only services
+    cannot be changed."""
+    api.register()
+    b = diverted(net, "10.45.4.1")
+    switch = int(open(f"{STATE}/run/ovs/ovs-vswitchd.pid",
+                      encoding="ascii").read())
+    try:
+        with Stream(b, lambda t: echo(b.ue, t)) as stream:
+            lab.ovs("kill-database")
+            wait_until(lambda: not api.part("ovsdb")["ready"],
+                       what="tofd to see that it is gone")
+            used, since = cpu_seconds(switch), time.monotonic()
+            n = len(stream.sent)
+            # Twelve times as long as heartbeats may be missing.
+            wait_until(lambda: time.monotonic() - since > 4,
+                       timeout=10, what="heartbeats to be missed")
+            assert answered(net.bearer("10.45.4.2"))
+            spent = cpu_seconds(switch) - used
+            assert spent < 0.5 * (time.monotonic() - since), spent
+        for text, frame in stream.sent[n:]:
+            b.wait_downlink(is_text(text), what=f"the answer to {text}")
+            assert frame not in net.sgw.frames
+        assert api.part("endpoint")["ready"]
+        assert api.post("/service", {
+            "name": "late", "serviceIP": "198.51.100.99",
+            "applicationIP": "192.168.100.10"}).status == 503
+    finally:
+        lab.ovs("start")
+    wait_until(api.healthy, timeout=10, what="the database")
+    assert answered(b)
+    api.register("late", "198.51.100.99")
+
+
+@pytest.mark.datapath("ovs")
 def test_ovs_missing_at_start_is_a_wait(lab, net, api):
     """tofd waits and says so; meanwhile S1-U is a wire."""
     api.register()

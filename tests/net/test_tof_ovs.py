@@ -113,16 +113,30 @@ def test_start_brings_back_what_died(ovs, victim):
         assert (pid != before[daemon]) == (daemon == victim)
 
 
-def test_monitor_brings_back_what_died(ovs):
+@pytest.mark.parametrize("how", ("SEGV", "KILL"))
+@pytest.mark.parametrize("victim", DAEMONS)
+def test_monitor_brings_back_what_died(ovs, victim, how):
+    """By a fault of its own, or because the kernel wanted its memory."""
     ovs("start", "--monitor")
-    pid = ovs.pid("ovs-vswitchd")
-    # What a crash looks like; a SIGKILL is taken for somebody's decision.
-    os.kill(pid, signal.SIGSEGV)
-    wait_until(lambda: ovs.pid("ovs-vswitchd") != pid
+    pid = ovs.pid(victim)
+    os.kill(pid, signal.Signals[f"SIG{how}"])
+    wait_until(lambda: ovs.pid(victim) != pid
                and ovs("status", check=False).returncode == 0, timeout=15)
     pids = ovs.pids()
     ovs("stop")
     wait_until(lambda: not any(map(alive, pids)))
+
+
+def test_stop_ends_what_does_not_listen(ovs):
+    """It is killed, and its monitor does not bring it back."""
+    ovs("start", "--monitor")
+    pid = ovs.pid("ovsdb-server")
+    os.kill(pid, signal.SIGSTOP)
+    ovs("stop")
+    wait_until(lambda: not alive(pid))
+    assert "ovsdb-server is not running" in ovs("status", check=False).stdout
+    ovs("start")
+    assert ovs.pid("ovsdb-server") != pid
 
 
 def test_stop_ends_only_its_own(ovs):

@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 6
+#define XDP_LAYOUT 7
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
@@ -128,10 +128,11 @@ struct xdp_path {
 
 /* --- Services. --- */
 
-#define XDP_SERVICES 4096       /* Places; a service is in one of
-                                 * XDP_SERVICE_PROBES in a row. */
-#define XDP_SERVICE_PROBES 16
-#define XDP_SERVICE_BITS 4096   /* Bitmap by hash: "maybe a service". */
+#define XDP_SERVICES 16384      /* So many there may be. */
+#define XDP_SERVICE_PLACES 131072       /* A service is in one of
+                                         * XDP_SERVICE_PROBES in a row: a
+                                         * full row is very unlikely. */
+#define XDP_SERVICE_PROBES 16   /* One bit a place: "one may begin here". */
 
 /* A chain of functions in br-tof, in front of NAT. */
 enum xdp_chain {
@@ -145,10 +146,11 @@ struct xdp_service {
     __u64 addr[2];
     __u32 used;                 /* Written last, cleared first. */
     __u32 chain;                /* enum xdp_chain */
-    __u8 pad[8];
+    __u32 stats;                /* Where it is counted. */
+    __u8 pad[4];
 };
 
-struct xdp_service_stats {      /* Per CPU; same index as the service. */
+struct xdp_service_stats {      /* Per CPU; XDP_SERVICES of them. */
     __u64 up_packets, up_bytes, down_packets, down_bytes;
 };
 
@@ -166,7 +168,7 @@ struct xdp_config {
     __u8 mac[6];                /* Of a single adapter. */
     __u8 pad[2];
     __u64 pingers[XDP_PINGERS][2];
-    __u64 service_bits[XDP_SERVICE_BITS / 64];
+    __u64 service_bits[XDP_SERVICE_PLACES / 64];
     __u64 heartbeat;            /* When one has last come through br-tof: ns
                                  * of the coarse monotonic clock.  Written by
                                  * tof_nat. */

@@ -30,7 +30,10 @@ struct xdp_svc {
     bool chain;
 };
 
+#define POLL_BUDGET 1024
+
 static struct hmap services;            /* What there should be. */
+static struct hmap_position polled;     /* Whose counters have been read. */
 static struct xdp *xdp;
 static struct xdp_table *table;         /* Of 'xdp'. */
 static const struct endpoint_events *events;
@@ -72,7 +75,7 @@ find(const struct in6_addr *ip)
 void
 xdp_svc_sweep(void)
 {
-    for (uint32_t i = 0; i < XDP_SERVICES; i++) {
+    for (uint32_t i = 0; i < XDP_SERVICE_PLACES; i++) {
         const struct xdp_service *s = &table->services[i];
         struct in6_addr ip;
 
@@ -100,7 +103,9 @@ put(const struct in6_addr *ip, enum xdp_chain chain)
     int error = xdp_table_service_set(table, ip, chain);
 
     if (!error && !there) {
-        xdp_clear_service_stats(xdp, xdp_table_service_find(table, ip));
+        uint32_t index = xdp_table_service_find(table, ip);
+
+        xdp_clear_service_stats(xdp, table->services[index].stats);
     }
     return error;
 }
@@ -148,6 +153,10 @@ xdp_svc_possible(const struct service_spec *spec, const char **why)
 {
     bool in_force = chain_in_table(&spec->service_ip) == XDP_CHAIN_ON;
 
+    if (!xdp_table_service_fits(table, &spec->service_ip)) {
+        *why = "there is no room for more services";
+        return false;
+    }
     *why = NULL;
     return !spec->n_chain || xdp_chain_possible(spec, in_force, why);
 }
@@ -186,20 +195,31 @@ xdp_svc_way(const struct in6_addr *ip, bool *chain)
             ? 0 : EAGAIN);
 }
 
+static void
+read_counters(const struct xdp_svc *svc)
+{
+    uint32_t index = xdp_table_service_find(table, &svc->ip);
+    struct xdp_service_stats s;
+
+    if (index != XDP_NOWHERE
+        && !xdp_read_service_stats(xdp, table->services[index].stats, &s)) {
+        events->service_counters(&svc->ip, ENDPOINT_UP, s.up_packets,
+                                 s.up_bytes);
+        events->service_counters(&svc->ip, ENDPOINT_DOWN, s.down_packets,
+                                 s.down_bytes);
+    }
+}
+
+/* Each takes a system call: so only some of them in a turn. */
 void
 xdp_svc_poll_counters(void)
 {
-    const struct xdp_svc *svc;
+    for (int i = 0; i < POLL_BUDGET; i++) {
+        struct hmap_node *node = hmap_at_position(&services, &polled);
 
-    HMAP_FOR_EACH (svc, node, &services) {
-        uint32_t index = xdp_table_service_find(table, &svc->ip);
-        struct xdp_service_stats s;
-
-        if (index != XDP_NOWHERE && !xdp_read_service_stats(xdp, index, &s)) {
-            events->service_counters(&svc->ip, ENDPOINT_UP, s.up_packets,
-                                     s.up_bytes);
-            events->service_counters(&svc->ip, ENDPOINT_DOWN, s.down_packets,
-                                     s.down_bytes);
+        if (!node) {
+            break;
         }
+        read_counters(CONTAINER_OF(node, struct xdp_svc, node));
     }
 }

@@ -6,6 +6,7 @@
  * table_services.c write. */
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -15,8 +16,13 @@ struct xdp_table {
     struct xdp_bucket *buckets;         /* config->n_buckets */
     struct xdp_template *templates;     /* config->n_templates */
     struct xdp_path *paths;             /* XDP_PATHS */
-    struct xdp_service *services;       /* XDP_SERVICES */
+    struct xdp_service *services;       /* XDP_SERVICE_PLACES */
     struct xdp_config *config;
+
+    /* Of table_services.c: which of the XDP_SERVICES counts are somebody's,
+     * once it has looked. */
+    bool counts_known;
+    uint64_t counts[XDP_SERVICES / 64];
 };
 
 #define XDP_NOWHERE UINT32_MAX

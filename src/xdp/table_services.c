@@ -4,7 +4,9 @@
  * chains lead through: see table.h.
  *
  * Open addressing; a service's word 'used' is written last and cleared first,
- * and 'chain' changes in place. */
+ * and 'chain' changes in place.  There are many more places than services, and
+ * so where one is counted, which costs memory for each processor, has a number
+ * of its own. */
 
 #include "xdp/table_services.h"
 
@@ -28,7 +30,7 @@ xdp_table_service_find(const struct xdp_table *t, const struct in6_addr *ip)
 
     xdp_addr(addr, ip);
     for (uint32_t i = 0; i < XDP_SERVICE_PROBES; i++) {
-        uint32_t index = (xdp_service_hash(addr) + i) % XDP_SERVICES;
+        uint32_t index = (xdp_service_hash(addr) + i) % XDP_SERVICE_PLACES;
         const struct xdp_service *s = &t->services[index];
         if (s->used && same(s->addr, addr)) {
             return index;
@@ -37,43 +39,98 @@ xdp_table_service_find(const struct xdp_table *t, const struct in6_addr *ip)
     return XDP_NOWHERE;
 }
 
+static void
+take_count(struct xdp_table *t, uint32_t stats, bool taken)
+{
+    uint64_t bit = UINT64_C(1) << stats % 64;
+
+    if (taken) {
+        t->counts[stats / 64] |= bit;
+    } else {
+        t->counts[stats / 64] &= ~bit;
+    }
+}
+
+/* One that no service has; XDP_NOWHERE if there is none. */
+static uint32_t
+free_count(struct xdp_table *t)
+{
+    for (uint32_t i = 0; !t->counts_known && i < XDP_SERVICE_PLACES; i++) {
+        if (t->services[i].used) {
+            take_count(t, t->services[i].stats, true);
+        }
+    }
+    t->counts_known = true;
+    for (uint32_t i = 0; i < XDP_SERVICES / 64; i++) {
+        if (~t->counts[i]) {
+            return i * 64 + __builtin_ctzll(~t->counts[i]);
+        }
+    }
+    return XDP_NOWHERE;
+}
+
+static struct xdp_service *
+free_place(const struct xdp_table *t, const __u64 addr[2])
+{
+    for (uint32_t i = 0; i < XDP_SERVICE_PROBES; i++) {
+        struct xdp_service *s =
+            &t->services[(xdp_service_hash(addr) + i) % XDP_SERVICE_PLACES];
+        if (!s->used) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+bool
+xdp_table_service_fits(struct xdp_table *t, const struct in6_addr *ip)
+{
+    __u64 addr[2];
+
+    xdp_addr(addr, ip);
+    return (xdp_table_service_find(t, ip) != XDP_NOWHERE
+            || (free_place(t, addr) && free_count(t) != XDP_NOWHERE));
+}
+
 int
 xdp_table_service_set(struct xdp_table *t, const struct in6_addr *ip,
                       enum xdp_chain chain)
 {
     uint32_t index = xdp_table_service_find(t, ip);
+    struct xdp_service *s;
+    uint32_t bit, stats;
     __u64 addr[2];
-    uint32_t hash;
 
-    xdp_addr(addr, ip);
-    hash = xdp_service_hash(addr);
     if (index != XDP_NOWHERE) {
         STORE(t->services[index].chain, chain);
         return 0;
     }
-    for (uint32_t i = 0; i < XDP_SERVICE_PROBES; i++) {
-        struct xdp_service *s = &t->services[(hash + i) % XDP_SERVICES];
-        if (!s->used) {
-            uint32_t bit = hash % XDP_SERVICE_BITS;
-
-            memcpy(s->addr, addr, sizeof addr);
-            s->chain = chain;
-            STORE(s->used, 1);
-            __atomic_fetch_or(&t->config->service_bits[bit / 64],
-                              1ull << bit % 64, __ATOMIC_RELEASE);
-            return 0;
-        }
+    xdp_addr(addr, ip);
+    s = free_place(t, addr);
+    stats = free_count(t);
+    if (!s || stats == XDP_NOWHERE) {
+        return ENOSPC;
     }
-    return ENOSPC;
+    take_count(t, stats, true);
+    memcpy(s->addr, addr, sizeof addr);
+    s->chain = chain;
+    s->stats = stats;
+    STORE(s->used, 1);
+    bit = xdp_service_hash(addr) % XDP_SERVICE_PLACES;
+    __atomic_fetch_or(&t->config->service_bits[bit / 64], 1ull << bit % 64,
+                      __ATOMIC_RELEASE);
+    return 0;
 }
 
-/* The bit may be another service's, too. */
+/* The bit may be another service's, too, which then is in the same row. */
 static void
 clear_bit(struct xdp_table *t, uint32_t bit)
 {
-    for (uint32_t i = 0; i < XDP_SERVICES; i++) {
-        const struct xdp_service *s = &t->services[i];
-        if (s->used && xdp_service_hash(s->addr) % XDP_SERVICE_BITS == bit) {
+    for (uint32_t i = 0; i < XDP_SERVICE_PROBES; i++) {
+        const struct xdp_service *s =
+            &t->services[(bit + i) % XDP_SERVICE_PLACES];
+        if (s->used
+            && xdp_service_hash(s->addr) % XDP_SERVICE_PLACES == bit) {
             return;
         }
     }
@@ -90,7 +147,8 @@ xdp_table_service_clear(struct xdp_table *t, const struct in6_addr *ip)
         struct xdp_service *s = &t->services[index];
 
         STORE(s->used, 0);
-        clear_bit(t, xdp_service_hash(s->addr) % XDP_SERVICE_BITS);
+        take_count(t, s->stats, false);
+        clear_bit(t, xdp_service_hash(s->addr) % XDP_SERVICE_PLACES);
     }
 }
 

@@ -2,8 +2,7 @@
 #ifndef TOF_XDP_TABLE_SERVICES_H
 #define TOF_XDP_TABLE_SERVICES_H 1
 
-/* The eBPF programs' table of services: see table.h.  Indexes are those of
- * service_stats. */
+/* The eBPF programs' table of services: see table.h. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +12,8 @@
 /* Puts a service in, or changes its chain.  Returns 0 or ENOSPC. */
 int xdp_table_service_set(struct xdp_table *, const struct in6_addr *ip,
                           enum xdp_chain);
+/* Is it there, or is there room for it? */
+bool xdp_table_service_fits(struct xdp_table *, const struct in6_addr *ip);
 void xdp_table_service_clear(struct xdp_table *, const struct in6_addr *ip);
 /* XDP_NOWHERE if it is none. */
 uint32_t xdp_table_service_find(const struct xdp_table *,

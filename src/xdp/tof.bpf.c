@@ -77,7 +77,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, XDP_SERVICES);
+    __uint(max_entries, XDP_SERVICE_PLACES);
     __type(key, __u32);
     __type(value, struct xdp_service);
 } services SEC(".maps");
@@ -151,13 +151,13 @@ ue_key(const __u64 addr[2], bool inner6)
 }
 
 static __always_inline struct xdp_service *
-find_service(const __u64 addr[2], __u32 *index)
+find_service(const __u64 addr[2])
 {
     __u32 hash = xdp_service_hash(addr);
 
     for (__u32 i = 0; i < XDP_SERVICE_PROBES; i++) {
-        *index = (hash + i) % XDP_SERVICES;
-        struct xdp_service *s = bpf_map_lookup_elem(&services, index);
+        __u32 index = (hash + i) % XDP_SERVICE_PLACES;
+        struct xdp_service *s = bpf_map_lookup_elem(&services, &index);
         if (s && READ(s->used) && same(s->addr, addr)) {
             return s;
         }
@@ -165,11 +165,18 @@ find_service(const __u64 addr[2], __u32 *index)
     return NULL;
 }
 
+/* Where a service is counted; XDP_SERVICES, which is nowhere, for none. */
+static __always_inline __u32
+stats_of(const struct xdp_service *service)
+{
+    return service ? READ(service->stats) : XDP_SERVICES;
+}
+
 /* Most packets are for no service, and know by one bit. */
 static __always_inline bool
 may_be_service(const __u64 addr[2])
 {
-    __u32 bit = xdp_service_hash(addr) % XDP_SERVICE_BITS;
+    __u32 bit = xdp_service_hash(addr) % XDP_SERVICE_PLACES;
 
     return READ(config.service_bits[bit / 64]) >> (bit % 64) & 1;
 }
@@ -295,14 +302,13 @@ count_down(struct xdp_template *t, __u32 len)
     __sync_fetch_and_add(&t->any, XDP_COUNT(len));
 }
 
-/* 'service': its index, or XDP_SERVICES for none. */
 static __always_inline void
-count_answer(const struct answer *a, __u32 service)
+count_answer(const struct answer *a, __u32 stats)
 {
     struct xdp_service_stats *s;
 
     count_down(a->template, a->len);
-    s = bpf_map_lookup_elem(&service_stats, &service);
+    s = bpf_map_lookup_elem(&service_stats, &stats);
     if (s) {
         s->down_packets++;
         s->down_bytes += a->len;
@@ -311,7 +317,7 @@ count_answer(const struct answer *a, __u32 service)
 
 /* Into the bearer's tunnel. */
 static __always_inline int
-send_down(struct xdp_md *ctx, struct answer *a, __u32 service)
+send_down(struct xdp_md *ctx, struct answer *a, __u32 stats)
 {
     int verdict;
 
@@ -328,7 +334,7 @@ send_down(struct xdp_md *ctx, struct answer *a, __u32 service)
     }
     verdict = encapsulate(ctx, a, verdict);
     if (verdict == XDP_REDIRECT) {
-        count_answer(a, service);
+        count_answer(a, stats);
     }
     return verdict;
 }
@@ -339,7 +345,6 @@ tof_ue(struct xdp_md *ctx)
 {
     struct xdp_service *s;
     struct answer a;
-    __u32 service;
 
     if (!parse_answer(ctx, &a)) {
         if (is_heartbeat(ctx)) {
@@ -348,7 +353,7 @@ tof_ue(struct xdp_md *ctx)
         }
         return done(XDP_PASS, XDP_UE_NOT_IP);
     }
-    s = find_service(a.src, &service);
+    s = find_service(a.src);
     if (s && READ(s->chain)) {
         /* Never past a chain that is not there. */
         if (chain_lives(s)
@@ -358,7 +363,7 @@ tof_ue(struct xdp_md *ctx)
         }
         return done(XDP_DROP, XDP_UE_NO_CHAIN);
     }
-    return send_down(ctx, &a, s ? service : XDP_SERVICES);
+    return send_down(ctx, &a, stats_of(s));
 }
 
 /* --- Behind the chains of functions. --- */
@@ -368,15 +373,13 @@ int
 tof_tun(struct xdp_md *ctx)
 {
     struct answer a;
-    __u32 service;
 
     if (is_heartbeat(ctx)) {
         return XDP_TX;
     } else if (!parse_answer(ctx, &a)) {
         return done(XDP_PASS, XDP_UE_NOT_IP);
     }
-    return send_down(ctx, &a, (find_service(a.src, &service) ? service
-                               : XDP_SERVICES));
+    return send_down(ctx, &a, stats_of(find_service(a.src)));
 }
 
 SEC("xdp")

@@ -55,7 +55,7 @@ decapsulate(struct xdp_md *ctx, const struct packet *p, __u32 id, __u32 space,
 
 static __always_inline int
 divert(struct xdp_md *ctx, const struct packet *p, const struct found *f,
-       __u32 id, __u32 service, bool chain)
+       __u32 id, __u32 stats, bool chain)
 {
     struct xdp_service_stats *s;
     int ecn = ecn_behind_tunnel(p->ecn, p->inner_ecn);
@@ -69,7 +69,7 @@ divert(struct xdp_md *ctx, const struct packet *p, const struct found *f,
         return done(XDP_DROP, XDP_UP_CE_NOT_ECT);
     }
     __sync_fetch_and_add(&f->e->count, XDP_COUNT(p->inner_len));
-    s = bpf_map_lookup_elem(&service_stats, &service);
+    s = bpf_map_lookup_elem(&service_stats, &stats);
     if (s) {
         s->up_packets++;
         s->up_bytes += p->inner_len;
@@ -82,9 +82,9 @@ divert(struct xdp_md *ctx, const struct packet *p, const struct found *f,
 static __always_inline int
 uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
 {
-    __u32 service;
     struct xdp_service *s = (may_be_service(p->inner_dst)
-                             ? find_service(p->inner_dst, &service) : NULL);
+                             ? find_service(p->inner_dst) : NULL);
+    __u32 stats = stats_of(s);
     bool to_service = s, chain = s && READ(s->chain);
     if (chain && !chain_lives(s)) {
         to_service = false;
@@ -112,7 +112,7 @@ uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
             WRITE(e->stamp, now);
         }
         if (to_service) {
-            return (own ? divert(ctx, p, f, id, service, chain)
+            return (own ? divert(ctx, p, f, id, stats, chain)
                     : done(XDP_PASS, XDP_UP_FOREIGN_SOURCE));
         }
     }

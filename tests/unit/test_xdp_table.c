@@ -31,7 +31,9 @@ start(uint32_t n_buckets)
     t.buckets = calloc(n_buckets, sizeof *t.buckets);
     t.templates = calloc(64, sizeof *t.templates);
     t.paths = calloc(XDP_PATHS, sizeof *t.paths);
-    t.services = calloc(XDP_SERVICES, sizeof *t.services);
+    t.services = calloc(XDP_SERVICE_PLACES, sizeof *t.services);
+    t.counts_known = false;
+    memset(t.counts, 0, sizeof t.counts);
 }
 
 static struct endpoint_bearer
@@ -347,12 +349,57 @@ test_services(void)
            && t.services[xdp_table_service_find(&t, &v4)].chain
            == XDP_CHAIN_OFF, "and is no earlier one's");
     xdp_table_service_clear(&t, &v4);
-    for (size_t i = 0; i < XDP_SERVICE_BITS / 64; i++) {
+    for (size_t i = 0; i < XDP_SERVICE_PLACES / 64; i++) {
         n += __builtin_popcountll(config.service_bits[i]);
     }
     tap_ok(xdp_table_service_find(&t, &v4) == XDP_NOWHERE
            && xdp_table_service_find(&t, &v6) != XDP_NOWHERE && n == 1,
            "one of them is cleared, with its bit");
+}
+
+static struct in6_addr
+nth_service(uint32_t i)
+{
+    struct in6_addr addr = ip("198.18.0.0");
+    uint32_t ipv4 = htonl(0xc6120000 + i);
+
+    memcpy(addr.s6_addr + 12, &ipv4, sizeof ipv4);
+    return addr;
+}
+
+/* As many as there may be, each counted by itself; no more; and one that goes
+ * makes room, also after a restart. */
+static void
+test_many_services(void)
+{
+    static uint8_t counted[XDP_SERVICES];
+    struct in6_addr more = ip("2001:db8::77"), gone = nth_service(7);
+    bool ok = true;
+
+    start(8);
+    for (uint32_t i = 0; i < XDP_SERVICES; i++) {
+        struct in6_addr addr = nth_service(i);
+        ok = ok && xdp_table_service_fits(&t, &addr)
+             && !xdp_table_service_set(&t, &addr, XDP_CHAIN_NONE);
+    }
+    for (uint32_t i = 0; ok && i < XDP_SERVICES; i++) {
+        struct in6_addr addr = nth_service(i);
+        uint32_t index = xdp_table_service_find(&t, &addr);
+
+        ok = index != XDP_NOWHERE && !counted[t.services[index].stats]++;
+    }
+    tap_ok(ok, "%d services", XDP_SERVICES);
+    tap_ok(!xdp_table_service_fits(&t, &more)
+           && xdp_table_service_set(&t, &more, XDP_CHAIN_NONE) == ENOSPC,
+           "there is no room for one more");
+    uint32_t stats = t.services[xdp_table_service_find(&t, &gone)].stats;
+    xdp_table_service_clear(&t, &gone);
+    t.counts_known = false;
+    memset(t.counts, 0, sizeof t.counts);
+    tap_ok(xdp_table_service_fits(&t, &more)
+           && !xdp_table_service_set(&t, &more, XDP_CHAIN_NONE)
+           && t.services[xdp_table_service_find(&t, &more)].stats == stats,
+           "one that goes makes room");
 }
 
 static void
@@ -386,6 +433,7 @@ main(void)
     test_templates();
     test_paths();
     test_services();
+    test_many_services();
     test_counts();
     return tap_done();
 }

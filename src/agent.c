@@ -15,6 +15,7 @@
 
 #include "agent.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ static bool endpoint_started;
 static long long int slow_due, counters_due;
 static long long int counters_ms;       /* Each of some kinds in turn. */
 static bool conntrack_due;              /* Diverted bearers have gone. */
+static long long int flows_due;         /* After nat_flows_run() failed. */
 
 /* What the session table says. */
 
@@ -176,12 +178,23 @@ flow_owner(uint32_t id, uint16_t space)
             : orphan_id(space));
 }
 
+/* Flows change before any identifier is given to a bearer anew. */
+static void
+reassign_flows_at_once(void)
+{
+    nat_flows_reassign(flow_owner);
+    while (nat_flows_run() == EINPROGRESS) {
+        continue;
+    }
+    conntrack_due = false;
+}
+
 static void
 dataplane_came_up(void)
 {
     pmtu_refill();
     adopt_bearers(conf, endpoint);
-    conntrack_due = nat_flows_reassign(flow_owner) != 0;
+    reassign_flows_at_once();
     usage_adopt();
     if (service_is_synced()) {
         adopt_services();
@@ -336,12 +349,27 @@ run_slowly(void)
         return;
     }
     slow_due = now + SLOW_MS;
-    if (conntrack_due && !nat_flows_reassign(flow_owner)) {
+    if (conntrack_due) {
         conntrack_due = false;
+        nat_flows_reassign(flow_owner);
     }
     filter_poll_counters();
-    nat_poll_counters();
+    if (dataplane_is_up()) {
+        nat_poll_counters();
+    }
     prove_report(now);
+}
+
+static void
+run_flows(void)
+{
+    int error = time_msec() >= flows_due ? nat_flows_run() : 0;
+
+    if (error == EINPROGRESS) {
+        poll_immediate_wake();
+    } else if (error) {
+        flows_due = time_msec() + SLOW_MS;
+    }
 }
 
 void
@@ -361,7 +389,8 @@ agent_run(void)
     }
     expire_sessions();
     run_slowly();
-    usage_run(dataplane_is_up(), !conntrack_due);
+    run_flows();
+    usage_run(dataplane_is_up(), !conntrack_due && nat_flows_settled());
     persist_run();
     replicate_send_run();
     report_status();

@@ -92,6 +92,8 @@ const struct conf_key conf_keys[] = {
          "The network namespace in which NAT is done."),
     BOOLEAN("apps.may_connect", apps.may_connect, "true",
             "May ME Apps send the first packet to a UE?"),
+    NUMBER("apps.connections_per_ue", apps.connections_per_ue, 1, 100000,
+           "2000", "Most connections of one UE, in each address family."),
 
     OF_FUNCTION("in", in,
                 "Where the function takes packets that go towards the ME "

@@ -57,6 +57,7 @@ struct conf {
         struct ip_prefix_list routes;
         char *namespace;
         bool may_connect;
+        unsigned int connections_per_ue;
     } apps;
     struct conf_function *functions;
     size_t n_functions;

@@ -182,6 +182,17 @@ void nft_x_dynset(struct nftnl_rule *, const char *set,
  * which it makes if there is none.  A full set does not count; the rule ends
  * there. */
 void nft_x_count_in(struct nftnl_rule *, const char *set, uint32_t key_reg);
+/* update @set { key [timeout] limit rate over ... }, { key ct count over MAX }:
+ * the rule goes on if the key has had more packets than that, or its packets
+ * have made more connections, of those that there still are.  It ends if not,
+ * or if the set is full.  The second one is for packets that make a connection
+ * (each looks at all of its key's), and its set may have no timeouts: the
+ * kernel takes out what has no connection. */
+void nft_x_rate_over_in(struct nftnl_rule *, const char *set,
+                        uint32_t key_reg, uint64_t per_second, uint32_t burst,
+                        uint64_t timeout_ms);
+void nft_x_connections_over_in(struct nftnl_rule *, const char *set,
+                               uint32_t key_reg, uint32_t max);
 void nft_x_counter(struct nftnl_rule *);
 void nft_x_limit(struct nftnl_rule *, uint64_t per_second, uint32_t burst);
 /* These use up NFT_REG32_15. */

@@ -319,17 +319,19 @@ nft_x_dynset(struct nftnl_rule *rule, const char *set, enum nft_dynset_ops op,
              { .attr = NFTNL_EXPR_DYNSET_SET_NAME, .str = set });
 }
 
-void
-nft_x_count_in(struct nftnl_rule *rule, const char *set, uint32_t key_reg)
+/* The rule has the element of a key evaluate 'stateful', which it makes with
+ * the element.  Takes 'stateful' (may be NULL: no memory) over. */
+static void
+update_with(struct nftnl_rule *rule, const char *set, uint32_t key_reg,
+            uint64_t timeout_ms, struct nftnl_expr *stateful)
 {
-    struct nftnl_expr *counter = nftnl_expr_alloc("counter");
     struct nftnl_expr *e = nftnl_expr_alloc("dynset");
 
-    if (!rule || !counter || !e
+    if (!rule || !stateful || !e
         || nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, set)) {
         spoil(rule);
-        if (counter) {
-            nftnl_expr_free(counter);
+        if (stateful) {
+            nftnl_expr_free(stateful);
         }
         if (e) {
             nftnl_expr_free(e);
@@ -338,10 +340,53 @@ nft_x_count_in(struct nftnl_rule *rule, const char *set, uint32_t key_reg)
     }
     nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, key_reg);
     nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
-    nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_PACKETS, 0);
-    nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_BYTES, 0);
-    nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, counter, 0);
+    if (timeout_ms) {
+        nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, timeout_ms);
+    }
+    nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, stateful, 0);
     nftnl_rule_add_expr(rule, e);
+}
+
+void
+nft_x_count_in(struct nftnl_rule *rule, const char *set, uint32_t key_reg)
+{
+    struct nftnl_expr *counter = nftnl_expr_alloc("counter");
+
+    if (counter) {
+        nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_PACKETS, 0);
+        nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_BYTES, 0);
+    }
+    update_with(rule, set, key_reg, 0, counter);
+}
+
+void
+nft_x_rate_over_in(struct nftnl_rule *rule, const char *set, uint32_t key_reg,
+                   uint64_t per_second, uint32_t burst, uint64_t timeout_ms)
+{
+    struct nftnl_expr *limit = nftnl_expr_alloc("limit");
+
+    if (limit) {
+        nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, per_second);
+        nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);
+        nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, burst);
+        nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+        nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+    }
+    update_with(rule, set, key_reg, timeout_ms, limit);
+}
+
+void
+nft_x_connections_over_in(struct nftnl_rule *rule, const char *set,
+                          uint32_t key_reg, uint32_t max)
+{
+    struct nftnl_expr *count = nftnl_expr_alloc("connlimit");
+
+    if (count) {
+        nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_COUNT, max);
+        nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_FLAGS,
+                           NFT_CONNLIMIT_F_INV);
+    }
+    update_with(rule, set, key_reg, 0, count);
 }
 
 void

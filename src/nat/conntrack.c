@@ -3,12 +3,14 @@
 /* Deletes conntrack entries, and changes their marks, over ctnetlink, whose
  * messages libnetfilter_conntrack reads and writes.
  *
- * Place in the flow: nat.c calls this when a service goes or gets another
- * application, since the flows that are there would keep their address
- * translation; and when bearers have gone, whose marks flows still have.
+ * Place in the flow: flows.c has the table walked when a service has gone or
+ * got another application, since the flows that are there would keep their
+ * address translation; and when bearers have gone, whose marks flows still
+ * have.
  *
- * What is wanted is dumped, and changed one by one; deleted with its id, so
- * that an entry that has taken its place in between stays. */
+ * The table may have some 100 000 entries.  So it is dumped part by part, of
+ * some 100 entries each (what the kernel puts into one message buffer), and
+ * what is to be changed in a part is changed before the next one. */
 
 #define _GNU_SOURCE 1
 
@@ -30,13 +32,8 @@
 #include "kernel/netlink.h"
 
 struct conntrack {
-    struct netlink nl;
-};
-
-/* A request to change one entry. */
-struct entry {
-    struct entry *next;
-    struct nlmsghdr request[];
+    struct netlink nl;          /* For requests. */
+    struct netlink dump;        /* For walks. */
 };
 
 int
@@ -46,8 +43,11 @@ conntrack_open(int netns_fd, struct conntrack **ctp)
     int error = (ct ? netlink_open(&ct->nl, netns_fd, NETLINK_NETFILTER)
                  : ENOMEM);
 
+    if (!error) {
+        error = netlink_open(&ct->dump, netns_fd, NETLINK_NETFILTER);
+    }
     if (error) {
-        free(ct);
+        conntrack_close(ct);
         ct = NULL;
     }
     *ctp = ct;
@@ -58,6 +58,7 @@ void
 conntrack_close(struct conntrack *ct)
 {
     if (ct) {
+        netlink_close(&ct->dump);
         netlink_close(&ct->nl);
         free(ct);
     }
@@ -76,58 +77,65 @@ start(char *buf, int type, int family, uint16_t flags)
     return nlh;
 }
 
-struct search {
-    uint16_t type;              /* CTA_TUPLE_ORIG or CTA_TUPLE_REPLY. */
-    const struct in6_addr *addr;
-    /* If nonnull, asked instead: for a new mark. */
-    uint32_t (*mark_of)(uint32_t mark, uint16_t zone);
-    struct entry *found;
-};
-
-/* Whether the tuple that 'search' is about goes to its address. */
-static bool
-goes_there(const struct search *search, const struct nf_conntrack *flow)
-{
-    bool orig = search->type == CTA_TUPLE_ORIG;
-    bool ipv4 = IN6_IS_ADDR_V4MAPPED(search->addr);
-    const void *addr = nfct_get_attr(flow, ipv4
-                                     ? (orig ? ATTR_ORIG_IPV4_DST
-                                        : ATTR_REPL_IPV4_DST)
-                                     : (orig ? ATTR_ORIG_IPV6_DST
-                                        : ATTR_REPL_IPV6_DST));
-
-    return addr && (ipv4 ? !memcmp(addr, &search->addr->s6_addr[12], 4)
-                    : !memcmp(addr, search->addr, 16));
-}
-
-/* Sets '*mark' if it is a new mark that is wanted. */
-static bool
-is_wanted(const struct search *search, const struct nf_conntrack *flow,
-          uint32_t *mark)
-{
-    uint32_t old;
-
-    if (!search->mark_of) {
-        return goes_there(search, flow);
-    }
-    old = nfct_get_attr_u32(flow, ATTR_MARK);
-    /* The zone is only the original direction's. */
-    *mark = old ? search->mark_of(old, nfct_get_attr_u16(flow, ATTR_ORIG_ZONE))
-            : 0;
-    return *mark != old;
-}
-
-/* Adds a request that deletes 'flow', or gives it 'mark' unless that is 0. */
 static int
-add_request(struct search *search, const struct nf_conntrack *flow,
-            uint32_t mark)
+compare_addrs(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct in6_addr));
+}
+
+/* Whether 'flow' goes to one of the addresses in the attribute of its
+ * family. */
+static bool
+goes_to(const struct conntrack_wanted *wanted, const struct nf_conntrack *flow,
+        enum nf_conntrack_attr ipv4, enum nf_conntrack_attr ipv6)
+{
+    struct in6_addr addr = { .s6_addr = { [10] = 0xff, 0xff } };
+
+    if (nfct_attr_is_set(flow, ipv4)) {
+        memcpy(addr.s6_addr + 12, nfct_get_attr(flow, ipv4), 4);
+    } else if (nfct_attr_is_set(flow, ipv6)) {
+        memcpy(&addr, nfct_get_attr(flow, ipv6), sizeof addr);
+    } else {
+        return false;
+    }
+    return bsearch(&addr, wanted->unserved, wanted->n_unserved, sizeof addr,
+                   compare_addrs);
+}
+
+static bool
+is_unserved(const struct conntrack_wanted *wanted,
+            const struct nf_conntrack *flow)
+{
+    return (wanted->n_unserved
+            && (goes_to(wanted, flow, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST)
+                || goes_to(wanted, flow, ATTR_REPL_IPV4_DST,
+                           ATTR_REPL_IPV6_DST)));
+}
+
+/* The mark that 'flow' should have; the one that it has if that is right. */
+static uint32_t
+wanted_mark(const struct conntrack_wanted *wanted,
+            const struct nf_conntrack *flow)
+{
+    uint32_t mark = nfct_get_attr_u32(flow, ATTR_MARK);
+
+    /* The zone is only the original direction's. */
+    return (mark && wanted->mark_of
+            ? wanted->mark_of(mark, nfct_get_attr_u16(flow, ATTR_ORIG_ZONE))
+            : mark);
+}
+
+/* Deletes 'flow', or gives it 'mark' unless that is 0.  That it has gone is no
+ * error; what has taken its place stays, as it has another id. */
+static int
+change(struct conntrack *ct, const struct nf_conntrack *flow, uint32_t mark)
 {
     char buf[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct nlmsghdr *nlh = start(buf, (mark ? IPCTNL_MSG_CT_NEW
                                        : IPCTNL_MSG_CT_DELETE),
                                  nfct_get_attr_u8(flow, ATTR_L3PROTO), 0);
     struct nf_conntrack *wanted = nfct_new();
-    struct entry *entry;
+    int error;
 
     if (!wanted) {
         return ENOMEM;
@@ -145,27 +153,30 @@ add_request(struct search *search, const struct nf_conntrack *flow,
     nfct_nlmsg_build(nlh, wanted);
     nfct_destroy(wanted);
     mnl_attr_put_u32(nlh, CTA_ID, htonl(nfct_get_attr_u32(flow, ATTR_ID)));
-
-    entry = malloc(sizeof *entry + nlh->nlmsg_len);
-    if (!entry) {
-        return ENOMEM;
-    }
-    memcpy(entry->request, nlh, nlh->nlmsg_len);
-    entry->next = search->found;
-    search->found = entry;
-    return 0;
+    error = netlink_talk(&ct->nl, nlh, NULL, NULL);
+    return error == ENOENT ? 0 : error;
 }
 
+struct step {
+    struct conntrack *ct;
+    const struct conntrack_wanted *wanted;
+};
+
 static int
-search_cb(const struct nlmsghdr *nlh, void *search_)
+step_cb(const struct nlmsghdr *nlh, void *step_)
 {
-    struct search *search = search_;
+    const struct step *step = step_;
     struct nf_conntrack *flow = nfct_new();
     int error = !flow ? ENOMEM : nfct_nlmsg_parse(nlh, flow) ? errno : 0;
-    uint32_t mark = 0;
 
-    if (!error && is_wanted(search, flow, &mark)) {
-        error = add_request(search, flow, mark);
+    if (!error && is_unserved(step->wanted, flow)) {
+        error = change(step->ct, flow, 0);
+    } else if (!error) {
+        uint32_t mark = wanted_mark(step->wanted, flow);
+
+        if (mark != nfct_get_attr_u32(flow, ATTR_MARK)) {
+            error = change(step->ct, flow, mark);
+        }
     }
     if (flow) {
         nfct_destroy(flow);
@@ -174,77 +185,61 @@ search_cb(const struct nlmsghdr *nlh, void *search_)
     return error ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
-/* Asks the kernel (5.8 or later) to dump only entries whose tuple 'type' goes
- * to the IPv4 address 'addr'.  An older one dumps all: search_cb() looks for
- * itself. */
-static void
-put_filter(struct nlmsghdr *nlh, uint16_t type, const struct in6_addr *addr)
-{
-    enum { FILTER_IP_DST = 1 << 1 };    /* The kernel's CTA_FILTER_FLAG(). */
-    bool orig = type == CTA_TUPLE_ORIG;
-    struct nlattr *tuple = mnl_attr_nest_start(nlh, type);
-    struct nlattr *nest = mnl_attr_nest_start(nlh, CTA_TUPLE_IP);
-
-    mnl_attr_put(nlh, CTA_IP_V4_DST, 4, addr->s6_addr + 12);
-    mnl_attr_nest_end(nlh, nest);
-    mnl_attr_nest_end(nlh, tuple);
-    nest = mnl_attr_nest_start(nlh, CTA_FILTER);
-    mnl_attr_put_u32(nlh, CTA_FILTER_ORIG_FLAGS, orig ? FILTER_IP_DST : 0);
-    mnl_attr_put_u32(nlh, CTA_FILTER_REPLY_FLAGS, orig ? 0 : FILTER_IP_DST);
-    mnl_attr_nest_end(nlh, nest);
-}
-
-/* Changes what the dump 'nlh' shows and 'search' wants. */
-static int
-search_and_change(struct conntrack *ct, struct nlmsghdr *nlh,
-                  struct search *search)
-{
-    int error = netlink_talk(&ct->nl, nlh, search_cb, search);
-
-    while (search->found) {
-        struct entry *entry = search->found;
-        int error2 = netlink_talk(&ct->nl, entry->request, NULL, NULL);
-
-        search->found = entry->next;
-        error = error || error2 == ENOENT ? error : error2;
-        free(entry);
-    }
-    return error;
-}
-
-/* Deletes the entries whose tuple 'type' goes to 'addr'. */
-static int
-flush_tuple(struct conntrack *ct, uint16_t type, const struct in6_addr *addr)
-{
-    char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct search search = { .type = type, .addr = addr };
-    bool ipv4 = IN6_IS_ADDR_V4MAPPED(addr);
-    struct nlmsghdr *nlh = start(buf, IPCTNL_MSG_CT_GET,
-                                 ipv4 ? AF_INET : AF_INET6, NLM_F_DUMP);
-
-    /* For IPv6, Linux (6.18) does it the wrong way round. */
-    if (ipv4) {
-        put_filter(nlh, type, addr);
-    }
-    return search_and_change(ct, nlh, &search);
-}
-
 int
-conntrack_remark(struct conntrack *ct,
-                 uint32_t (*mark_of)(uint32_t mark, uint16_t zone))
+conntrack_walk_begin(struct conntrack *ct, struct conntrack_wanted *wanted)
 {
     char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct search search = { .mark_of = mark_of };
     struct nlmsghdr *nlh = start(buf, IPCTNL_MSG_CT_GET, AF_UNSPEC,
-                                 NLM_F_DUMP);
+                                 NLM_F_REQUEST | NLM_F_DUMP);
 
-    return search_and_change(ct, nlh, &search);
+    if (wanted->n_unserved) {
+        qsort(wanted->unserved, wanted->n_unserved, sizeof *wanted->unserved,
+              compare_addrs);
+    }
+    netlink_drain(&ct->dump);
+    nlh->nlmsg_seq = ++ct->dump.seq;
+    return netlink_send(&ct->dump, nlh, nlh->nlmsg_len);
 }
 
 int
-conntrack_flush_service(struct conntrack *ct, const struct in6_addr *addr)
+conntrack_walk_next(struct conntrack *ct,
+                    const struct conntrack_wanted *wanted)
 {
-    int error = flush_tuple(ct, CTA_TUPLE_ORIG, addr);
+    char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct step step = { ct, wanted };
+    size_t len;
+    int error = netlink_receive(&ct->dump, buf, sizeof buf, &len);
+    int run;
 
-    return error ? error : flush_tuple(ct, CTA_TUPLE_REPLY, addr);
+    if (error) {
+        return error;
+    }
+    run = mnl_cb_run(buf, len, ct->dump.seq, 0, step_cb, &step);
+    return run < 0 ? errno : run > MNL_CB_STOP ? EINPROGRESS : 0;
+}
+
+static int
+stats_cb(const struct nlmsghdr *nlh, void *fill_)
+{
+    struct conntrack_fill *fill = fill_;
+    const struct nlattr *attr;
+
+    mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg)) {
+        if (mnl_attr_get_type(attr) == CTA_STATS_GLOBAL_ENTRIES) {
+            fill->n = ntohl(mnl_attr_get_u32(attr));
+        } else if (mnl_attr_get_type(attr) == CTA_STATS_GLOBAL_MAX_ENTRIES) {
+            fill->max = ntohl(mnl_attr_get_u32(attr));
+        }
+    }
+    return MNL_CB_OK;
+}
+
+int
+conntrack_get_fill(struct conntrack *ct, struct conntrack_fill *fill)
+{
+    char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+    *fill = (struct conntrack_fill) { 0, 0 };
+    return netlink_talk(&ct->nl, start(buf, IPCTNL_MSG_CT_GET_STATS,
+                                       AF_UNSPEC, 0), stats_cb, fill);
 }

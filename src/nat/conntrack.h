@@ -2,24 +2,38 @@
 #ifndef TOF_CONNTRACK_H
 #define TOF_CONNTRACK_H 1
 
-/* Conntrack entries, found by what is known of them.  All functions return 0
- * or a positive errno value; that there is none is no error.  Each walks the
- * table of its namespace. */
+/* Conntrack entries: changed in a walk over all of them, and counted.  All
+ * functions return 0 or a positive errno value. */
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 
+/* A socket for ctnetlink in the namespace 'netns_fd'. */
 struct conntrack;
 int conntrack_open(int netns_fd, struct conntrack **);
 void conntrack_close(struct conntrack *);
 
-/* Gives each flow whose mark (host byte order) is not 0 the mark that 'mark_of'
- * says.  'zone' is that of its original direction, 0 if it has none. */
-int conntrack_remark(struct conntrack *,
-                     uint32_t (*mark_of)(uint32_t mark, uint16_t zone));
+/* What becomes of entries: those whose flow goes to one of the addresses, in
+ * either direction, are deleted; others with a mark get the one that 'mark_of'
+ * (may be NULL) says, by mark and zone of the original direction. */
+struct conntrack_wanted {
+    struct in6_addr *unserved;
+    size_t n_unserved;
+    uint32_t (*mark_of)(uint32_t mark, uint16_t zone);
+};
 
-/* Deletes those of the flows from anybody to 'addr', and of those that others
- * see coming from it.  IPv4 as IPv4-mapped IPv6. */
-int conntrack_flush_service(struct conntrack *, const struct in6_addr *addr);
+/* Begins a walk, which sorts the addresses; an earlier one is given up.  Then
+ * each call of the other one brings it further, and returns EINPROGRESS until
+ * all that was there at the beginning has been seen. */
+int conntrack_walk_begin(struct conntrack *, struct conntrack_wanted *);
+int conntrack_walk_next(struct conntrack *, const struct conntrack_wanted *);
+
+/* How many entries the namespace has, and how many it may have (0: any
+ * number). */
+struct conntrack_fill {
+    uint32_t n, max;
+};
+int conntrack_get_fill(struct conntrack *, struct conntrack_fill *);
 
 #endif /* nat/conntrack.h */

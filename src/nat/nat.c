@@ -168,6 +168,10 @@ static const struct {
     { "net/netfilter/nf_conntrack_frag6_timeout", "2", true },
     /* Packets may be missing from what it sees of a flow. */
     { "net/netfilter/nf_conntrack_tcp_be_liberal", "1", true },
+    /* Seconds.  As short as a NAT's may be: RFC 4787, REQ-5, and RFC 5382,
+     * REQ-5.  The kernel's own value for TCP is five days. */
+    { "net/netfilter/nf_conntrack_udp_timeout_stream", "120", true },
+    { "net/netfilter/nf_conntrack_tcp_timeout_established", "7440", true },
 };
 
 static int
@@ -215,7 +219,7 @@ save_cb(const void *key, const void *data,
 /* Another version of us may have left chains or maps that cannot be turned
  * into ours: takes the tables out and puts ours in, at once. */
 static int
-replace_rules(bool may_connect, char **what)
+replace_rules(const struct conf *conf, char **what)
 {
     struct nft_batch *b = nft_begin(nat.nft);
 
@@ -223,7 +227,7 @@ replace_rules(bool may_connect, char **what)
     nft_table_add(b, &nat_netdev, 0);
     nft_table_delete(b, &nat_inet);
     nft_table_delete(b, &nat_netdev);
-    nat_rules(b, may_connect);
+    nat_rules(b, conf);
     for (int i = 0; i < 2; i++) {
         struct saved services = { &nat_services[i], b };
         struct saved apps = { &nat_apps[i], b };
@@ -238,7 +242,6 @@ replace_rules(bool may_connect, char **what)
 static int
 install_rules(struct setup *s)
 {
-    bool may_connect = s->conf->apps.may_connect;
     struct nft_batch *b;
     char *what;
     int error;
@@ -246,11 +249,11 @@ install_rules(struct setup *s)
     s->made_inet = nft_table_exists(nat.nft, &nat_inet) == ENOENT;
     s->made_netdev = nft_table_exists(nat.nft, &nat_netdev) == ENOENT;
     b = nft_begin(nat.nft);
-    nat_rules(b, may_connect);
+    nat_rules(b, s->conf);
     error = nft_commit(b, &what);
     if (error && !(s->made_inet && s->made_netdev)) {
         free(what);
-        error = replace_rules(may_connect, &what);
+        error = replace_rules(s->conf, &what);
     }
     if (error) {
         s->made_inet = s->made_netdev = false;

@@ -41,6 +41,9 @@ int nat_service_set(const struct in6_addr *service_ip,
                     const struct in6_addr *application_ip);
 int nat_service_clear(const struct in6_addr *service_ip);
 
+/* No such flow of the service is left: now packets may be diverted to it. */
+bool nat_service_ready(const struct in6_addr *service_ip);
+
 /* What is in force, for the check at start. */
 int nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
                                 const struct in6_addr *application_ip,
@@ -62,8 +65,15 @@ unsigned int nat_path_room(bool ipv6, unsigned int mtu);
  * of its bearer still: so that nobody gets answers for a bearer that is gone
  * when its identifier is used again.  (Were they deleted, an answer would be
  * taken for a connection of the App's own.)  The UE's next packet gives a flow
- * its bearer again.  Walks the whole table once. */
-int nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space));
+ * its bearer again.  nat_flows_run() does it. */
+void nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id,
+                                          uint16_t space));
+
+/* Walks the table of connections, some 1000 of them in each call.  Returns
+ * EINPROGRESS while there is more to do, 0, or another positive errno value;
+ * then it will begin anew.  'Settled': there is nothing to do. */
+int nat_flows_run(void);
+bool nat_flows_settled(void);
 
 /* Packets and bytes (IP) between a bearer and a service, counted from when
  * the bearer first touched it, by whatever tofd.  'down': to the UE. */
@@ -85,8 +95,13 @@ int nat_usage_next(nat_usage_cb *cb, void *aux);
  * under way, which it would tear. */
 int nat_usage_forget(const struct nat_usage *, size_t n);
 
-/* Reads what is dropped in there, for /metrics. */
+/* Reads what is dropped in there, for /metrics, and how full the table of
+ * connections is, for that and the status. */
 void nat_poll_counters(void);
+
+/* False if the table of connections, as read last, is so full that no further
+ * bearer should be diverted. */
+bool nat_has_room(void);
 
 void nat_close(void);
 

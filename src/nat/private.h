@@ -5,6 +5,7 @@
 /* What nat.c (the namespace), services.c (what is translated), usage.c (what
  * is counted), paths.c (how large it may be) and rules.c (the rules) share. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -67,6 +68,11 @@ extern const struct nft_set nat_counts[NAT_N_COUNTS];
 
 /* Puts all into the batch: tables, maps, chains, rules.  What is there stays,
  * the maps with what is in them, except for the rules, which are replaced. */
-void nat_rules(struct nft_batch *, bool may_connect);
+void nat_rules(struct nft_batch *, const struct conf *);
+
+/* Has the flows of a service deleted, which nat_flows_run() does. */
+int nat_flows_forget(const struct in6_addr *service_ip);
+/* A walk that is under way will begin anew. */
+void nat_flows_stop(void);
 
 #endif /* nat/private.h */

@@ -13,7 +13,7 @@
  *              UEs with one address and IP id stay apart: the kernel gathers
  *              the fragments of each zone for themselves
  *   from_ue    the bearer id is its mark and its flow's; only services pass,
- *              and are counted
+ *              and are counted; what makes a connection, new_from_ue bounds
  *   to_app     service -> application
  *   forward    TCP MSS
  *
@@ -51,7 +51,6 @@
  *     error for may be that of another UE with the same address. */
 
 #include "nat/nat.h"
-#include "nat/private.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>
@@ -62,6 +61,9 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+
+#include "conf/conf.h"
+#include "nat/private.h"
 
 /* Where the identifiers are in the Ethernet header. */
 #define SPACE_OFFSET 4          /* In the destination MAC, 2 bytes. */
@@ -82,8 +84,16 @@
 enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define MARK_AND(TYPE) (TYPE_MARK << 6 | (TYPE))
 
-/* Most pairs of bearer and service; those beyond are not counted. */
+/* Most pairs of bearer and service; those beyond are not counted.  Likewise
+ * most bearers whose connections are bounded. */
 #define MAX_COUNTS 2000000
+
+/* New connections of a bearer.  Those that nft_x_connections_over_in() refuses
+ * are forgotten with later ones, some 8 at each tick of the kernel's clock (of
+ * 100 a second or more): so there must not be more than that. */
+#define NEW_PER_SECOND 500
+#define NEW_BURST 1000
+#define NEW_TIMEOUT_MS (2 * 1000 * NEW_BURST / NEW_PER_SECOND)
 
 const struct nft_table nat_inet = { NFPROTO_INET, "tof_nat" };
 const struct nft_table nat_netdev = { NFPROTO_NETDEV, "tof_nat" };
@@ -109,6 +119,17 @@ const struct nft_set nat_counts[NAT_N_COUNTS] = {
     [NAT_COUNT_DOWN] = COUNTS("down4", 4, TYPE_IPADDR),
     [NAT_COUNT_IPV6] = COUNTS("up6", 16, TYPE_IP6ADDR),
     [NAT_COUNT_IPV6 | NAT_COUNT_DOWN] = COUNTS("down6", 16, TYPE_IP6ADDR),
+};
+
+/* What bounds the connections of a bearer: how fast it makes them, and how many
+ * there are. */
+static const struct nft_set new_rates = {
+    .name = "new_rates", .key_len = 4, .key_type = TYPE_MARK,
+    .timeouts = true, .dynamic = true, .size = MAX_COUNTS
+};
+static const struct nft_set connections = {
+    .name = "connections", .key_len = 4, .key_type = TYPE_MARK,
+    .dynamic = true, .size = MAX_COUNTS
 };
 
 /* What differs between the families. */
@@ -138,6 +159,7 @@ static const struct nft_chain inet_chains[] = {
     { "from_ue", NULL, 0, 0, NULL },
     { "from_ue4", NULL, 0, 0, NULL },
     { "from_ue6", NULL, 0, 0, NULL },
+    { "new_from_ue", NULL, 0, 0, NULL },
     { "to_app", "nat", NF_INET_PRE_ROUTING, -100, NULL },
     { "forward", "filter", NF_INET_FORWARD, -150, NULL },
     { "mss", NULL, 0, 0, NULL },
@@ -317,8 +339,34 @@ fresh_id_rules(struct nft_batch *b)
     nft_rule_add(b, r);
 }
 
+/* The table of connections is everybody's: so no UE gets more than its share of
+ * it.  What it has stays as it is. */
 static void
-from_ue_rules(struct nft_batch *b)
+new_from_ue_rules(struct nft_batch *b, unsigned int max)
+{
+    const uint32_t confirmed = IPS_CONFIRMED, none = 0;
+    struct nftnl_rule *r = nft_rule(&nat_inet, "from_ue");
+
+    nft_x_ct(r, NFT_CT_STATUS, REG);
+    nft_x_bitwise(r, REG, &confirmed, &none, sizeof confirmed);
+    match_u32(r, NFT_CMP_EQ, 0);
+    nft_x_verdict(r, NFT_JUMP, "new_from_ue");
+    nft_rule_add(b, r);
+
+    r = nft_rule(&nat_inet, "new_from_ue");
+    nft_x_meta(r, NFT_META_MARK, REG);
+    nft_x_rate_over_in(r, new_rates.name, REG, NEW_PER_SECOND, NEW_BURST,
+                       NEW_TIMEOUT_MS);
+    drop(b, r, "too_many_new_connections");
+
+    r = nft_rule(&nat_inet, "new_from_ue");
+    nft_x_meta(r, NFT_META_MARK, REG);
+    nft_x_connections_over_in(r, connections.name, REG, max);
+    drop(b, r, "too_many_connections");
+}
+
+static void
+from_ue_rules(struct nft_batch *b, unsigned int max_connections)
 {
     struct nftnl_rule *r = nft_rule(&nat_inet, "prerouting");
 
@@ -345,6 +393,7 @@ from_ue_rules(struct nft_batch *b)
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
     drop(b, r, "invalid_from_ue");
 
+    new_from_ue_rules(b, max_connections);
     fresh_id_rules(b);
     service_rules(b, "from_ue", 0, false);
     service_rules(b, "from_ue", 1, false);
@@ -589,8 +638,10 @@ add_chains(struct nft_batch *b, const struct nft_table *table,
 }
 
 void
-nat_rules(struct nft_batch *b, bool may_connect)
+nat_rules(struct nft_batch *b, const struct conf *conf)
 {
+    const bool may_connect = conf->apps.may_connect;
+
     nft_table_add(b, &nat_inet, 0);
     nft_table_add(b, &nat_netdev, 0);
     for (int i = 0; i < 2; i++) {
@@ -602,13 +653,17 @@ nat_rules(struct nft_batch *b, bool may_connect)
     }
     nft_set_add(b, &nat_inet, &nat_paths);
     nft_set_add(b, &nat_inet, &nat_path_mss);
+    nft_set_add(b, &nat_inet, &new_rates);
+    nft_set_add(b, &nat_inet, &connections);
+    /* Elements go on by the bound that they were made with. */
+    nft_set_flush(b, &nat_inet, connections.name);
     add_chains(b, &nat_inet, inet_chains,
                sizeof inet_chains / sizeof *inet_chains);
     add_chains(b, &nat_netdev, netdev_chains,
                sizeof netdev_chains / sizeof *netdev_chains);
 
     space_rules(b);
-    from_ue_rules(b);
+    from_ue_rules(b, conf->apps.connections_per_ue);
     forward_rules(b);
     path_rules(b);
     from_app_rules(b);

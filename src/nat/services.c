@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "nat/conntrack.h"
 #include "nat/private.h"
 
 /* An address as the maps have it. */
@@ -125,8 +124,7 @@ nat_service_set(const struct in6_addr *service_ip,
         return error;
     }
     error = nft_commit(b, NULL);
-    return (error || !replaced ? error
-            : conntrack_flush_service(nat.ct, service_ip));
+    return error || !replaced ? error : nat_flows_forget(service_ip);
 }
 
 int
@@ -154,8 +152,7 @@ nat_service_clear(const struct in6_addr *service_ip)
             error = nft_commit(b, NULL);
         }
     }
-    return (error && error != ENOENT ? error
-            : conntrack_flush_service(nat.ct, service_ip));
+    return error && error != ENOENT ? error : nat_flows_forget(service_ip);
 }
 
 struct dump {
@@ -197,10 +194,4 @@ nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
                               dump_cb, &dump);
     }
     return error;
-}
-
-int
-nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
-{
-    return nat.open ? conntrack_remark(nat.ct, owner) : ENOTCONN;
 }

@@ -76,11 +76,12 @@ register_apply(const struct service_spec *spec)
     return error;
 }
 
-/* 2. The barrier's answer. */
+/* 2. The barrier's answer; and the flows of an old application are gone. */
 bool
 register_applied(const struct service_spec *spec)
 {
-    return plane_is_up() && endpoint->service_ready(&spec->service_ip);
+    return (plane_is_up() && nat_service_ready(&spec->service_ip)
+            && endpoint->service_ready(&spec->service_ip));
 }
 
 /* 3. Last of all, the filter: now packets are diverted. */

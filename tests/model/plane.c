@@ -539,7 +539,7 @@ plane_from_sgw(const uint8_t *ip, size_t len)
 
 /* NAT: conntrack entries of bearers that are gone. */
 
-int
+void
 nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 {
     struct flow *f;
@@ -547,7 +547,18 @@ nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
     HMAP_FOR_EACH (f, node, &flows) {
         f->id = owner(f->id, f->space);
     }
+}
+
+int
+nat_flows_run(void)
+{
     return 0;
+}
+
+bool
+nat_flows_settled(void)
+{
+    return true;
 }
 
 /* Packets that go back to S1-U. */

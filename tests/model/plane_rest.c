@@ -199,6 +199,12 @@ nat_service_clear(const struct in6_addr *service_ip OVS_UNUSED)
     return 0;
 }
 
+bool
+nat_service_ready(const struct in6_addr *service_ip OVS_UNUSED)
+{
+    return true;
+}
+
 int
 nat_service_dump(void (*cb)(const struct in6_addr *service_ip,
                             const struct in6_addr *application_ip,

@@ -9,14 +9,17 @@
  *
  *     set SERVICE APPLICATION | clear SERVICE | dump | reassign ID
  *     usage | forget ID SERVICE up|down      (100 of them, up to ID)
+ *     longest                  part of a walk over connections, in us of CPU
  *
- * A route is an ADDRESS/LEN with "route:" before it. */
+ * A route is an ADDRESS/LEN with "route:" before it; "connections:N" is no
+ * address, but the bound of a UE's connections. */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "conf/conf.h"
 #include "gtp/ue_frame.h"
@@ -52,6 +55,36 @@ dump_cb(const struct in6_addr *service, const struct in6_addr *application,
     char s[INET6_ADDRSTRLEN], a[INET6_ADDRSTRLEN];
 
     fprintf(aux, "%s %s\n", addr_text(service, s), addr_text(application, a));
+}
+
+/* All turns of a walk over connections. */
+
+static long long longest_us;
+
+static long long
+cpu_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1000000ll + now.tv_nsec / 1000;
+}
+
+static int
+walk(int error)
+{
+    while (!error) {
+        long long since = cpu_us();
+        error = nat_flows_run();
+        long long us = cpu_us() - since;
+
+        longest_us = us > longest_us ? us : longest_us;
+        if (error != EINPROGRESS) {
+            return error;
+        }
+        error = 0;
+    }
+    return error;
 }
 
 static uint32_t reassigned;
@@ -116,19 +149,23 @@ command(char *line)
         return nat_service_dump(dump_cb, stdout);
     } else if (verb && !strcmp(verb, "usage")) {
         return usage();
+    } else if (verb && !strcmp(verb, "longest")) {
+        printf("%lld\n", longest_us);
+        return 0;
     } else if (!verb || !arg) {
         return EINVAL;
     } else if (!strcmp(verb, "reassign")) {
         reassigned = strtoul(arg, NULL, 0);
-        return nat_flows_reassign(owner);
+        nat_flows_reassign(owner);
+        return walk(0);
     } else if (!strcmp(verb, "forget")) {
         return forget(arg, arg2, strtok(NULL, " \n"));
     } else if (!parse_addr(arg, &a)) {
         return EINVAL;
     } else if (!strcmp(verb, "clear")) {
-        return nat_service_clear(&a);
+        return walk(nat_service_clear(&a));
     } else if (!strcmp(verb, "set") && arg2 && parse_addr(arg2, &b)) {
-        return nat_service_set(&a, &b);
+        return walk(nat_service_set(&a, &b));
     }
     return EINVAL;
 }
@@ -140,6 +177,9 @@ add_prefix(char *arg, struct conf *conf)
     struct ip_prefix *prefix;
     char *slash;
 
+    if (sscanf(arg, "connections:%u", &conf->apps.connections_per_ue) == 1) {
+        return;
+    }
     if (!strncmp(arg, "route:", 6)) {
         list = &conf->apps.routes;
         arg += 6;
@@ -161,7 +201,7 @@ add_prefix(char *arg, struct conf *conf)
 int
 main(int argc, char *argv[])
 {
-    struct conf conf = { .apps.routes.n = 0 };
+    struct conf conf = { .apps.connections_per_ue = 2000 };
     char *what = NULL;
     char line[256];
     int error;

@@ -72,7 +72,7 @@ static void
 give_up(struct bearer *b)
 {
     bearer_use(b)->given_up = true;
-    hold_release(b->id, forward_give_up);
+    hold_give_up(b->id, HOLD_UP, forward_give_up);
 }
 
 /* Connections that are diverted stay so for as long as their bearer may come;

@@ -220,6 +220,15 @@ diverted_elsewhere(struct bearer *b, long long int now)
     return dataplane_is_up() && divert_in_advance(b, now);
 }
 
+/* What cannot be answered behind the NAT must not go there. */
+static bool
+admits(const struct bearer *b)
+{
+    const struct in6_addr ue = bearer_describe(b).ue;
+
+    return nat_has_room() && nat_reaches_ue(&ue);
+}
+
 static const struct dataplane_events dataplane_events = {
     .packet = detect_packet,
     .endpoint = {
@@ -263,7 +272,7 @@ agent_init(const struct conf *conf_, char **what)
     l2_init(path_changed);
     forward_init(endpoint);
     evidence_init(evidence_ms);
-    divert_init(endpoint, evidence_ms);
+    divert_init(endpoint, evidence_ms, admits);
     pmtu_init(conf, forward_switch);
     signalling_init(conf->sessions.idle_seconds * 1000ll, forward_switch);
     if (conf->tls.key) {

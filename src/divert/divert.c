@@ -31,11 +31,14 @@ METRIC_COUNTER(n_unanswered, "tof_bearers_unanswered_total", "",
 
 static const struct endpoint_class *endpoint;
 static long long int evidence_ms;
+static bool (*admits)(const struct bearer *);
 
 void
-divert_init(const struct endpoint_class *endpoint_, long long int evidence_ms_)
+divert_init(const struct endpoint_class *endpoint_, long long int evidence_ms_,
+            bool (*admits_)(const struct bearer *))
 {
     endpoint = endpoint_;
+    admits = admits_;
     evidence_ms = evidence_ms_;
 }
 
@@ -92,7 +95,7 @@ keep_waiting(struct bearer *b, const struct hold_packet *held, long long int now
 void
 divert_want(struct bearer *b)
 {
-    if (b->diversion == DIVERSION_OFF) {
+    if (b->diversion == DIVERSION_OFF && admits(b)) {
         set_state(b, DIVERSION_WANTED);
     }
 }
@@ -116,7 +119,8 @@ divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
         if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
             ask(b, 0, false);
         }
-    } else if (!fresh && !prove_is_possible(b)) {
+    } else if (b->diversion == DIVERSION_OFF
+               || (!fresh && !prove_is_possible(b))) {
         forward_give_up(b->id, &held);
     } else if (!fresh && b->unanswered) {
         forward_give_up(b->id, &held);
@@ -144,7 +148,8 @@ divert_proved(struct bearer *b)
 bool
 divert_in_advance(struct bearer *b, long long int now)
 {
-    if (!prove_is_fresh(b, now) || now - b->heard >= evidence_ms) {
+    if (!prove_is_fresh(b, now) || now - b->heard >= evidence_ms
+        || (b->diversion == DIVERSION_OFF && !admits(b))) {
         return false;
     }
     ask(b, now - b->heard, false);

@@ -28,9 +28,13 @@ struct endpoint_class;
 struct gtpu_packet;
 struct hold_packet;
 
-void divert_init(const struct endpoint_class *, long long int evidence_ms);
+/* 'admits' says whether a bearer that is OFF may be diverted. */
+void divert_init(const struct endpoint_class *, long long int evidence_ms,
+                 bool (*admits)(const struct bearer *));
 
-/* 'b' has touched a service: it is diverted as soon as it is proved. */
+/* 'b' has touched a service: it is diverted as soon as it is proved, if it is
+ * admitted.  If not, it stays OFF, and what it sends to services is
+ * switched. */
 void divert_want(struct bearer *b);
 
 /* A held uplink G-PDU of 'b' to a service; 'ip' is the outer packet, and 'p'
@@ -46,7 +50,7 @@ void divert_proved(struct bearer *b);
 
 /* Another TOF diverts 'b': so it is here, before its first packet comes, for
  * as long as it would be there.  Returns false if its evidence is not good
- * enough for that. */
+ * enough for that, or it is not admitted. */
 bool divert_in_advance(struct bearer *b, long long int now);
 
 /* The endpoint diverts 'b' already, as an earlier tofd has asked it to. */

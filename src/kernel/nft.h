@@ -224,6 +224,8 @@ void nft_x_exthdr_exists(struct nftnl_rule *, uint8_t header, uint32_t reg);
 void nft_x_exthdr(struct nftnl_rule *, uint8_t header, uint32_t offset,
                   uint32_t len, uint32_t reg);
 void nft_x_notrack(struct nftnl_rule *);
+/* Drops, and tells the sender by ICMP or ICMPv6 that it is not allowed to. */
+void nft_x_prohibit(struct nftnl_rule *);       /* inet */
 
 /* Values of the counters of a chain's rules that have a comment
  * (nft_rule_comment()): for metrics. */

@@ -594,3 +594,12 @@ nft_x_notrack(struct nftnl_rule *rule)
 {
     ADD_EXPR(rule, "notrack", { .attr = 0 });
 }
+
+void
+nft_x_prohibit(struct nftnl_rule *rule)
+{
+    ADD_EXPR(rule, "reject",
+             { .attr = NFTNL_EXPR_REJECT_TYPE, .u = NFT_REJECT_ICMPX_UNREACH },
+             { .attr = NFTNL_EXPR_REJECT_CODE,
+               .u = NFT_REJECT_ICMPX_ADMIN_PROHIBITED, .size = 1 });
+}

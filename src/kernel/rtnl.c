@@ -260,13 +260,34 @@ rtnl_link_get_by_index(struct rtnl *rtnl, int ifindex, struct rtnl_link *link)
     return error;
 }
 
+static int
+watch(struct rtnl *rtnl, int group)
+{
+    return mnl_socket_setsockopt(rtnl->nl.socket, NETLINK_ADD_MEMBERSHIP,
+                                 &group, sizeof group) ? errno : 0;
+}
+
 int
 rtnl_watch(struct rtnl *rtnl)
 {
-    int group = RTNLGRP_LINK;
+    return watch(rtnl, RTNLGRP_LINK);
+}
 
-    return mnl_socket_setsockopt(rtnl->nl.socket, NETLINK_ADD_MEMBERSHIP,
-                                 &group, sizeof group) ? errno : 0;
+/* Of a link that goes down the kernel takes the routes out without saying
+ * so. */
+int
+rtnl_watch_routes(struct rtnl *rtnl)
+{
+    static const int groups[] = {
+        RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+        RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE,
+    };
+    int error = 0;
+
+    for (size_t i = 0; !error && i < sizeof groups / sizeof *groups; i++) {
+        error = watch(rtnl, groups[i]);
+    }
+    return error;
 }
 
 bool
@@ -568,6 +589,46 @@ rtnl_route_replace(struct rtnl *rtnl, const char *link,
         mnl_attr_nest_end(&r.nlh, metrics);
     }
     return talk(rtnl, &r);
+}
+
+struct route {
+    int ifindex;
+    uint8_t type;
+};
+
+static int
+take_route(const struct nlmsghdr *nlh, void *route_)
+{
+    const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+    struct route *route = route_;
+    const struct nlattr *attr;
+
+    route->type = rtm->rtm_type;
+    mnl_attr_for_each(attr, nlh, sizeof *rtm) {
+        if (mnl_attr_get_type(attr) == RTA_OIF) {
+            route->ifindex = mnl_attr_get_u32(attr);
+        }
+    }
+    return MNL_CB_OK;
+}
+
+int
+rtnl_route_get(struct rtnl *rtnl, const struct in6_addr *dst, int *ifindex,
+               uint8_t *type)
+{
+    struct raw_addr raw = raw_addr(dst);
+    struct route route = { .ifindex = 0 };
+    struct request r;
+    struct rtmsg *rtm = start(&r, RTM_GETROUTE, 0, sizeof *rtm);
+    int error;
+
+    rtm->rtm_family = raw.family;
+    rtm->rtm_dst_len = raw.family == AF_INET ? 32 : 128;
+    put_addr(&r, RTA_DST, &raw);
+    error = netlink_talk(&rtnl->nl, &r.nlh, take_route, &route);
+    *ifindex = route.ifindex;
+    *type = route.type;
+    return !error && !route.ifindex ? ENETUNREACH : error;
 }
 
 int

@@ -45,6 +45,8 @@ int rtnl_link_get_by_index(struct rtnl *, int ifindex, struct rtnl_link *);
  * has been added, changed or deleted since it was called last, for which
  * rtnl_fd() becomes readable.  Such a socket is for this alone. */
 int rtnl_watch(struct rtnl *);
+/* Likewise whether any route may have been. */
+int rtnl_watch_routes(struct rtnl *);
 bool rtnl_changed(struct rtnl *);
 int rtnl_fd(const struct rtnl *);
 
@@ -78,6 +80,12 @@ int rtnl_route_replace(struct rtnl *, const char *link,
 /* Packets of 'family' that come in by 'iif' with that mark go by 'table'. */
 int rtnl_rule_ensure(struct rtnl *, sa_family_t family, const char *iif,
                      uint32_t mark, uint32_t table);
+/* By which interface the kernel would send to 'dst', or receive what is for
+ * the host itself: its index in '*ifindex', and RTN_* in '*type'.  An error if
+ * by none. */
+int rtnl_route_get(struct rtnl *, const struct in6_addr *dst, int *ifindex,
+                   uint8_t *type);
+
 /* A permanent neighbour. */
 int rtnl_neigh_replace(struct rtnl *, const char *link,
                        const struct in6_addr *addr, const uint8_t mac[6]);

@@ -90,6 +90,12 @@ open_all(struct setup *s)
         error = rtnl_open(nat.netns, &nat.inside);
     }
     if (!error) {
+        error = rtnl_open(nat.netns, &nat.watch);
+    }
+    if (!error) {
+        error = rtnl_watch_routes(nat.watch);
+    }
+    if (!error) {
         error = nft_open(nat.netns, &nat.nft);
     }
     if (!error) {
@@ -379,6 +385,13 @@ weigh(uint64_t *weight)
 static int
 note(struct setup *s)
 {
+    struct rtnl_link ue;
+    int error = rtnl_link_get(nat.inside, NAT_UE, &ue);
+
+    if (error) {
+        return failed(s, error, "%s", NAT_UE);
+    }
+    nat.ue_ifindex = ue.ifindex;
     return failed(s, weigh(&nat.weight), "nftables in namespace %s",
                   s->conf->apps.namespace);
 }
@@ -470,6 +483,8 @@ nat_close(void)
 {
     if (nat.open) {
         nat_path_abort();
+        nat_flows_stop();
+        rtnl_close(nat.watch);
         rtnl_close(nat.inside);
         conntrack_close(nat.ct);
         nft_close(nat.reader);

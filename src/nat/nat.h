@@ -34,9 +34,17 @@ int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
  * what somebody else has taken away. */
 bool nat_in_force(void);
 
-/* Puts a service in or replaces its application; takes one out and flushes
- * the conntrack entries of its flows.  All return 0 or a positive errno
- * value, once in force. */
+/* Whether the namespace's routes lead to an application, or the host itself is
+ * meant; and to a UE: not if its address lies in a network of Apps, which would
+ * keep their answers to it.  True while that is not known.  The third one tells
+ * whether they may have changed since it was called last. */
+bool nat_reaches_app(const struct in6_addr *application_ip);
+bool nat_reaches_ue(const struct in6_addr *ue);
+bool nat_routes_changed(void);
+
+/* Puts a service in or replaces its application; takes one out.  All return 0
+ * or a positive errno value, once in force for new flows; nat_flows_run()
+ * deletes those that have been translated otherwise until then. */
 int nat_service_set(const struct in6_addr *service_ip,
                     const struct in6_addr *application_ip);
 int nat_service_clear(const struct in6_addr *service_ip);
@@ -74,6 +82,8 @@ void nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id,
  * then it will begin anew.  'Settled': there is nothing to do. */
 int nat_flows_run(void);
 bool nat_flows_settled(void);
+/* A walk that is under way will begin anew. */
+void nat_flows_stop(void);
 
 /* Packets and bytes (IP) between a bearer and a service, counted from when
  * the bearer first touched it, by whatever tofd.  'down': to the UE. */

@@ -21,6 +21,8 @@ struct nat {
     int netns;                  /* File descriptor. */
     const struct conf *conf;
     struct rtnl *inside;        /* Links in there. */
+    struct rtnl *watch;         /* Tells that routes in there have changed. */
+    int ue_ifindex;             /* Of ue0. */
     uint64_t weight;            /* Of the rules: nft_table_weigh(). */
     struct nft *nft;
     struct nft *reader;         /* For what is read part by part. */
@@ -72,7 +74,5 @@ void nat_rules(struct nft_batch *, const struct conf *);
 
 /* Has the flows of a service deleted, which nat_flows_run() does. */
 int nat_flows_forget(const struct in6_addr *service_ip);
-/* A walk that is under way will begin anew. */
-void nat_flows_stop(void);
 
 #endif /* nat/private.h */

@@ -24,7 +24,8 @@
  *
  *   prerouting for a path that is narrower than S1-U a mark, which leads to a
  *              routing table with routes as narrow; it is taken off again
- *   forward    TCP MSS; who opens a connection must serve a service
+ *   forward    TCP MSS; who opens a connection must serve a service, and is
+ *              told by ICMP if he calls one
  *   as_service (a connection of the application's own: application -> service)
  *   to_ue      what goes to a UE takes the flow's mark; only services pass,
  *              and are counted
@@ -494,6 +495,15 @@ from_app_rules(struct nft_batch *b)
     nft_x_verdict(r, NFT_GOTO, "from_app");
     nft_rule_add(b, r);
 
+    /* A service is for UEs.  Behind ue0 there is none that has its address. */
+    for (int i = 0; i < 2; i++) {
+        r = nft_rule(&nat_inet, "from_app");
+        match_in_map(r, nat_services, i, true);
+        nft_x_counter(r);
+        nft_x_prohibit(r);
+        nft_rule_comment(r, "app_to_service");
+        nft_rule_add(b, r);
+    }
     for (int i = 0; i < 2; i++) {
         r = nft_rule(&nat_inet, "from_app");
         match_in_map(r, nat_apps, i, false);

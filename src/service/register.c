@@ -61,6 +61,18 @@ register_possible(const struct service_spec *spec, const char **why)
     return !plane_is_up() || endpoint->service_possible(spec, why);
 }
 
+bool
+register_reaches(const struct service_spec *spec)
+{
+    return nat_reaches_app(&spec->application_ip);
+}
+
+bool
+register_routes_changed(void)
+{
+    return nat_routes_changed();
+}
+
 /* 1. NAT to the application, then chain and Classifier. */
 int
 register_apply(const struct service_spec *spec)

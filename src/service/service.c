@@ -30,6 +30,8 @@
 
 #include "base/addr.h"
 #include "base/metrics.h"
+#include "hash.h"
+#include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
@@ -44,6 +46,8 @@ VLOG_DEFINE_THIS_MODULE(service);
 
 #define TIMEOUT_MS 3000
 #define RETRY_MS 500
+#define LOOK_MS 100
+#define ROUTES_BUDGET 1000      /* Applications asked about, a turn. */
 
 METRIC_COUNTER(n_requests, "tof_service_requests_total", "",
                "Requests to change services.");
@@ -51,9 +55,12 @@ METRIC_COUNTER(n_rollbacks, "tof_service_rollbacks_total", "",
                "Requests rolled back because they could not be applied.");
 
 struct entry {                  /* In entries, by name. */
+    struct hmap_node node;      /* In by_ip. */
     struct service_spec spec;
     enum { S_APPLYING, S_ACTIVE, S_WAITING } state;
     long long int retry_at;     /* S_WAITING: not applied before. */
+    unsigned int routes_seen;   /* 'routes' when it was seen whether */
+    bool reachable;             /* there is a route to its application. */
     struct counters counters;
     struct counters last;       /* As the data plane last said. */
     bool wanted;                /* Mark and sweep. */
@@ -75,6 +82,10 @@ struct request {
 };
 
 static struct shash entries;
+static struct hmap by_ip;       /* The same, by service IP. */
+static long long int look_at;   /* When all of them are looked at next. */
+static unsigned int routes = 1; /* Grows when routes may have changed. */
+static bool routes_behind;      /* Not all of them have been asked about. */
 static struct ovs_list requests;
 static unsigned int registry_seen;
 static bool synced;
@@ -87,10 +98,28 @@ n_services_metric(void)
 
 METRIC_GAUGE(g_services, "tof_services", "", "Services.", n_services_metric);
 
+static uint64_t
+n_waiting_metric(void)
+{
+    uint64_t n = 0;
+    struct entry *e;
+
+    HMAP_FOR_EACH (e, node, &by_ip) {
+        n += e->state == S_WAITING;
+    }
+    return n;
+}
+
+METRIC_GAUGE(g_waiting, "tof_services_waiting", "",
+             "Services that something is missing for: packets are switched.",
+             n_waiting_metric);
+
 void
 service_init(void)
 {
     shash_init(&entries);
+    hmap_init(&by_ip);
+    look_at = 0;
     ovs_list_init(&requests);
     synced = false;
     registry_seen = 0;
@@ -105,6 +134,7 @@ service_destroy(void)
         r->cb(SERVICE_UNAVAILABLE, "shutting down", NULL, r->aux);
         free(r);
     }
+    hmap_destroy(&by_ip);
     shash_destroy_free_data(&entries);
 }
 
@@ -124,13 +154,18 @@ spec_equal(const struct service_spec *a, const struct service_spec *b)
     return true;
 }
 
+static uint32_t
+hash_ip(const struct in6_addr *ip)
+{
+    return hash_bytes(ip, sizeof *ip, 0);
+}
+
 static struct entry *
 find_by_ip(const struct in6_addr *ip)
 {
-    struct shash_node *node;
+    struct entry *e;
 
-    SHASH_FOR_EACH (node, &entries) {
-        struct entry *e = node->data;
+    HMAP_FOR_EACH_WITH_HASH (e, node, hash_ip(ip), &by_ip) {
         if (IN6_ARE_ADDR_EQUAL(&e->spec.service_ip, ip)) {
             return e;
         }
@@ -189,6 +224,7 @@ sweep(void)
         if (!e->wanted) {
             VLOG_INFO("service %s is withdrawn", e->spec.name);
             register_withdraw(&e->spec);
+            hmap_remove(&by_ip, &e->node);
             shash_delete(&entries, node);
             free(e);
         }
@@ -209,7 +245,9 @@ add_missing(const struct service_spec *spec, void *aux OVS_UNUSED)
     }
     struct entry *e = xzalloc(sizeof *e);
     e->spec = *spec;
+    e->reachable = true;        /* Until it is known. */
     shash_add(&entries, e->spec.name, e);
+    hmap_insert(&by_ip, &e->node, hash_ip(&e->spec.service_ip));
     apply(e);
 }
 
@@ -232,12 +270,29 @@ follow_registry(void)
     synced = true;
 }
 
+/* Whether the entry can be in force; if not, '*why' says why not.  The kernel
+ * is asked for routes only if '*budget', which each question takes one of, is
+ * not used up. */
+static bool
+is_possible(struct entry *e, int *budget, const char **why)
+{
+    if (e->routes_seen != routes && !*budget) {
+        routes_behind = true;
+    } else if (e->routes_seen != routes) {
+        --*budget;
+        e->routes_seen = routes;
+        e->reachable = register_reaches(&e->spec);
+    }
+    *why = REGISTER_NO_ROUTE;
+    return e->reachable && register_possible(&e->spec, why);
+}
+
 static void
-run_entry(struct entry *e)
+run_entry(struct entry *e, int *budget)
 {
     const char *why;
 
-    if (!register_possible(&e->spec, &why)) {
+    if (!is_possible(e, budget, &why)) {
         if (e->state != S_WAITING) {
             VLOG_WARN("service %s is not in force: %s", e->spec.name, why);
             register_undivert(&e->spec);
@@ -255,13 +310,29 @@ run_entry(struct entry *e)
     }
 }
 
+/* Those in force, of which there may be thousands, are not looked at in each
+ * turn, but when routes have changed: what else they need may go, but packets
+ * do not depend on how soon that is noticed here. */
 static void
 run_entries(void)
 {
-    struct shash_node *node;
+    bool changed = register_routes_changed();
+    bool all = time_msec() >= look_at || changed || routes_behind;
+    int budget = ROUTES_BUDGET;
+    struct entry *e;
 
-    SHASH_FOR_EACH (node, &entries) {
-        run_entry(node->data);
+    routes += changed;
+    routes_behind = false;
+    HMAP_FOR_EACH (e, node, &by_ip) {
+        if (all || e->state != S_ACTIVE) {
+            run_entry(e, &budget);
+        }
+    }
+    if (all) {
+        look_at = time_msec() + LOOK_MS;
+    }
+    if (routes_behind) {
+        poll_immediate_wake();
     }
 }
 
@@ -392,6 +463,8 @@ check(struct request *r)
         finish(r, SERVICE_INVALID, why);
     } else if (!register_ready(&why) || !register_possible(&r->spec, &why)) {
         finish(r, SERVICE_UNAVAILABLE, why);
+    } else if (!register_reaches(&r->spec)) {
+        finish(r, SERVICE_INVALID, REGISTER_NO_ROUTE);
     } else {
         return true;
     }
@@ -474,6 +547,9 @@ service_wait(void)
     const struct request *r = active_request();
 
     registry_wait();
+    if (!hmap_is_empty(&by_ip)) {
+        poll_timer_wait_until(look_at);
+    }
     if (r && r->state == R_QUEUED) {
         poll_immediate_wake();
     } else if (r) {

@@ -561,6 +561,11 @@ nat_flows_settled(void)
     return true;
 }
 
+void
+nat_flows_stop(void)
+{
+}
+
 /* Packets that go back to S1-U. */
 
 bool

@@ -87,6 +87,30 @@ nat_poll_counters(void)
 {
 }
 
+bool
+nat_has_room(void)
+{
+    return true;
+}
+
+bool
+nat_routes_changed(void)
+{
+    return false;
+}
+
+bool
+nat_reaches_app(const struct in6_addr *application_ip OVS_UNUSED)
+{
+    return true;
+}
+
+bool
+nat_reaches_ue(const struct in6_addr *ue OVS_UNUSED)
+{
+    return true;
+}
+
 /* Ethernet headers. */
 
 bool

@@ -395,6 +395,18 @@ register_possible(const struct service_spec *spec OVS_UNUSED,
     return true;
 }
 
+bool
+register_reaches(const struct service_spec *spec OVS_UNUSED)
+{
+    return true;
+}
+
+bool
+register_routes_changed(void)
+{
+    return false;
+}
+
 int
 register_apply(const struct service_spec *spec OVS_UNUSED)
 {

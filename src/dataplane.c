@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/metrics.h"
 #include "base/status.h"
 #include "conf/conf.h"
 #include "filter/filter.h"
@@ -26,6 +27,10 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dataplane);
+
+METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"tables\"",
+               "What somebody else had taken out of the kernel, and was put "
+               "back.");
 
 #define RETRY_MS 1000
 #define CHECK_MS 1000
@@ -120,8 +125,11 @@ check(void)
     } else if (time_msec() < check_at) {
         return;
     } else if (!nat_in_force()) {
+        metric_inc(&n_mended);
         status_set(STATUS_NAT, false, "interfaces or tables have changed");
-    } else if (!filter_in_force() || !endpoint->plumbed()) {
+    } else if (!filter_in_force() || !queues_in_force()
+               || !endpoint->plumbed()) {
+        metric_inc(&n_mended);
         status_set(STATUS_FILTER, false, "interfaces or tables have changed");
     } else {
         check_at = time_msec() + CHECK_MS;

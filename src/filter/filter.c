@@ -35,6 +35,7 @@ VLOG_DEFINE_THIS_MODULE(filter);
 #define LEASE_MS 1000
 #define LEASE_RENEW_MS 250
 #define LIVE_CHECK_MS 100
+#define MEND_MIN_MS 500         /* Both elements end at about one time. */
 
 /* With the limit of copies, what bounds the learned set. */
 #define RESAMPLE_MAX_MS 60000
@@ -108,7 +109,8 @@ commit_pending(void)
     return b ? commit(b) : 0;
 }
 
-/* 'mtu' (may be NULL) grows to that of the link. */
+/* 'mtu': of an adapter, it grows to that of the link.  NULL: a veth of ours,
+ * which takes packets only with both its ends up. */
 static int
 find_link(struct rtnl *rtnl, const char *name, int *ifindex,
           unsigned int *mtu, char **what)
@@ -116,6 +118,9 @@ find_link(struct rtnl *rtnl, const char *name, int *ifindex,
     struct rtnl_link link;
     int error = rtnl_link_get(rtnl, name, &link);
 
+    if (!error && !mtu && !(link.up && link.carrier)) {
+        error = ENETDOWN;
+    }
     if (error) {
         *what = xasprintf("interface %s", name);
         return error;
@@ -176,11 +181,21 @@ whole_stamp(uint64_t *stamp)
 }
 
 static bool
+has(const struct nft_set *set, const void *key)
+{
+    return (!nft || nft_elem_get(nft, &filter_table, set, key, NULL, NULL)
+            != ENOENT);
+}
+
+/* With the sets that are filled along with them. */
+static bool
 rules_are_whole(void)
 {
     uint64_t stamp;
 
-    return !whole_stamp(&stamp) && has_stamp(stamp);
+    return (!whole_stamp(&stamp) && has_stamp(stamp)
+            && (!rules.links || filter_has_lengths(&rules, has))
+            && (!rules.single || filter_has_peers(&rules, has)));
 }
 
 /* Only when they are in force can they be weighed. */
@@ -201,12 +216,12 @@ put_stamp(char **what)
 }
 
 static void
-compile_pingers(const struct conf *conf, struct nft_batch *b)
+compile_pingers(struct nft_batch *b)
 {
     nft_set_flush(b, &filter_table, filter_pingers.name);
-    for (size_t i = 0; i < conf->pinger.n_targets; i++) {
-        nft_elem_add(b, &filter_table, &filter_pingers,
-                     &conf->pinger.targets[i], NULL, 0);
+    for (size_t i = 0; i < rules.n_pingers; i++) {
+        nft_elem_add(b, &filter_table, &filter_pingers, &rules.pingers[i],
+                     NULL, 0);
     }
 }
 
@@ -221,6 +236,8 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
         .single = conf->s1u.interface,
         .enodebs = &conf->s1u.enodebs,
         .sgws = &conf->s1u.sgws,
+        .pingers = conf->pinger.targets,
+        .n_pingers = conf->pinger.n_targets,
         .max_bearers = conf->sessions.max,
         .learn_all = conf->learn == LEARN_ALL,
         .evidence_ms = conf->sessions.evidence_seconds * 1000ull,
@@ -249,7 +266,7 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
         filter_rules_compile(&rules, has_stamp(filter_rules_layout(&rules)),
                              b);
     }
-    compile_pingers(conf, b);
+    compile_pingers(b);
     filter_rules_compile_hold(&rules, b);
     error = nft_commit(b, what);
     if (!error && !adopt) {
@@ -550,13 +567,59 @@ filter_poll_counters(void)
 }
 
 bool
+filter_has_service(const struct in6_addr *service_ip)
+{
+    return has(&filter_services, service_ip);
+}
+
+bool
+filter_has_guard(const struct endpoint_bearer *eb)
+{
+    struct filter_bearer_key down = bearer_key(&eb->down, &eb->ue);
+    struct filter_tunnel_key bound = tunnel_key(
+        &eb->down, IN6_IS_ADDR_V4MAPPED(&eb->ue));
+
+    return has(&filter_down, &down) && has(&filter_down_bound, &bound);
+}
+
+bool
+filter_mend_divert(const struct endpoint_bearer *eb)
+{
+    struct filter_bearer_key key = bearer_key(&eb->up, &eb->ue);
+    struct filter_tunnel_key bound = tunnel_key(
+        &eb->up, IN6_IS_ADDR_V4MAPPED(&eb->ue));
+    uint64_t left_ms;
+
+    if (!nft || has(&filter_divert_set, &key)
+        || nft_elem_get(nft, &filter_table, &filter_bound, &bound, NULL,
+                        &left_ms)
+        || left_ms < MEND_MIN_MS) {
+        return false;
+    }
+    nft_elem_add(batch(), &filter_table, &filter_divert_set, &key, NULL,
+                 left_ms);
+    return true;
+}
+
+static bool
+has_pingers(void)
+{
+    for (size_t i = 0; i < rules.n_pingers; i++) {
+        if (!has(&filter_pingers, &rules.pingers[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
 filter_in_force(void)
 {
     struct filter_rules now = rules;
     char *what = NULL;
     bool same = (!find_links(&now, &what)
                  && filter_rules_stamp(&now) == filter_rules_stamp(&rules)
-                 && rules_are_whole());
+                 && rules_are_whole() && has_pingers());
 
     free(what);
     return same;

@@ -115,6 +115,16 @@ int filter_divert_flush(void);
 int filter_service_set(const struct in6_addr *service_ip);
 int filter_service_clear(const struct in6_addr *service_ip);
 
+/* Is it still there?  Somebody else may take elements out.  (True if that
+ * cannot be told.) */
+bool filter_has_service(const struct in6_addr *service_ip);
+bool filter_has_guard(const struct endpoint_bearer *);
+
+/* Diverts a bearer again, for as long as it would have been, that is known to
+ * be diverted by half: its UE would be taken for a stranger in its tunnel.
+ * Returns true if it was so. */
+bool filter_mend_divert(const struct endpoint_bearer *);
+
 /* What is in force, for the check at start. */
 typedef void filter_bearer_cb(const struct tunnel *, const struct in6_addr *ue,
                               void *aux);
@@ -134,8 +144,8 @@ void filter_l2_forget(enum filter_side, const struct in6_addr *src,
 /* Reads the filter's counters for /metrics. */
 void filter_poll_counters(void);
 
-/* True if all links and tables are still those that filter_init() found or
- * made. */
+/* True if all links and tables, and what filter_init() has put into sets, are
+ * still there. */
 bool filter_in_force(void);
 
 /* True if heartbeats through Open vSwitch reach the filter. */

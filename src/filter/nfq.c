@@ -65,25 +65,22 @@ static struct queue queues[N_QUEUES] = {
 static nfq_cb *packet_cb;
 static bool take_tagged;
 
+static const struct nft_table learn_inet = { NFPROTO_INET, "tof_learn" };
+static const struct nft_table learn_dev = { NFPROTO_NETDEV, "tof_learn" };
+static struct nft *learn_nft;           /* In the namespace. */
+static uint64_t learn_weight;           /* Of both, as they were installed. */
+
 /* Everything that comes in by q0 ... q3 goes to its queue, by 'to_queue', one
  * of the two ways that there are.  A copy is for another host's MAC address,
  * so it is called ours first.  With no reader the packet passes the first
  * chain; the second drops it. */
 static int
-try_rules(int netns, void (*to_queue)(struct nftnl_rule *, uint16_t),
-          char **what)
+try_rules(void (*to_queue)(struct nftnl_rule *, uint16_t), char **what)
 {
-    const struct nft_table inet = { NFPROTO_INET, "tof_learn" };
-    const struct nft_table dev = { NFPROTO_NETDEV, "tof_learn" };
+    const struct nft_table inet = learn_inet, dev = learn_dev;
     const uint8_t host = 0;
-    struct nft *nft;
-    int error = nft_open(netns, &nft);
+    struct nft_batch *b = nft_begin(learn_nft);
 
-    if (error) {
-        *what = xstrdup("nftables socket in " LEARN_NETNS);
-        return error;
-    }
-    struct nft_batch *b = nft_begin(nft);
     nft_table_add(b, &inet, 0);
     nft_table_add(b, &dev, 0);
     nft_chain_flush(b, &inet, NULL);
@@ -122,8 +119,19 @@ try_rules(int netns, void (*to_queue)(struct nftnl_rule *, uint16_t),
     nft_x_counter(r);
     nft_x_verdict(r, NF_DROP, NULL);
     nft_rule_add(b, r);
-    error = nft_commit(b, what);
-    nft_close(nft);
+    return nft_commit(b, what);
+}
+
+static int
+weigh_rules(uint64_t *weight)
+{
+    uint64_t inet, dev;
+    int error = nft_table_weigh(learn_nft, &learn_inet, &inet);
+
+    if (!error) {
+        error = nft_table_weigh(learn_nft, &learn_dev, &dev);
+        *weight = inet << 32 | dev;
+    }
     return error;
 }
 
@@ -132,16 +140,22 @@ static int
 install_rules(int netns, char **what)
 {
     const char *way = "nftables' queue expression";
-    int error = try_rules(netns, nft_x_queue, what);
+    int error = nft_open(netns, &learn_nft);
 
+    if (error) {
+        *what = xstrdup("nftables socket in " LEARN_NETNS);
+        return error;
+    }
+    error = try_rules(nft_x_queue, what);
     if (error == ENOENT || error == EOPNOTSUPP) {
         free(*what);
         *what = NULL;
         way = "the NFQUEUE target of iptables";
-        error = try_rules(netns, nft_x_nfqueue, what);
+        error = try_rules(nft_x_nfqueue, what);
     }
     if (!error) {
         status_fact("queues", way);
+        error = weigh_rules(&learn_weight);
     }
     return error;
 }
@@ -282,6 +296,17 @@ queues_close(void)
         netlink_close(&queues[i].nl);
         queues[i].behind = false;
     }
+    nft_close(learn_nft);
+    learn_nft = NULL;
+}
+
+bool
+queues_in_force(void)
+{
+    uint64_t weight;
+
+    return (learn_nft
+            && (weigh_rules(&weight) || weight == learn_weight));
 }
 
 bool

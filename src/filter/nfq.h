@@ -32,6 +32,10 @@ typedef void nfq_cb(const struct nfq_packet *);
 int queues_init(unsigned int mtu, nfq_cb *, char **what);
 void queues_close(void);
 
+/* True if the rules of the namespace are those that were put there.  (Its
+ * links, whose ends are the filter's, are looked at there.) */
+bool queues_in_force(void);
+
 /* True if packets with a VLAN tag reach the queues, too. */
 bool queues_take_tagged(void);
 

@@ -47,6 +47,7 @@ enum { TYPE_U32 = 7, TYPE_IPV6 = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define LATE_ELEMENTS 65536
 
 #define IPV4_MIN 20
+#define GTP_HEADERS (UDP_LEN + 8)
 
 #define TOO_BIG_PER_SECOND 100
 
@@ -410,24 +411,37 @@ filter_rules_stamp(const struct filter_rules *r)
 
 /* The lengths of a packet without IP options or extension headers, in which a
  * GTP-U message fills UDP and UDP fills IP, of either family. */
+static struct filter_lengths_key
+lengths_key(unsigned int udp, bool ip4)
+{
+    return (struct filter_lengths_key) {
+        { htons(udp + (ip4 ? IPV4_MIN : 0)) }, { htons(udp) },
+        { htons(udp - GTP_HEADERS) },
+    };
+}
+
 static void
 compile_lengths(const struct filter_rules *rules, struct nft_batch *b)
 {
-    const unsigned int headers = UDP_LEN + 8;
-
     nft_set_flush(b, &filter_table, filter_lengths.name);
-    for (unsigned int udp = headers + IPV4_MIN; udp <= rules->mtu; udp++) {
-        const struct filter_lengths_key ip4 = {
-            { htons(udp + IPV4_MIN) }, { htons(udp) },
-            { htons(udp - headers) },
-        };
-        const struct filter_lengths_key ip6 = {
-            { htons(udp) }, { htons(udp) }, { htons(udp - headers) },
-        };
-
-        nft_elem_add(b, &filter_table, &filter_lengths, &ip4, NULL, 0);
-        nft_elem_add(b, &filter_table, &filter_lengths, &ip6, NULL, 0);
+    for (unsigned int udp = GTP_HEADERS + IPV4_MIN; udp <= rules->mtu;
+         udp++) {
+        for (int ip4 = 0; ip4 < 2; ip4++) {
+            const struct filter_lengths_key key = lengths_key(udp, ip4);
+            nft_elem_add(b, &filter_table, &filter_lengths, &key, NULL, 0);
+        }
     }
+}
+
+/* (What is missing in between is held, and so delivered all the same.) */
+bool
+filter_has_lengths(const struct filter_rules *rules, filter_has_fn *has)
+{
+    const struct filter_lengths_key first = lengths_key(GTP_HEADERS + IPV4_MIN,
+                                                        false);
+    const struct filter_lengths_key last = lengths_key(rules->mtu, true);
+
+    return has(&filter_lengths, &first) && has(&filter_lengths, &last);
 }
 
 static void

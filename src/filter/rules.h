@@ -23,6 +23,8 @@ struct filter_rules {
     const char *enb, *sgw;              /* S1-U adapters; may be one. */
     bool single;                        /* It is one, and the kernel routes. */
     const struct ip_prefix_list *enodebs, *sgws;        /* If 'single'. */
+    const struct in6_addr *pingers;     /* Elements of "pingers"; no rules. */
+    size_t n_pingers;
     int enb_ifindex, sgw_ifindex;
     bool links;                         /* There are FILTER_*_LINK. */
     int enb_link_ifindex;               /* FILTER_ENB_LINK */
@@ -99,6 +101,12 @@ uint64_t filter_rules_layout(const struct filter_rules *);
  * all of it. */
 void filter_rules_compile(const struct filter_rules *, bool keep_sets,
                           struct nft_batch *);
+
+/* Whether 'has', which looks one up, still finds elements of the sets that
+ * filter_rules_compile() fills: of "lengths", of the peers. */
+typedef bool filter_has_fn(const struct nft_set *, const void *key);
+bool filter_has_lengths(const struct filter_rules *, filter_has_fn *has);
+bool filter_has_peers(const struct filter_rules *, filter_has_fn *has);
 
 /* The table that dies with tofd. */
 void filter_rules_compile_hold(const struct filter_rules *,

@@ -113,6 +113,22 @@ filter_peers_compile(const struct filter_rules *rules, struct nft_batch *b)
     compile_peers(b, &sgws, rules->sgws);
 }
 
+bool
+filter_has_peers(const struct filter_rules *rules, filter_has_fn *has)
+{
+    for (size_t i = 0; i < rules->enodebs->n; i++) {
+        if (!has(&enodebs, &rules->enodebs->prefixes[i].addr)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < rules->sgws->n; i++) {
+        if (!has(&sgws, &rules->sgws->prefixes[i].addr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint64_t
 filter_peers_hash(const struct filter_rules *rules, uint64_t hash)
 {

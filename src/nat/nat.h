@@ -47,6 +47,9 @@ bool nat_routes_changed(void);
  * deletes those that have been translated otherwise until then. */
 int nat_service_set(const struct in6_addr *service_ip,
                     const struct in6_addr *application_ip);
+/* Is it still there as it was set?  (True if that cannot be told.) */
+bool nat_has_service(const struct in6_addr *service_ip,
+                     const struct in6_addr *application_ip);
 int nat_service_clear(const struct in6_addr *service_ip);
 
 /* No such flow of the service is left: now packets may be diverted to it. */

@@ -127,6 +127,29 @@ nat_service_set(const struct in6_addr *service_ip,
     return error || !replaced ? error : nat_flows_forget(service_ip);
 }
 
+bool
+nat_has_service(const struct in6_addr *service_ip,
+                const struct in6_addr *application_ip)
+{
+    int family = family_of(service_ip);
+    uint8_t application[16];
+
+    if (!nat.open) {
+        return true;
+    }
+    int error = nft_elem_get(nat.nft, &nat_inet, &nat_services[family],
+                             bytes(service_ip), application, NULL);
+    if (!error && memcmp(application, bytes(application_ip),
+                         nat_services[family].data_len)) {
+        error = ENOENT;
+    }
+    if (!error) {
+        error = nft_elem_get(nat.nft, &nat_inet, &nat_apps[family],
+                             bytes(application_ip), NULL, NULL);
+    }
+    return error != ENOENT;
+}
+
 int
 nat_service_clear(const struct in6_addr *service_ip)
 {

@@ -39,6 +39,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/metrics.h"
 #include "base/secure.h"
 #include "base/status.h"
 #include "conf/conf.h"
@@ -69,6 +70,14 @@ VLOG_DEFINE_THIS_MODULE(endpoint_ovs);
 #define COOKIE_STATIC (UINT64_C(3) << 32)
 #define COOKIE_HEARTBEAT (UINT64_C(4) << 32)
 #define COOKIE_KIND_MASK (UINT64_MAX << 32)     /* Zero: a bearer's. */
+
+#define CHECK_MS 1000
+#define CHECK_AGAIN_MS 10               /* If something was missing. */
+#define CHECK_BUDGET 200                /* Bearers looked up at a time. */
+
+METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"bearers\"",
+               "What somebody else had taken out of the kernel, and was put "
+               "back.");
 
 struct ovs_bearer {
     struct hmap_node node;              /* In bearers, by id. */
@@ -101,6 +110,7 @@ static ofp_port_t hb_recv_port, hb_gtp_port, hb_tof_port;
 static unsigned int vswitch_seen;       /* vswitch_seqno() when compiled. */
 static unsigned int guards_seen;        /* filter_epoch() of the guards. */
 static bool started, tof_started, gtp_started, heartbeat;
+static long long int check_due;         /* check_bearers() */
 static unsigned int next_poll;           /* Which statistics come next. */
 static long long int polled_at;         /* The last ones. */
 
@@ -513,6 +523,49 @@ guard_all(void)
     }
 }
 
+/* Is 'ob' diverted and guarded as it should be?  Mends it if not. */
+static bool
+check_bearer(const struct ovs_bearer *ob)
+{
+    if (!filter_committed(ob->filter_seqno)) {
+        return true;
+    } else if (!filter_has_guard(&ob->b)) {
+        guard_all();
+        return false;
+    }
+    return !filter_mend_divert(&ob->b);
+}
+
+/* Somebody else may empty the sets of the filter: without its guard a bearer's
+ * answers are dropped.  Some are looked up each second, all in turn; the next
+ * ones very soon if something was missing. */
+static void
+check_bearers(void)
+{
+    static struct vlog_rate_limit mend_rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    static struct hmap_position at;
+    struct hmap_node *node;
+    bool whole = true;
+
+    if (time_msec() < check_due) {
+        return;
+    }
+    for (int i = 0; i < CHECK_BUDGET; i++) {
+        node = hmap_at_position(&bearers, &at);
+        if (!node) {
+            at = (struct hmap_position) { .bucket = 0 };
+            break;
+        }
+        whole &= check_bearer(CONTAINER_OF(node, struct ovs_bearer, node));
+    }
+    check_due = time_msec() + (whole ? CHECK_MS : CHECK_AGAIN_MS);
+    if (!whole) {
+        VLOG_WARN_RL(&mend_rl, "diverted bearers have been taken out of the "
+                     "filter: they are put back");
+        metric_inc(&n_mended);
+    }
+}
+
 static void
 ovs_run(void)
 {
@@ -525,6 +578,7 @@ ovs_run(void)
     if (filter_epoch() != guards_seen) {
         guard_all();
     }
+    check_bearers();
     run_bridges();
     run_pathless();
     run_waiting();
@@ -563,6 +617,7 @@ ovs_wait(void)
                               : ob->acked + ob->settle_ms);
     }
     ovs_services_wait();
+    poll_timer_wait_until(check_due);
 }
 
 /* Bearers. */

@@ -6,7 +6,8 @@
  * (ofctl_set()); ofctl_flows.c keeps that beside what the switch has, and
  * ofctl_batch.c sends the difference.  Here is the connection itself, and what
  * the switch says on it: its flows at first, then confirmations and errors,
- * packet-ins, statistics.  See ofctl.h for the states.
+ * packet-ins, statistics, flows that somebody else has deleted, after which all
+ * are compared as after a reconnect.  See ofctl.h for the states.
  *
  * No call does more than a fixed amount of work: what is left of a dump or of
  * a large batch continues with the next ofctl_run(). */
@@ -16,11 +17,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/metrics.h"
 #include "byte-order.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-connection.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-monitor.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofp-switch.h"
@@ -35,6 +38,10 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(ofctl);
+
+METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"flows\"",
+               "What somebody else had taken out of the kernel, and was put "
+               "back.");
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
@@ -225,6 +232,45 @@ recv_error(struct ofctl *ofctl, const struct ofp_header *oh)
     }
 }
 
+/* Asks to be told of flows that go, but for those that we delete. */
+static void
+watch_flows(struct ofctl *ofctl)
+{
+    struct ofputil_flow_monitor_request fmr = {
+        .id = 1,
+        .command = OFPFMC_ADD,
+        .flags = OFPFMF_REMOVED,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .table_id = OFPTT_ALL,
+    };
+    struct ofpbuf *msg = ofpbuf_new(0);
+
+    match_init_catchall(&fmr.match);
+    ofputil_append_flow_monitor_request(&fmr, msg, ofctl->protocol);
+    ofctl_send(ofctl, msg);
+}
+
+/* Somebody else has deleted flows: all are compared anew. */
+static void
+recv_flow_update(struct ofctl *ofctl, struct ofpbuf *msg)
+{
+    struct ofputil_flow_update update;
+    struct ofpbuf ofpacts;
+
+    ofpbuf_init(&ofpacts, 0);
+    while (!ofputil_decode_flow_update(&update, msg, &ofpacts)) {
+        if (update.event == OFPFME_REMOVED && update.reason == OFPRR_DELETE
+            && !is_leased(ofctl, update.table_id) && !ofctl->robbed) {
+            VLOG_WARN_RL(&rl, "%s: somebody else has deleted flows",
+                         ofctl->name);
+            metric_inc(&n_mended);
+            ofctl->robbed = true;
+        }
+    }
+    ofpbuf_uninit(&ofpacts);
+}
+
 /* Handles 'msg' and returns what it cost. */
 static unsigned int
 recv_msg(struct ofctl *ofctl, struct ofpbuf *msg)
@@ -244,6 +290,9 @@ recv_msg(struct ofctl *ofctl, struct ofpbuf *msg)
         return 1;
     case OFPTYPE_FLOW_STATS_REPLY:
         return 1 + recv_flow_stats(ofctl, msg);
+    case OFPTYPE_FLOW_MONITOR_STATS_REPLY:
+        recv_flow_update(ofctl, msg);
+        return 1;
     case OFPTYPE_BARRIER_REPLY:
         batch_barrier_reply(ofctl, oh->xid);
         return 1;
@@ -264,6 +313,7 @@ disconnected(struct ofctl *ofctl)
     ofpbuf_list_delete(&ofctl->leases);
     ovs_list_init(&ofctl->leases);
     ofctl->state = S_IDLE;
+    ofctl->robbed = false;
     ofctl->stats_xid = 0;
     ofctl->acked_seqno = 0;
 }
@@ -288,6 +338,7 @@ connected(struct ofctl *ofctl)
     ofctl_send(ofctl, ofputil_encode_set_async_config(
                  &async, (1u << OAM_PACKET_IN) | (1u << OAM_PORT_STATUS)
                  | (1u << OAM_FLOW_REMOVED), version));
+    watch_flows(ofctl);
 }
 
 static void
@@ -304,6 +355,9 @@ connection_run(struct ofctl *ofctl)
         if (rconn_is_connected(ofctl->rconn)) {
             connected(ofctl);
         }
+    }
+    if (ofctl->robbed && ofctl->state == S_RUN) {
+        disconnected(ofctl);
     }
     if (ofctl->state == S_IDLE && ofctl->started
         && rconn_is_connected(ofctl->rconn)) {

@@ -50,6 +50,7 @@ struct ofctl {
     struct ofctl_callbacks cbs;
     uint64_t leased_tables;
     bool started;
+    bool robbed;                /* Flows have been deleted by others. */
 
     enum state state;
     unsigned int conn_seqno;            /* Of rconn, to see a new one. */

@@ -106,6 +106,15 @@ register_divert(const struct service_spec *spec)
     return error ? error : filter_service_set(ip);
 }
 
+bool
+register_in_force(const struct service_spec *spec)
+{
+    return (!plane_is_up()
+            || (filter_has_service(&spec->service_ip)
+                && nat_has_service(&spec->service_ip,
+                                   &spec->application_ip)));
+}
+
 void
 register_undivert(const struct service_spec *spec)
 {

@@ -43,6 +43,9 @@ bool register_applied(const struct service_spec *);
 /* Second half.  Returns 0 or a positive errno value. */
 int register_divert(const struct service_spec *);
 
+/* False if somebody else has taken part of it out of the kernel since. */
+bool register_in_force(const struct service_spec *);
+
 /* Undoes the second half, if it was done; by this process or another. */
 void register_undivert(const struct service_spec *);
 

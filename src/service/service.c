@@ -48,11 +48,17 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define RETRY_MS 500
 #define LOOK_MS 100
 #define ROUTES_BUDGET 1000      /* Applications asked about, a turn. */
+#define CHECK_MS 1000
+#define CHECK_BUDGET 200        /* Services looked up at a time. */
 
 METRIC_COUNTER(n_requests, "tof_service_requests_total", "",
                "Requests to change services.");
 METRIC_COUNTER(n_rollbacks, "tof_service_rollbacks_total", "",
                "Requests rolled back because they could not be applied.");
+
+METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"service\"",
+               "What somebody else had taken out of the kernel, and was put "
+               "back.");
 
 struct entry {                  /* In entries, by name. */
     struct hmap_node node;      /* In by_ip. */
@@ -336,6 +342,47 @@ run_entries(void)
     }
 }
 
+static void
+mend(struct entry *e)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+
+    VLOG_WARN_RL(&rl, "service %s has been taken out of the kernel: it is put "
+                 "back", e->spec.name);
+    metric_inc(&n_mended);
+    apply(e);
+}
+
+/* Somebody else may empty the kernel's sets.  Some services are looked up each
+ * second, all in turn; one that is missing is put back, and the next ones are
+ * looked up at once, as it may not be the only one. */
+static void
+check_entries(void)
+{
+    static long long int due;
+    static size_t next;                 /* How many of them are done. */
+    struct shash_node *node;
+    size_t i = 0, end = next + CHECK_BUDGET;
+
+    if (time_msec() < due) {
+        return;
+    }
+    due = time_msec() + CHECK_MS;
+    SHASH_FOR_EACH (node, &entries) {
+        struct entry *e = node->data;
+
+        if (i++ >= next && i <= end && e->state == S_ACTIVE
+            && !register_in_force(&e->spec)) {
+            mend(e);
+            next = i - 1;
+            due = 0;
+            poll_immediate_wake();
+            return;
+        }
+    }
+    next = end < i ? end : 0;
+}
+
 bool
 service_is_synced(void)
 {
@@ -534,6 +581,7 @@ service_run(void)
     registry_run();
     follow_registry();
     run_entries();
+    check_entries();
 
     r = active_request();
     while (r && run_request(r)) {

@@ -66,6 +66,10 @@ METRIC_COUNTER(n_not_learned, "tof_xdp_not_learned_total", "",
                "Tunnels for which the table had no room: their packets take "
                "the slow path.");
 
+METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"pins\"",
+               "What somebody else had taken out of the kernel, and was put "
+               "back.");
+
 #define UE_LINK "tof-ue"                /* Peer of ue0; made by nat/nat.c. */
 #define OUTER_MAX 65536
 
@@ -378,6 +382,10 @@ endpoint_plumbed(void)
     struct place places[XDP_N_DEVS];
     size_t n = find_places(places);
 
+    if (xdp_pin_again(xdp)) {
+        VLOG_WARN("eBPF pins had been removed: they are put back");
+        metric_inc(&n_mended);
+    }
     for (size_t i = 0; i < n; i++) {
         if (!xdp_is_attached(xdp, places[i].dev,
                              if_nametoindex(places[i].link))) {

@@ -515,6 +515,57 @@ xdp_attach(struct xdp *x, enum xdp_dev dev, int ifindex, bool generic)
     return error ? error : xdp_set_dev(x, dev, ifindex);
 }
 
+static bool
+is_missing(char *path)
+{
+    bool missing = access(path, F_OK) && errno == ENOENT;
+
+    free(path);
+    return missing;
+}
+
+static bool
+pins_are_missing(const struct xdp *x)
+{
+    struct bpf_map *map;
+
+    bpf_object__for_each_map (map, x->skel->obj) {
+        if (!is_constant(x, map) && is_missing(map_path(x, map))) {
+            return true;
+        }
+    }
+    for (int i = 0; i < XDP_N_DEVS; i++) {
+        if (x->links[i] >= 0
+            && is_missing(path_in(x->pin_dir, link_names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+xdp_pin_again(struct xdp *x)
+{
+    if (!x->pin_dir || !pins_are_missing(x) || make_pin_dir(x->pin_dir)
+        || pin_maps(x)) {
+        return false;
+    }
+    for (int i = 0; i < XDP_N_DEVS; i++) {
+        char *path = path_in(x->pin_dir, link_names[i]);
+        int error = 0;
+
+        if (x->links[i] >= 0) {
+            unlink(path);
+            error = bpf_obj_pin(x->links[i], path);
+        }
+        free(path);
+        if (error) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool
 xdp_is_attached(struct xdp *x, enum xdp_dev dev, int ifindex)
 {

@@ -26,6 +26,10 @@ int xdp_load(uint32_t max_bearers, const char *pin_dir, struct xdp **,
 /* Programs that are pinned stay attached. */
 void xdp_unload(struct xdp *);
 
+/* Pins anew what somebody else has removed from there.  Returns true if there
+ * was anything, and it could be done. */
+bool xdp_pin_again(struct xdp *);
+
 /* Takes away all that is pinned in 'pin_dir': programs are detached. */
 void xdp_unpin(const char *pin_dir);
 

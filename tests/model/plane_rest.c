@@ -72,6 +72,12 @@ filter_run(void)
 }
 
 bool
+filter_has_service(const struct in6_addr *ip OVS_UNUSED)
+{
+    return true;
+}
+
+bool
 filter_endpoint_is_live(void)
 {
     return true;
@@ -215,6 +221,13 @@ nat_service_set(const struct in6_addr *service_ip OVS_UNUSED,
                 const struct in6_addr *application_ip OVS_UNUSED)
 {
     return 0;
+}
+
+bool
+nat_has_service(const struct in6_addr *service_ip OVS_UNUSED,
+                const struct in6_addr *application_ip OVS_UNUSED)
+{
+    return true;
 }
 
 int

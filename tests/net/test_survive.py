@@ -4,6 +4,7 @@
 import copy
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -12,7 +13,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from tofnet import packet as p
-from tofnet.lab import APP6, SERVICE_IP6, STATE, TOP, flows, lab_sh
+from tofnet.lab import (
+    APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, TOP, flows, lab_sh, ofctl)
 from tofnet.netns import RawPort
 from tofnet.service import (
     OTHER, answered, diverted, echo, establish, is_text)
@@ -438,6 +440,97 @@ def test_rules_flushed_by_somebody_else(lab, net, api, what):
     new = net.bearer("10.45.4.9")
     wait_until(lambda: mended() and answers(b) and answers(new),
                timeout=20, what="the mended filter")
+
+
+def put_back(api):
+    """How often tofd has put something back."""
+    return sum(value for name, value in api.metrics().items()
+               if name.startswith("tof_mended_total"))
+
+
+@pytest.mark.parametrize("ns, what", [
+    ("tof-learn", "nft flush ruleset"),
+    ("tof-learn", "nft flush chain netdev tof_learn q2"),
+    ("tof-learn", "nft delete table netdev tof_learn"),
+    ("tof-learn", "ip link set q2 down"),
+    ("tof-learn", "ip link set q3 down"),
+    ("lab-tof", "ip link set tof-q2 down"),
+    ("lab-tof", "nft flush set netdev tof pingers"),
+    ("lab-tof", "nft flush set netdev tof services"),
+    ("tof-app", "nft flush map inet tof_nat services4"),
+    ("tof-app", "nft flush map inet tof_nat services6"),
+    ("tof-app", "nft delete element inet tof_nat services4 "
+     f"{{ {SERVICE_IP} : {APP} }}"),
+    pytest.param("lab-tof", "nft flush set netdev tof down",
+                 marks=pytest.mark.datapath("ovs")),
+    pytest.param("lab-tof", "nft flush set netdev tof down_bound",
+                 marks=pytest.mark.datapath("ovs")),
+    pytest.param("lab-tof", "nft flush set netdev tof lengths",
+                 marks=pytest.mark.datapath("ovs")),
+])
+def test_what_somebody_else_takes_out_is_put_back(lab, net, api, ns, what):
+    """In whatever namespace: new UEs and known ones are served again, and the
+    metrics tell of it."""
+    # pylint: disable=too-many-arguments
+    api.register()
+    api.register("six", SERVICE_IP6, APP6)
+    both = [establish(net, ue) for ue in ("10.45.4.1", "2001:db8:4:1::1")]
+    before = put_back(api)
+    lab.run(ns, *what.split())
+
+    new = [net.bearer(ue) for ue in ("10.45.4.9", "2001:db8:4:9::1")]
+    wait_until(lambda: put_back(api) > before and api.healthy()
+               and all(answers(b) for b in both + new),
+               timeout=20, what="what was taken out to be back")
+
+
+@pytest.mark.datapath("ovs")
+@pytest.mark.parametrize("sets", [["divert"], ["divert", "bound"]])
+def test_diverted_bearers_that_somebody_else_takes_out_are_put_back(
+        lab, net, api, sets):
+    """With "bound" alone the UE would be taken for a stranger, whose packets
+    are switched; without both it is held, and delivered all the same."""
+    api.register()
+    b = establish(net)
+
+    def elements():
+        return lab.run("lab-tof", "nft", "list", "set", "netdev", "tof",
+                       "divert").stdout.count(f"ffff:{b.ue}")
+
+    wait_until(elements, what="the bearer to be diverted")
+    lab.run("lab-tof", "nft", "; ".join(f"flush set netdev tof {name}"
+                                        for name in sets))
+    wait_until(lambda: answers(b) and elements(), 5, "it to be back")
+
+
+@pytest.mark.datapath("ovs")
+@pytest.mark.parametrize("bridge", ["br-gtp", "br-tof"])
+def test_flows_that_somebody_else_deletes_are_put_back(net, api, bridge):
+    api.register()
+    b = establish(net)
+    known, before = set(flows()), put_back(api)
+    ofctl(bridge, "del-flows")
+    wait_until(lambda: put_back(api) > before and known <= set(flows())
+               and api.healthy() and answers(b), 20, "flows to be back")
+
+
+@pytest.mark.datapath("xdp")
+def test_pins_that_somebody_else_removes_are_put_back(lab, net, api):
+    """So the programs go on without tofd."""
+    api.register()
+    b = establish(net)
+    before = put_back(api)
+    inode = os.stat("/run/netns/lab-tof").st_ino
+    shutil.rmtree(f"/sys/fs/bpf/tof/{inode}")
+    wait_until(lambda: put_back(api) > before, what="pins")
+    lab.tofd("kill")
+    try:
+        for _ in range(3):
+            assert answers(b)
+    finally:
+        lab.tofd("start")
+    wait_until(api.healthy, what="tofd")
+    answered(b)
 
 
 def test_restarted_tofd_remembers_ethernet_headers(lab, net, api):

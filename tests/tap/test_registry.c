@@ -425,6 +425,12 @@ register_divert(const struct service_spec *spec OVS_UNUSED)
     return 0;
 }
 
+bool
+register_in_force(const struct service_spec *spec OVS_UNUSED)
+{
+    return true;
+}
+
 void
 register_undivert(const struct service_spec *spec OVS_UNUSED)
 {

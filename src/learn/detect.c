@@ -374,13 +374,15 @@ held_from_sgw(const struct nfq_packet *np, const struct gtpu_packet *p)
     }
 }
 
-/* GTP-U inside GTP-U: a UE plays eNodeB or SGW.  Its tunnels are its own. */
+/* GTP-U inside GTP-U: a UE plays eNodeB or SGW.  Its tunnels are its own.  But
+ * what a UE sends to a service (the filter holds nothing else from that side)
+ * is the service's, whichever port it listens on. */
 static bool
-is_nested(const struct gtpu_packet *p)
+is_nested(const struct nfq_packet *np, const struct gtpu_packet *p)
 {
     const struct gtpu_inner *inner = &p->inner;
 
-    return (p->msg.type == GTPU_GPDU && inner->proto == IPPROTO_UDP
+    return (np->queue != QUEUE_HOLD_ENB && p->msg.type == GTPU_GPDU && inner->proto == IPPROTO_UDP
             && inner->l4 && inner->l4_len >= UDP_HEADER_LEN
             && (inner->l4[2] << 8 | inner->l4[3]) == GTPU_PORT);
 }
@@ -401,7 +403,7 @@ detect_packet(const struct nfq_packet *np)
         return;
     }
     l2_seen(from, &p.src, &p.dst, np->src_mac, np->tag);
-    if (is_nested(&p)) {
+    if (is_nested(np, &p)) {
         metric_inc(&n_nested);
         pass(np);
     } else if (!(from == SIDE_ENB ? conf_are_peers(conf, &p.src, &p.dst)

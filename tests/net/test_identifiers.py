@@ -6,9 +6,10 @@ import pytest
 
 from tofnet import packet as p
 from tofnet.emulator import ENB, SGW
-from tofnet.lab import SERVICE_IP, app_sends
+from tofnet.lab import APP, APP6, app_sends
+from tofnet.netns import RawPort
 from tofnet.service import (
-    OTHER, answered, asks, diverted, downlink, echo, is_text)
+    OTHER, answered, asks, diverted, downlink, echo, is_text, service_of)
 from tofnet.wait import wait_until
 
 ENB2, ENB2_MAC = "10.1.0.9", "0e:0e:0b:00:00:09"
@@ -159,7 +160,7 @@ def test_gtp_inside_gtp_teaches_nothing(net, api):
     api.register()
     b = net.bearer("10.45.6.1")
     nested = p.outer(ENB, SGW, p.gtpu(0x99, echo("10.45.6.2", b"nested")))
-    inside = p.ip_udp(b.ue, SERVICE_IP, p.gtpu(0x98, echo(
+    inside = p.ip_udp(b.ue, OTHER, p.gtpu(0x98, echo(
         "10.45.6.3", b"nested")), 2152, 2152)
     for inner in (nested, inside):
         net.sgw.wait(b.uplink(inner), timeout=4)
@@ -167,6 +168,20 @@ def test_gtp_inside_gtp_teaches_nothing(net, api):
     answered(b)
     assert [s["ue"] for s in api.sessions()] == [b.ue]
     assert len(api.session_of(b.ue)["bearers"]) == 1
+
+
+@pytest.mark.parametrize("ue", ["10.45.6.1", "2001:db8:6:1::1"])
+def test_a_service_on_the_port_of_gtp_has_its_first_packet(net, api, ue):
+    """What is in it, GTP-U or not, is the service's."""
+    api.register(service=service_of(ue), app=APP6 if ":" in ue else APP)
+    b = net.bearer(ue)
+    with RawPort("lab-app", "app0") as app:
+        for text in (b"plain", p.gtpu(0x98, echo("10.45.6.3", b"nested"))):
+            b.uplink(p.ip_udp(ue, service_of(ue), text, 2152, 2152))
+            app.wait(lambda f: text in f)       # pylint: disable=W0640
+            assert not [f for f in net.sgw.frames if text in f]
+    answered(b)
+    assert len(api.sessions()) == 1
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2, 26, 31, 254, 255])

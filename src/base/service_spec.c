@@ -104,3 +104,18 @@ service_spec_is_valid(const struct service_spec *spec, const char **why)
     }
     return chain_is_valid(spec, why);
 }
+
+bool
+service_spec_same_chain(const struct service_spec *a,
+                        const struct service_spec *b)
+{
+    if (a->n_chain != b->n_chain) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_chain; i++) {
+        if (strcmp(a->chain[i], b->chain[i])) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -34,4 +34,8 @@ bool service_name_is_valid(const char *name, const char **why);
 bool service_ip_is_valid(const struct in6_addr *, const char **why);
 bool service_spec_is_valid(const struct service_spec *, const char **why);
 
+/* Whether both have the same functions, in the same order. */
+bool service_spec_same_chain(const struct service_spec *,
+                             const struct service_spec *);
+
 #endif /* base/service_spec.h */

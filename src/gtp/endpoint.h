@@ -115,9 +115,11 @@ struct endpoint_class {
     void (*bearer_clear)(const struct endpoint_bearer *);
 
     /* A service's chain and classification.  service_set() returns 0 or a
-     * positive errno value; it is in force when service_ready() says so. */
+     * positive errno value; it is in force when service_ready() says so.  If
+     * the service is diverted already, with another chain, it stays so
+     * meanwhile. */
     int (*service_set)(const struct service_spec *);
-    void (*service_clear)(const struct service_spec *);
+    void (*service_clear)(const struct in6_addr *service_ip);
     /* False if a function of its chain is not there; '*why', good until the
      * next call, then says what is missing.  True if that is not known. */
     bool (*service_possible)(const struct service_spec *, const char **why);

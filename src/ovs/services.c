@@ -191,6 +191,9 @@ ovs_services_set(const struct service_spec *spec)
     }
     if (!os) {
         os = create(&spec->service_ip);
+    } else if (!service_spec_same_chain(&os->spec, spec)) {
+        /* By the cache, packets go the old way for a while. */
+        cache_guard_note(&spec->service_ip, 0);
     }
     os->spec = *spec;
     os->compiled = false;
@@ -202,14 +205,14 @@ ovs_services_set(const struct service_spec *spec)
 }
 
 void
-ovs_services_clear(const struct service_spec *spec)
+ovs_services_clear(const struct in6_addr *ip)
 {
-    struct ovs_service *os = find(&spec->service_ip);
+    struct ovs_service *os = find(ip);
 
     if (os) {
         ofctl_set(tof, COOKIE_SERVICE + os->number, "");
         ofctl_set(tof, COOKIE_BROKEN + os->number, "");
-        cache_guard_note(&spec->service_ip, 0);
+        cache_guard_note(ip, 0);
         hmap_remove(&services, &os->node);
         hmap_remove(&by_number, &os->number_node);
         free(os);

@@ -33,7 +33,7 @@ void ovs_services_wait(void);
 void ovs_services_ports(ofp_port_t nat);
 
 int ovs_services_set(const struct service_spec *);
-void ovs_services_clear(const struct service_spec *);
+void ovs_services_clear(const struct in6_addr *service_ip);
 bool ovs_services_possible(const struct service_spec *, const char **why);
 bool ovs_services_ready(const struct in6_addr *service_ip);
 

@@ -131,6 +131,6 @@ register_withdraw(const struct service_spec *spec)
     /* What cannot be done now, dataplane_came_up() makes good. */
     endpoint->service_divert(&spec->service_ip, false);
     filter_service_clear(&spec->service_ip);
-    endpoint->service_clear(spec);
+    endpoint->service_clear(&spec->service_ip);
     nat_service_clear(&spec->service_ip);
 }

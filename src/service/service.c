@@ -9,7 +9,11 @@
  *   S_ACTIVE     register_divert() has succeeded: packets are diverted.
  *   S_WAITING    what it needs is not there: packets are switched.
  *
- * and a request through
+ * A service is known by its service IP: if anything else of it changes, it goes
+ * from S_ACTIVE to S_APPLYING and back while its packets are diverted, first
+ * as it was and then as it is.
+ *
+ * A request goes through
  *
  *   R_QUEUED     requests are served one at a time, in order.
  *   R_REGISTRY   its transaction is under way.
@@ -34,7 +38,6 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
-#include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "service/register.h"
 #include "service/registry.h"
@@ -60,8 +63,8 @@ METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"service\"",
                "What somebody else had taken out of the kernel, and was put "
                "back.");
 
-struct entry {                  /* In entries, by name. */
-    struct hmap_node node;      /* In by_ip. */
+struct entry {
+    struct hmap_node node;      /* In entries, by service IP. */
     struct service_spec spec;
     enum { S_APPLYING, S_ACTIVE, S_WAITING } state;
     long long int retry_at;     /* S_WAITING: not applied before. */
@@ -87,8 +90,7 @@ struct request {
     void *aux;
 };
 
-static struct shash entries;
-static struct hmap by_ip;       /* The same, by service IP. */
+static struct hmap entries;
 static long long int look_at;   /* When all of them are looked at next. */
 static unsigned int routes = 1; /* Grows when routes may have changed. */
 static bool routes_behind;      /* Not all of them have been asked about. */
@@ -99,7 +101,7 @@ static bool synced;
 static uint64_t
 n_services_metric(void)
 {
-    return shash_count(&entries);
+    return hmap_count(&entries);
 }
 
 METRIC_GAUGE(g_services, "tof_services", "", "Services.", n_services_metric);
@@ -110,7 +112,7 @@ n_waiting_metric(void)
     uint64_t n = 0;
     struct entry *e;
 
-    HMAP_FOR_EACH (e, node, &by_ip) {
+    HMAP_FOR_EACH (e, node, &entries) {
         n += e->state == S_WAITING;
     }
     return n;
@@ -123,8 +125,7 @@ METRIC_GAUGE(g_waiting, "tof_services_waiting", "",
 void
 service_init(void)
 {
-    shash_init(&entries);
-    hmap_init(&by_ip);
+    hmap_init(&entries);
     look_at = 0;
     ovs_list_init(&requests);
     synced = false;
@@ -135,29 +136,32 @@ void
 service_destroy(void)
 {
     struct request *r;
+    struct entry *e;
 
     LIST_FOR_EACH_POP (r, node, &requests) {
         r->cb(SERVICE_UNAVAILABLE, "shutting down", NULL, r->aux);
         free(r);
     }
-    hmap_destroy(&by_ip);
-    shash_destroy_free_data(&entries);
+    HMAP_FOR_EACH_POP (e, node, &entries) {
+        free(e);
+    }
+    hmap_destroy(&entries);
+}
+
+/* Whether the data plane does the same for both; their service IP is. */
+static bool
+is_served_alike(const struct service_spec *a, const struct service_spec *b)
+{
+    return (IN6_ARE_ADDR_EQUAL(&a->application_ip, &b->application_ip)
+            && service_spec_same_chain(a, b));
 }
 
 static bool
 spec_equal(const struct service_spec *a, const struct service_spec *b)
 {
-    if (strcmp(a->name, b->name) || a->n_chain != b->n_chain
-        || !IN6_ARE_ADDR_EQUAL(&a->service_ip, &b->service_ip)
-        || !IN6_ARE_ADDR_EQUAL(&a->application_ip, &b->application_ip)) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_chain; i++) {
-        if (strcmp(a->chain[i], b->chain[i])) {
-            return false;
-        }
-    }
-    return true;
+    return (!strcmp(a->name, b->name)
+            && IN6_ARE_ADDR_EQUAL(&a->service_ip, &b->service_ip)
+            && is_served_alike(a, b));
 }
 
 static uint32_t
@@ -171,8 +175,21 @@ find_by_ip(const struct in6_addr *ip)
 {
     struct entry *e;
 
-    HMAP_FOR_EACH_WITH_HASH (e, node, hash_ip(ip), &by_ip) {
+    HMAP_FOR_EACH_WITH_HASH (e, node, hash_ip(ip), &entries) {
         if (IN6_ARE_ADDR_EQUAL(&e->spec.service_ip, ip)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static struct entry *
+find_by_name(const char *name)
+{
+    struct entry *e;
+
+    HMAP_FOR_EACH (e, node, &entries) {
+        if (!strcmp(e->spec.name, name)) {
             return e;
         }
     }
@@ -209,13 +226,14 @@ apply(struct entry *e)
     }
 }
 
-/* Old services first: a new one may take over an address. */
+/* The same address is the same service, whatever it is called. */
 static void
 mark_wanted(const struct service_spec *spec, void *aux OVS_UNUSED)
 {
-    struct entry *e = shash_find_data(&entries, spec->name);
+    struct entry *e = find_by_ip(&spec->service_ip);
+    const char *why;
 
-    if (e && spec_equal(&e->spec, spec)) {
+    if (e && register_supports(spec, &why)) {
         e->wanted = true;
     }
 }
@@ -223,56 +241,70 @@ mark_wanted(const struct service_spec *spec, void *aux OVS_UNUSED)
 static void
 sweep(void)
 {
-    struct shash_node *node;
+    struct entry *e;
 
-    SHASH_FOR_EACH_SAFE (node, &entries) {
-        struct entry *e = node->data;
+    HMAP_FOR_EACH_SAFE (e, node, &entries) {
         if (!e->wanted) {
             VLOG_INFO("service %s is withdrawn", e->spec.name);
             register_withdraw(&e->spec);
-            hmap_remove(&by_ip, &e->node);
-            shash_delete(&entries, node);
+            hmap_remove(&entries, &e->node);
             free(e);
         }
     }
 }
 
 static void
-add_missing(const struct service_spec *spec, void *aux OVS_UNUSED)
+change(struct entry *e, const struct service_spec *spec)
 {
+    const bool alike = is_served_alike(&e->spec, spec);
+
+    if (strcmp(e->spec.name, spec->name)) {
+        VLOG_INFO("service %s is called %s now", e->spec.name, spec->name);
+    }
+    e->spec = *spec;
+    if (!alike) {
+        e->routes_seen = 0;
+        apply(e);
+    }
+}
+
+static void
+follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
+{
+    struct entry *e = find_by_ip(&spec->service_ip);
     const char *why;
 
-    if (shash_find(&entries, spec->name) || find_by_ip(&spec->service_ip)) {
+    if (e) {
+        change(e, spec);
         return;
     }
     if (!register_supports(spec, &why)) {
         VLOG_WARN("service %s is ignored: %s", spec->name, why);
         return;
     }
-    struct entry *e = xzalloc(sizeof *e);
+    e = xzalloc(sizeof *e);
     e->spec = *spec;
     e->reachable = true;        /* Until it is known. */
-    shash_add(&entries, e->spec.name, e);
-    hmap_insert(&by_ip, &e->node, hash_ip(&e->spec.service_ip));
+    hmap_insert(&entries, &e->node, hash_ip(&spec->service_ip));
     apply(e);
 }
 
 static void
 follow_registry(void)
 {
-    struct shash_node *node;
+    struct entry *e;
 
     if (!registry_is_connected()
         || (synced && registry_seqno() == registry_seen)) {
         return;
     }
     registry_seen = registry_seqno();
-    SHASH_FOR_EACH (node, &entries) {
-        ((struct entry *) node->data)->wanted = false;
+    HMAP_FOR_EACH (e, node, &entries) {
+        e->wanted = false;
     }
     registry_for_each(mark_wanted, NULL);
     sweep();
-    registry_for_each(add_missing, NULL);
+    registry_for_each(follow_row, NULL);
     synced = true;
 }
 
@@ -329,7 +361,7 @@ run_entries(void)
 
     routes += changed;
     routes_behind = false;
-    HMAP_FOR_EACH (e, node, &by_ip) {
+    HMAP_FOR_EACH (e, node, &entries) {
         if (all || e->state != S_ACTIVE) {
             run_entry(e, &budget);
         }
@@ -361,16 +393,14 @@ check_entries(void)
 {
     static long long int due;
     static size_t next;                 /* How many of them are done. */
-    struct shash_node *node;
+    struct entry *e;
     size_t i = 0, end = next + CHECK_BUDGET;
 
     if (time_msec() < due) {
         return;
     }
     due = time_msec() + CHECK_MS;
-    SHASH_FOR_EACH (node, &entries) {
-        struct entry *e = node->data;
-
+    HMAP_FOR_EACH (e, node, &entries) {
         if (i++ >= next && i <= end && e->state == S_ACTIVE
             && !register_in_force(&e->spec)) {
             mend(e);
@@ -392,10 +422,10 @@ service_is_synced(void)
 void
 service_reapply(void)
 {
-    struct shash_node *node;
+    struct entry *e;
 
-    SHASH_FOR_EACH (node, &entries) {
-        apply(node->data);
+    HMAP_FOR_EACH (e, node, &entries) {
+        apply(e);
     }
 }
 
@@ -487,7 +517,7 @@ run_transaction(struct request *r)
 static const struct entry *
 find_old(const struct request *r)
 {
-    const struct entry *e = shash_find_data(&entries, r->name);
+    const struct entry *e = find_by_name(r->name);
     struct in6_addr ip;
 
     if (!e && r->op == OP_DELETE && addr_parse(r->name, &ip)) {
@@ -541,15 +571,22 @@ start(struct request *r)
     return true;
 }
 
+/* Whether the data plane does what was asked for. */
+static bool
+is_in_force(const struct request *r)
+{
+    const struct service_spec *spec = (r->op == OP_DELETE ? &r->old
+                                       : &r->spec);
+    const struct entry *e = find_by_ip(&spec->service_ip);
+
+    return (r->op == OP_DELETE ? !e || strcmp(e->spec.name, spec->name)
+            : e && e->state == S_ACTIVE && spec_equal(&e->spec, spec));
+}
+
 static bool
 await_plane(struct request *r)
 {
-    const struct entry *e = shash_find_data(&entries, (r->op == OP_DELETE
-                                                       ? r->old.name
-                                                       : r->spec.name));
-
-    if (r->op == OP_DELETE ? !e : (e && e->state == S_ACTIVE
-                                   && spec_equal(&e->spec, &r->spec))) {
+    if (is_in_force(r)) {
         finish(r, SERVICE_OK, "");
     } else if (time_msec() < r->deadline) {
         /* Goes on. */
@@ -595,7 +632,7 @@ service_wait(void)
     const struct request *r = active_request();
 
     registry_wait();
-    if (!hmap_is_empty(&by_ip)) {
+    if (!hmap_is_empty(&entries)) {
         poll_timer_wait_until(look_at);
     }
     if (r && r->state == R_QUEUED) {
@@ -661,16 +698,29 @@ service_count(const struct in6_addr *service_ip,
     }
 }
 
+static int
+compare_names(const void *a_, const void *b_)
+{
+    const struct entry *const *a = a_, *const *b = b_;
+
+    return strcmp((*a)->spec.name, (*b)->spec.name);
+}
+
 void
 service_for_each(void (*cb)(const struct service_spec *,
                             const struct counters *, void *aux),
                  void *aux)
 {
-    const struct shash_node **nodes = shash_sort(&entries);
+    const size_t n = hmap_count(&entries);
+    const struct entry **sorted = xmalloc(n * sizeof *sorted), *e;
+    size_t i = 0;
 
-    for (size_t i = 0; i < shash_count(&entries); i++) {
-        const struct entry *e = nodes[i]->data;
-        cb(&e->spec, &e->counters, aux);
+    HMAP_FOR_EACH (e, node, &entries) {
+        sorted[i++] = e;
     }
-    free(nodes);
+    qsort(sorted, n, sizeof *sorted, compare_names);
+    for (i = 0; i < n; i++) {
+        cb(&sorted[i]->spec, &sorted[i]->counters, aux);
+    }
+    free(sorted);
 }

@@ -197,10 +197,10 @@ xdp_chain_set(const struct service_spec *spec)
 }
 
 void
-xdp_chain_clear(const struct service_spec *spec)
+xdp_chain_clear(const struct in6_addr *service_ip)
 {
     if (tof) {
-        ovs_services_clear(spec);
+        ovs_services_clear(service_ip);
     }
 }
 

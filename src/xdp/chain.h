@@ -35,7 +35,7 @@ void xdp_chain_report(void);
 /* As in endpoint.h, for services that have a chain.  What is 'in_force' is
  * possible for a while without heartbeats. */
 int xdp_chain_set(const struct service_spec *);
-void xdp_chain_clear(const struct service_spec *);
+void xdp_chain_clear(const struct in6_addr *service_ip);
 bool xdp_chain_possible(const struct service_spec *, bool in_force,
                         const char **why);
 bool xdp_chain_ready(const struct in6_addr *service_ip);

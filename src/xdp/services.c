@@ -86,6 +86,12 @@ xdp_svc_sweep(void)
     }
 }
 
+static bool
+is_in_table(const struct in6_addr *ip)
+{
+    return xdp_table_service_find(table, ip) != XDP_NOWHERE;
+}
+
 /* As the table has it; XDP_CHAIN_NONE if it is not there. */
 static enum xdp_chain
 chain_in_table(const struct in6_addr *ip)
@@ -99,7 +105,7 @@ chain_in_table(const struct in6_addr *ip)
 static int
 put(const struct in6_addr *ip, enum xdp_chain chain)
 {
-    bool there = xdp_table_service_find(table, ip) != XDP_NOWHERE;
+    bool there = is_in_table(ip);
     int error = xdp_table_service_set(table, ip, chain);
 
     if (!error && !there) {
@@ -119,8 +125,8 @@ xdp_svc_set(const struct service_spec *spec)
 
     if (spec->n_chain) {
         error = xdp_chain_set(spec);
-        /* Of an earlier tofd, it may be diverted. */
-        if (!error && chain_in_table(ip) != XDP_CHAIN_ON) {
+        /* What is diverted already stays so, with a chain or without. */
+        if (!error && !is_in_table(ip)) {
             error = put(ip, XDP_CHAIN_OFF);
         }
     }
@@ -136,13 +142,13 @@ xdp_svc_set(const struct service_spec *spec)
 }
 
 void
-xdp_svc_clear(const struct service_spec *spec)
+xdp_svc_clear(const struct in6_addr *ip)
 {
-    struct xdp_svc *s = find(&spec->service_ip);
+    struct xdp_svc *s = find(ip);
 
-    xdp_chain_clear(spec);
+    xdp_chain_clear(ip);
     if (s) {
-        xdp_table_service_clear(table, &spec->service_ip);
+        xdp_table_service_clear(table, ip);
         hmap_remove(&services, &s->node);
         free(s);
     }
@@ -181,6 +187,9 @@ xdp_svc_divert(const struct in6_addr *ip, bool on)
                          : on ? XDP_CHAIN_ON : XDP_CHAIN_OFF));
     } else {
         xdp_table_service_clear(table, ip);
+    }
+    if (!chain) {
+        xdp_chain_clear(ip);    /* It may have had one until now. */
     }
     return error;
 }

@@ -21,7 +21,7 @@ void xdp_svc_destroy(void);
 void xdp_svc_sweep(void);
 
 int xdp_svc_set(const struct service_spec *);
-void xdp_svc_clear(const struct service_spec *);
+void xdp_svc_clear(const struct in6_addr *ip);
 bool xdp_svc_possible(const struct service_spec *, const char **why);
 bool xdp_svc_ready(const struct in6_addr *ip);
 int xdp_svc_divert(const struct in6_addr *ip, bool on);

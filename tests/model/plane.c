@@ -362,7 +362,7 @@ nothing_said(bool up OVS_UNUSED)
 }
 
 static void
-nothing_cleared(const struct service_spec *spec OVS_UNUSED)
+nothing_cleared(const struct in6_addr *service_ip OVS_UNUSED)
 {
 }
 

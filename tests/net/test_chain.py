@@ -7,7 +7,10 @@ they pass with a DSCP of their own, so that the next one shows which way a
 packet has come.  "gone" is configured, and its ports are never there."""
 
 import contextlib
+import itertools
 import json
+import threading
+import time
 
 import pytest
 
@@ -289,6 +292,34 @@ def test_chain_is_changed(net, fw, api):
         if datapath() == "xdp":
             there = SERVICE_IP in ofctl("br-tof", "dump-flows")
             assert there == bool(chain), "only chains need flows"
+
+
+def test_chain_is_changed_under_traffic(net, fw, mon, app, api):
+    """No packet goes to the SGW meanwhile, with a chain or without."""
+    api.register()
+    b = net.bearer("10.45.5.1")
+    answered(b, b"first")
+    sent = itertools.count()
+    for chain in (["fw"], ["mon", "fw"], [], ["mon"], []):
+        ending = threading.Event()
+
+        def send():
+            while not ending.is_set():
+                b.uplink(echo(b.ue, b"during %d" % next(sent)))
+                time.sleep(0.001)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            answer = api.put("/service/svc", {
+                "name": "svc", "serviceIP": SERVICE_IP,
+                "applicationIP": "192.168.100.10", "chain": chain})
+        finally:
+            ending.set()
+            thread.join()
+        assert answer.status == 200, answer
+        answered(b, b"after %d" % next(sent))
+    assert not [f for f in net.sgw.frames if b"during" in f]
 
 
 def post(api, chain):

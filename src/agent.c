@@ -271,7 +271,6 @@ agent_init(const struct conf *conf_, char **what)
     stay_init();
     l2_init(path_changed);
     forward_init(endpoint);
-    evidence_init(evidence_ms);
     divert_init(endpoint, evidence_ms, admits);
     pmtu_init(conf, forward_switch);
     signalling_init(conf->sessions.idle_seconds * 1000ll, forward_switch);

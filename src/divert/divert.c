@@ -53,14 +53,18 @@ set_state(struct bearer *b, enum diversion to)
 }
 
 /* Has the endpoint divert 'b', whose UE has been silent for 'silent_ms', from
- * now on, or, if 'adopted', further; goes on in divert_ready(). */
+ * now on, or, if 'adopted', further; goes on in divert_ready().  Its tunnels are
+ * those that it is ready for, if it is: so it stays ready, unless there is
+ * something that waits for the endpoint. */
 static void
 ask(struct bearer *b, long long int silent_ms, bool adopted)
 {
     struct endpoint_bearer eb = bearer_describe(b);
 
     eb.silent_ms = silent_ms;
-    set_state(b, DIVERSION_ASKED);
+    if (!bearer_is_ready(b) || hold_count(b->id)) {
+        set_state(b, DIVERSION_ASKED);
+    }
     bearer_use(b)->asked = time_msec();
     if (!adopted) {
         usage_bearer(b);
@@ -114,10 +118,13 @@ divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
 
     divert_want(b);
     if (bearer_is_ready(b) && fresh) {
-        /* Overtaken on its way here by the bearer getting ready. */
+        /* Overtaken on its way here by the bearer getting ready, or one that
+         * only we can read: it came in fragments, say.  The endpoint sees none
+         * of these, so it is told that the UE is there. */
         forward_send(b->id, &held);
         if (now - bearer_use_get(b)->asked > READY_RETRY_MS) {
             ask(b, 0, false);
+            prove_again(b, now);
         }
     } else if (b->diversion == DIVERSION_OFF
                || (!fresh && !prove_is_possible(b))) {

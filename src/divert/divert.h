@@ -8,7 +8,8 @@
  *         divert_want()        divert_proved()        divert_ready()
  *    OFF ---------------> WANTED ---------------> ASKED ------------> READY
  *                            ^   and others below   |  ^                |
- *                            |                      |  | proved anew    |
+ *                            |                      |  | proved anew,   |
+ *                            |                      |  | if some wait   |
  *                            |                      |  +----------------+
  *                            |                      |                   |
  *                            +----------------------+-------------------+

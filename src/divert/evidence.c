@@ -11,14 +11,6 @@
 #include "timeval.h"
 #include "util.h"
 
-static long long int evidence_ms;
-
-void
-evidence_init(long long int evidence_ms_)
-{
-    evidence_ms = evidence_ms_;
-}
-
 /* Notes what the endpoint has counted.  True if some of it has been carried
  * since it was last asked: what it had counted before the bearer was adopted
  * may be long ago. */
@@ -59,10 +51,8 @@ evidence_counted(uint32_t id, enum endpoint_direction direction,
     } else {
         session_touch(b, now);
     }
-    if (bearer_is_ready(b)
-        && now - MAX(bearer_proved(b),
-                     b->created_s * 1000ll) > evidence_ms / 2) {
-        prove_ask(b, false);
+    if (bearer_is_ready(b)) {
+        prove_again(b, now);
     }
 }
 

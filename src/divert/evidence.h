@@ -11,7 +11,6 @@
 
 #include "gtp/endpoint.h"
 
-void evidence_init(long long int evidence_ms);
 void evidence_counted(uint32_t id, enum endpoint_direction, uint64_t packets,
                       uint64_t bytes, long long int read);
 void evidence_alive(uint32_t id, bool forwarded, long long int since);

@@ -38,6 +38,7 @@ METRIC_LOST(n_lost_address, "no_address");
 METRIC_LOST(n_lost_header, "no_ethernet_header");
 METRIC_LOST(n_lost_send, "not_sent");
 METRIC_LOST(n_lost_room, "no_room");
+METRIC_LOST(n_lost_busy, "endpoint_busy");
 METRIC_COUNTER(n_congested, "tof_congestion_dropped_total", "",
                "Held packets marked \"congestion experienced\" outside, whose "
                "sender does not know ECN (RFC 6040).");
@@ -217,8 +218,14 @@ forward_send(uint32_t id, const struct hold_packet *p)
 
     if (!b || b->state != BEARER_ESTABLISHED) {
         forward_stop_waiting(id, p);
-    } else if (p->direction == HOLD_UP ? send_to_app(b, p)
-               : send_to_ue(b, p)) {
+        return;
+    }
+    int error = (p->direction == HOLD_UP ? send_to_app(b, p)
+                 : send_to_ue(b, p));
+
+    if (error == ENOBUFS && p->direction == HOLD_UP) {
+        metric_inc(&n_lost_busy);
+    } else if (error) {
         forward_give_up(id, p);
     }
 }

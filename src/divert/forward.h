@@ -24,8 +24,9 @@ void forward_init(const struct endpoint_class *);
 void forward_switch(enum filter_side from, const void *ip, size_t len);
 
 /* To where it was going: HOLD_UP to the service, HOLD_DOWN to the UE.  If the
- * bearer is not proved any more, as forward_stop_waiting(); if the endpoint does
- * not take it, as forward_give_up(). */
+ * bearer is not proved any more, as forward_stop_waiting(); if there is no way
+ * there, as forward_give_up(); but what the endpoint has no room for just now is
+ * lost, and counted: the service's real host would not know its connection. */
 void forward_send(uint32_t bearer_id, const struct hold_packet *);
 
 /* It has waited in vain: HOLD_UP is switched, HOLD_DOWN dropped and

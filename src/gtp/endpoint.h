@@ -134,7 +134,7 @@ struct endpoint_class {
     int (*send_up)(const struct endpoint_bearer *, const void *ip,
                    size_t len);
     /* Delivers the UE's IP packet to the service that it is for, as if the
-     * endpoint had just decapsulated it. */
+     * endpoint had just decapsulated it.  ENOBUFS: too many at once. */
     int (*send_app)(const struct endpoint_bearer *, const void *ip,
                     size_t len);
     /* Sends the frame, as it came with held_down(), unclaimed() or orphaned(),

@@ -179,6 +179,16 @@ prove_ask_on(const struct bearer *b)
     }
 }
 
+void
+prove_again(const struct bearer *b, long long int now)
+{
+    const long long int since = MAX(bearer_proved(b), b->created_s * 1000ll);
+
+    if (now - since > evidence_ms / 2) {
+        prove_ask(b, false);
+    }
+}
+
 struct bearer *
 prove_vouched(const struct bearer *b)
 {

@@ -38,6 +38,10 @@ void prove_ask(const struct bearer *, bool urgent);
  * for in the background, again and again, until it comes. */
 void prove_ask_on(const struct bearer *);
 
+/* It is in use: if half of the evidence time is over, it is proved again in the
+ * background. */
+void prove_again(const struct bearer *, long long int now);
+
 /* The other one of its dual-stack pair if a proof of the bearer proves that,
  * too, or NULL: it has no targets of its own family, and nobody else has its
  * address. */

@@ -88,7 +88,7 @@ ovs_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
 
     if (gtpu_parse_inner(ip, len, &inner) != GTPU_OK
         || !ovs_services_has_way(&inner.dst)) {
-        return EAGAIN;
+        return ENOENT;
     }
     frame = xmalloc(ETH_HEADER_LEN + len);
     classifier_macs(b, frame);
@@ -97,7 +97,7 @@ ovs_send_app(const struct endpoint_bearer *b, const void *ip, size_t len)
     classifier_send_app(&actions);
     error = packet_out(frame, ETH_HEADER_LEN + len, &actions);
     free(frame);
-    return error;
+    return error == EAGAIN ? ENOBUFS : error;
 }
 
 int

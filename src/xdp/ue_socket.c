@@ -139,5 +139,6 @@ xdp_ue_send(enum xdp_ue_end end, const uint8_t macs[12], const void *ip,
     if (fds[end] < 0) {
         return ENOTCONN;
     }
-    return sendmsg(fds[end], &msg, 0) < 0 ? errno : 0;
+    return (sendmsg(fds[end], &msg, 0) >= 0 ? 0
+            : errno == EAGAIN ? ENOBUFS : errno);
 }

@@ -2,6 +2,7 @@
 """Packets that wait for a proof, and proofs that end with time: UEs that fall
 silent, identifiers that are reused."""
 
+import itertools
 import random
 import time
 
@@ -269,6 +270,21 @@ class TestQuick:
         api.register()
         b = diverted(net)
         self.stream(net, b, lambda text: b.uplink(echo(b.ue, text)))
+
+    def test_uplink_stream_in_fragments_never_stalls(self, net, api):
+        """Of the same, but the endpoint sees none of its packets: tofd, which
+        puts the G-PDUs together, delivers them."""
+        def send(text):
+            whole = p.outer(b.enb, b.sgw, p.gtpu(b.up_teid, echo(b.ue, text)))
+            for f in p.fragments(whole, 68, next(ids)):
+                net.enb.send(b._eth(True, f))   # pylint: disable=W0212
+
+        api.register()
+        b = diverted(net)
+        ids = itertools.count(100)
+        self.stream(net, b, send)
+        assert len(net.pings) >= 4, "proved again in the background"
+        assert not [f for f in net.sgw.frames if b"stream " in f]
 
     def stream(self, net, b, send):
         net.delay = 0.25        # A packet that waits is late.

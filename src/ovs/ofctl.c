@@ -52,6 +52,7 @@ enum {
     MAX_PACKET_OUTS = 1024,     /* Queued. */
     RETRY_MS = 1000,            /* What is refused is tried again after this, */
     MAX_RETRIES = 100,          /* so many flows at once. */
+    MEND_MS = 1000,             /* As long may deleted flows be missing. */
     HIDDEN_TABLE = 254,         /* The switch's own, with those above it. */
 };
 
@@ -251,7 +252,9 @@ watch_flows(struct ofctl *ofctl)
     ofctl_send(ofctl, msg);
 }
 
-/* Somebody else has deleted flows: all are compared anew. */
+/* Somebody else has deleted flows: all are compared anew.  Not at once, since
+ * `tof-ovs stop` begins by deleting those of heartbeats, so that nothing is
+ * diverted any more when Open vSwitch ends. */
 static void
 recv_flow_update(struct ofctl *ofctl, struct ofpbuf *msg)
 {
@@ -261,11 +264,12 @@ recv_flow_update(struct ofctl *ofctl, struct ofpbuf *msg)
     ofpbuf_init(&ofpacts, 0);
     while (!ofputil_decode_flow_update(&update, msg, &ofpacts)) {
         if (update.event == OFPFME_REMOVED && update.reason == OFPRR_DELETE
-            && !is_leased(ofctl, update.table_id) && !ofctl->robbed) {
+            && !is_leased(ofctl, update.table_id)
+            && ofctl->mend_at == LLONG_MAX) {
             VLOG_WARN_RL(&rl, "%s: somebody else has deleted flows",
                          ofctl->name);
             metric_inc(&n_mended);
-            ofctl->robbed = true;
+            ofctl->mend_at = time_msec() + MEND_MS;
         }
     }
     ofpbuf_uninit(&ofpacts);
@@ -313,7 +317,7 @@ disconnected(struct ofctl *ofctl)
     ofpbuf_list_delete(&ofctl->leases);
     ovs_list_init(&ofctl->leases);
     ofctl->state = S_IDLE;
-    ofctl->robbed = false;
+    ofctl->mend_at = LLONG_MAX;
     ofctl->stats_xid = 0;
     ofctl->acked_seqno = 0;
 }
@@ -356,7 +360,7 @@ connection_run(struct ofctl *ofctl)
             connected(ofctl);
         }
     }
-    if (ofctl->robbed && ofctl->state == S_RUN) {
+    if (time_msec() >= ofctl->mend_at && ofctl->state == S_RUN) {
         disconnected(ofctl);
     }
     if (ofctl->state == S_IDLE && ofctl->started
@@ -377,6 +381,7 @@ ofctl_create(const char *name, const char *target, uint64_t leased_tables,
     ofctl->cbs = cbs ? *cbs : (struct ofctl_callbacks) { .aux = NULL };
     ofctl->leased_tables = leased_tables;
     ofctl->protocol = OFPUTIL_P_OF15_OXM;
+    ofctl->mend_at = LLONG_MAX;
     ofctl->tx_counter = rconn_packet_counter_create();
     ofctl->packet_out_counter = rconn_packet_counter_create();
     flow_tables_init(&ofctl->tables);
@@ -446,6 +451,7 @@ ofctl_wait(struct ofctl *ofctl)
     if (ofctl->tables.n_refused) {
         poll_timer_wait_until(ofctl->retry_at);
     }
+    poll_timer_wait_until(ofctl->mend_at);
 }
 
 int

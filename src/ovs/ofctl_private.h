@@ -50,7 +50,8 @@ struct ofctl {
     struct ofctl_callbacks cbs;
     uint64_t leased_tables;
     bool started;
-    bool robbed;                /* Flows have been deleted by others. */
+    long long int mend_at;      /* Flows have been deleted by others: when all
+                                 * are compared anew.  LLONG_MAX: none. */
 
     enum state state;
     unsigned int conn_seqno;            /* Of rconn, to see a new one. */

@@ -152,9 +152,15 @@ def test_counters_of_a_session_grow(net, api, ue):
     wait_until(lambda: api.metrics()[total] >= 2, timeout=10, what=total)
 
 
+def two_bearers(net, ue):
+    """One UE's: the gateway answers both pings by the default bearer."""
+    default = net.bearer(ue)
+    return default, net.bearer(ue, down_teid=default.down_teid)
+
+
 def test_bearers_of_a_ue_are_one_session(net, api, ue):
     api.register("edge")
-    bearers = [net.bearer(ue), net.bearer(ue)]
+    bearers = two_bearers(net, ue)
     for b in bearers:
         exchange(b, b"xy")
     purge(api, ue)
@@ -187,7 +193,7 @@ def test_bearer_that_goes_before_its_session(lab, net, api, ue):
     """Its identifier will be used again: the kernel's counts are deleted, the
     sums are not."""
     api.register("edge")
-    first, second = net.bearer(ue), net.bearer(ue)
+    first, second = two_bearers(net, ue)
     for b in (first, second):
         exchange(b, b"xy")
     ids = {b["uplink"]["teid"]: b["id"]

@@ -319,7 +319,7 @@ def test_switch_goes_on_without_its_database(lab, net, api):
     finally:
         lab.ovs("start")
     wait_until(api.healthy, timeout=10, what="the database")
-    assert answered(b)
+    wait_until(lambda: answers(b), 5, "an answer")
     api.register("late", "198.51.100.99")
 
 

@@ -161,8 +161,8 @@ def two_bearers(net, ue):
 def test_bearers_of_a_ue_are_one_session(net, api, ue):
     api.register("edge")
     bearers = two_bearers(net, ue)
-    for b in bearers:
-        exchange(b, b"xy")
+    for b, text in zip(bearers, (b"xy", b"yx")):
+        exchange(b, text)
     purge(api, ue)
     r = wait_end(ue)
     assert {b["uplink"]["teid"] for b in r["bearers"]} == {
@@ -194,8 +194,8 @@ def test_bearer_that_goes_before_its_session(lab, net, api, ue):
     sums are not."""
     api.register("edge")
     first, second = two_bearers(net, ue)
-    for b in (first, second):
-        exchange(b, b"xy")
+    exchange(first, b"xy")
+    exchange(second, b"yx")
     ids = {b["uplink"]["teid"]: b["id"]
            for b in api.session_of(ue)["bearers"]}
     first.end_marker()
@@ -208,7 +208,7 @@ def test_bearer_that_goes_before_its_session(lab, net, api, ue):
     wait_until(lambda: ids[first.up_teid] not in counted(lab), END,
                "the counts to be deleted")
     assert ids[second.up_teid] in counted(lab)
-    exchange(second, b"xy")
+    exchange(second, b"zz")
     wait_until(lambda: shown(api, ue) == [
         service("edge", SERVICE_IP, *same(3, 90))], what="the counters")
     purge(api, ue)

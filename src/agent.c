@@ -398,7 +398,7 @@ agent_run(void)
     expire_sessions();
     run_slowly();
     run_flows();
-    usage_run(dataplane_is_up(), !conntrack_due && nat_flows_settled());
+    usage_run(dataplane_is_up(), !conntrack_due && nat_flows_done());
     persist_run();
     replicate_send_run();
     report_status();

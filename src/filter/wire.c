@@ -37,7 +37,7 @@ VLOG_DEFINE_THIS_MODULE(wire);
 
 #define LOOK_MS 1000
 #define LOOK_AGAIN_MS 50        /* After a change: others may follow it. */
-#define SETTLE_MS 1000          /* A fault may be half of what is being done. */
+#define STEADY_MS 1000          /* A fault may be half of what is being done. */
 #define MEND_AGAIN_MS 3600000
 #define MENDER_MS 100           /* How often it is looked whether it is done. */
 
@@ -305,7 +305,7 @@ mend(const char *text)
     uint32_t due = to_be_mended();
 
     for (int i = 0; i < WIRE_N_FAULTS; i++) {
-        if (time_msec() - since[i] < SETTLE_MS) {
+        if (time_msec() - since[i] < STEADY_MS) {
             due &= ~(1u << i);
         }
     }
@@ -396,11 +396,11 @@ report(const char *text)
     }
 }
 
-/* A fault that is to be mended is looked at again when it has settled. */
+/* A fault that is to be mended is looked at again when it is steady. */
 static long long int
 next_look(void)
 {
-    return looked + (to_be_mended() ? SETTLE_MS / 4 : LOOK_MS);
+    return looked + (to_be_mended() ? STEADY_MS / 4 : LOOK_MS);
 }
 
 bool

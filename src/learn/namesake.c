@@ -126,7 +126,7 @@ ask(const struct bearer *b)
 static bool
 is_clear(const struct bearer *b, const struct answer *a, long long int asked)
 {
-    return (b->settled || session_is_answered(b, &a->down, a->since)
+    return (b->placed || session_is_answered(b, &a->down, a->since)
             || !is_open(b, asked));
 }
 

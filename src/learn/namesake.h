@@ -6,7 +6,7 @@
  * another UE with the same address behind the same SGW?
  *
  * Place in the flow: detect.c has a reply to the Pinger for a bearer that has
- * not settled (see session.h).  If no bearer with that address has lately been
+ * not placed (see session.h).  If no bearer with that address has lately been
  * answered by the same downlink tunnel, one of each session that has the
  * address is pinged, at the same target, and the reply waits for theirs. */
 

@@ -92,7 +92,7 @@ nat_flows_stop(void)
 }
 
 bool
-nat_flows_settled(void)
+nat_flows_done(void)
 {
     return !walking && !due.mark_of && !due.n_unserved;
 }
@@ -114,7 +114,7 @@ nat_flows_run(void)
     if (!nat.open) {
         return ENOTCONN;
     }
-    if (nat_flows_settled()) {
+    if (nat_flows_done()) {
         return 0;
     }
     error = walking ? 0 : begin();
@@ -127,7 +127,7 @@ nat_flows_run(void)
     if (!error) {
         clear(&current);
         walking = false;
-        return nat_flows_settled() ? 0 : EINPROGRESS;
+        return nat_flows_done() ? 0 : EINPROGRESS;
     } else if (error != EINPROGRESS) {
         nat_flows_stop();
     }

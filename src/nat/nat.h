@@ -82,9 +82,9 @@ void nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id,
 
 /* Walks the table of connections, some 1000 of them in each call.  Returns
  * EINPROGRESS while there is more to do, 0, or another positive errno value;
- * then it will begin anew.  'Settled': there is nothing to do. */
+ * then it will begin anew.  'Done': there is nothing to do. */
 int nat_flows_run(void);
-bool nat_flows_settled(void);
+bool nat_flows_done(void);
 /* A walk that is under way will begin anew. */
 void nat_flows_stop(void);
 

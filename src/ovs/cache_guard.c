@@ -13,7 +13,7 @@
 #include "timeval.h"
 #include "util.h"
 
-#define SETTLE_MS 200           /* The cache has followed, almost always. */
+#define CACHE_MS 200           /* The cache has followed, almost always. */
 #define GUARD_MS 500            /* It has followed. */
 #define CACHE_LIFE_MS 30000     /* Longer than an unused entry of the cache. */
 
@@ -47,9 +47,9 @@ cache_guard_until(const struct in6_addr *addr, uint32_t teid)
 }
 
 unsigned int
-cache_guard_settle_ms(const struct in6_addr *addr, uint32_t teid)
+cache_guard_wait_ms(const struct in6_addr *addr, uint32_t teid)
 {
-    return was_cleared(addr, teid) ? SETTLE_MS : 0;
+    return was_cleared(addr, teid) ? CACHE_MS : 0;
 }
 
 void

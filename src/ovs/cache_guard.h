@@ -29,6 +29,6 @@ long long int cache_guard_until(const struct in6_addr *addr, uint32_t teid);
 /* For how long after it is programmed its packets had better wait.  They could
  * be delivered past the cache at once; but their answers meet it.  They do not
  * get into the old downlink tunnel even then (filter_guard()), but are lost. */
-unsigned int cache_guard_settle_ms(const struct in6_addr *addr, uint32_t teid);
+unsigned int cache_guard_wait_ms(const struct in6_addr *addr, uint32_t teid);
 
 #endif /* ovs/cache_guard.h */

@@ -91,7 +91,7 @@ struct ovs_bearer {
     long long int asked;                /* When bearer_set() was called, or
                                          * its UE heard before. */
     long long int acked;                /* When it was first acknowledged. */
-    unsigned int settle_ms;             /* Not ready before so much later, */
+    unsigned int cache_ms;             /* Not ready before so much later, */
     long long int guarded_until;        /* nor diverted before this. */
     bool adopted;
     bool ready;                         /* The agent has been told. */
@@ -479,7 +479,7 @@ run_acked(struct ovs_bearer *ob)
     if (is_refused(ob)) {
         refuse(ob);
         return true;
-    } else if (now < ob->acked + ob->settle_ms
+    } else if (now < ob->acked + ob->cache_ms
                || !filter_committed(ob->filter_seqno)) {
         return false;
     } else if (ob->adopted) {
@@ -614,7 +614,7 @@ ovs_wait(void)
             break;              /* For that ofctl wakes us. */
         }
         poll_timer_wait_until(ob->ready ? ob->guarded_until
-                              : ob->acked + ob->settle_ms);
+                              : ob->acked + ob->cache_ms);
     }
     ovs_services_wait();
     poll_timer_wait_until(check_due);
@@ -658,7 +658,7 @@ add_bearer(const struct endpoint_bearer *b)
     hmap_insert(&by_down, &ob->down_node, hash_down(b));
     ovs_list_init(&ob->waiting_node);
     ovs_list_init(&ob->pathless_node);
-    ob->settle_ms = cache_guard_settle_ms(&b->up.dst, b->up.teid);
+    ob->cache_ms = cache_guard_wait_ms(&b->up.dst, b->up.teid);
     ob->guarded_until = cache_guard_until(&b->up.dst, b->up.teid);
     return ob;
 }

@@ -319,15 +319,15 @@ session_is_answered(const struct bearer *b, const struct fteid *down,
 /* 'b' has been answered by 'down' at 'when'.  Returns true if that has made it
  * another session's. */
 static bool
-settle(struct bearer *b, const struct fteid *down, long long int when)
+place(struct bearer *b, const struct fteid *down, long long int when)
 {
-    struct bearer *other = b->settled ? NULL : find_near(b, down, when);
+    struct bearer *other = b->placed ? NULL : find_near(b, down, when);
     const bool joins = other && other->session != b->session;
 
     if (joins) {
         table_join(b, other->session);
     }
-    b->settled = b->settled || when != LLONG_MIN;
+    b->placed = b->placed || when != LLONG_MIN;
     return joins;
 }
 
@@ -374,7 +374,7 @@ set_down(struct bearer *b, const struct in6_addr *sgw,
 {
     const struct fteid old = bearer_down(b);
     bool same = b->down_known && fteid_equal(&old, down);
-    bool changed = (settle(b, down, when) || b->state != BEARER_ESTABLISHED
+    bool changed = (place(b, down, when) || b->state != BEARER_ESTABLISHED
                     || !same || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
 
     take_down(b, down, when, replicated);
@@ -451,7 +451,7 @@ session_restore(const struct statelet *st, long long int now)
     if (st->teid_down) {
         struct fteid down = { st->down_enb, st->teid_down };
 
-        b->settled = true;
+        b->placed = true;
         take_down(b, &down, LLONG_MIN, false);
         table_set_down(b, &down);
         peers_set(&b->down_sgw, &st->down_sgw);

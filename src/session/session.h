@@ -26,7 +26,7 @@
  * by filters that see nothing but the reply (TS 23.401 clause 4.7.2.2), so a
  * UE's replies all come by one downlink tunnel: a bearer that is first answered
  * by the one that answers another bearer, of the same address, joins that one's
- * session.  Then it has settled: a session's address space is that of its
+ * session.  Then it is placed: a session's address space is that of its
  * flows. */
 
 #include <limits.h>
@@ -97,7 +97,7 @@ struct bearer {
                                  * has come: packets do not wait for it. */
     bool replicated : 1;        /* Another TOF has said so, or the journal, and
                                  * its UE has not been heard here since. */
-    bool settled : 1;           /* Its session is that of its UE, as far as will
+    bool placed : 1;            /* Its session is that of its UE, as far as will
                                  * ever be known: flows may be in its address
                                  * space, so it stays there. */
     unsigned int unread : 2;    /* Directions, 1 << enum endpoint_direction, in
@@ -215,7 +215,7 @@ struct bearer *session_uplink(const struct in6_addr *enb,
 
 /* A downlink tunnel has been proved to answer 'b', with that QFI or 0 (see
  * QFI_PRESENT).  Bearers of another UE that held the same downlink F-TEID
- * become stale; those of the same UE may share it.  'b' settles: it joins the
+ * become stale; those of the same UE may share it.  'b' is placed: it joins the
  * session of a bearer with that downlink F-TEID if session_is_answered().
  *
  * Returns false, and nothing is proved, if 'down' is the tunnel to the eNodeB

@@ -153,12 +153,12 @@ usage_account_free(struct usage_account *a)
 }
 
 bool
-usage_account_is_settled(const struct usage_account *a)
+usage_account_is_final(const struct usage_account *a)
 {
     const struct usage_bearer *b;
 
     LIST_FOR_EACH (b, account_node, &a->bearers) {
-        if (b->state < USAGE_SETTLED) {
+        if (b->state < USAGE_FINAL) {
             return false;
         }
     }

@@ -37,7 +37,7 @@ struct usage_pair {
 enum usage_bearer_state {
     USAGE_ALIVE,
     USAGE_GONE,                 /* But packets may still be on their way. */
-    USAGE_SETTLED,              /* And nothing moves any more. */
+    USAGE_FINAL,              /* And nothing moves any more. */
     USAGE_CLOSED,               /* The kernel's counts are deleted. */
 };
 struct usage_bearer {
@@ -81,7 +81,7 @@ struct usage_account *usage_account_find(uint32_t session);
 struct usage_account *usage_account_next(const struct usage_account *a);
 void usage_account_end(struct usage_account *, const char *reason);
 void usage_account_free(struct usage_account *);        /* Has ended. */
-bool usage_account_is_settled(const struct usage_account *);
+bool usage_account_is_final(const struct usage_account *);
 
 /* Their bearers.  usage_bearer_get() makes bearer and account if they are
  * missing.  usage_bearer_close() forgets the pairs, and maybe the bearer; of

@@ -10,8 +10,8 @@
  *
  * When a bearer is gone packets may still be on their way, and conntrack may
  * still know its flows.  When two readings after that have shown the same, it
- * is settled.  The kernel's counts of a settled bearer are deleted; but if its
- * session has ended only when all of its bearers are settled, and the
+ * is final.  The kernel's counts of a final bearer are deleted; but if its
+ * session has ended only when all of its bearers are final, and the
  * account's last record has been made. */
 
 #include <config.h>
@@ -36,7 +36,7 @@ VLOG_DEFINE_THIS_MODULE(usage);
 
 #define READ_MS 1000            /* Between readings, at least. */
 #define READ_SHARE 20           /* And that often what one takes. */
-#define SETTLE_MS 5000          /* Longest wait for conntrack. */
+#define FINAL_MS 5000          /* Longest wait for conntrack. */
 #define STILL 2
 #define SAVE_BUDGET 256         /* Accounts a round of the loop. */
 #define ADOPT_TRIES 10
@@ -53,7 +53,7 @@ static uint64_t seq;                    /* Of the last record. */
 
 /* The reading under way, or the next. */
 static bool reading;
-static bool reading_settled;
+static bool reading_final;
 static unsigned int n_readings;
 static long long int reading_since, read_at;
 
@@ -71,7 +71,7 @@ static void forget_pairs(const struct usage_bearer *);
 
 /* Accounts. */
 
-/* The last of 'a', which has ended and is settled. */
+/* The last of 'a', which has ended and is final. */
 static void
 finish(struct usage_account *a)
 {
@@ -87,12 +87,12 @@ finish(struct usage_account *a)
 }
 
 static void
-finish_settled(void)
+finish_final(void)
 {
     struct usage_account *a;
 
     LIST_FOR_EACH_SAFE (a, node, &usage_ended) {
-        if (usage_account_is_settled(a)) {
+        if (usage_account_is_final(a)) {
             finish(a);
         }
     }
@@ -100,9 +100,9 @@ finish_settled(void)
 
 /* 'b', which is USAGE_GONE, may be freed. */
 static void
-settle(struct usage_bearer *b)
+make_final(struct usage_bearer *b)
 {
-    b->state = USAGE_SETTLED;
+    b->state = USAGE_FINAL;
     ovs_list_remove(&b->gone_node);
     ovs_list_init(&b->gone_node);
     if (!b->account->reason) {
@@ -335,19 +335,19 @@ reading_done(void)
 {
     struct usage_bearer *b;
 
-    if (!reading_settled) {
+    if (!reading_final) {
         return;
     }
     LIST_FOR_EACH_SAFE (b, gone_node, &gone) {
         if (n_readings > b->gone_in && ++b->still >= STILL) {
-            settle(b);
+            make_final(b);
         }
     }
-    finish_settled();
+    finish_final();
 }
 
 static bool
-begin_reading(bool settled)
+begin_reading(bool final)
 {
     long long int now = time_msec();
 
@@ -355,7 +355,7 @@ begin_reading(bool settled)
         poll_immediate_wake();
         return false;
     }
-    if (now < read_at || (!settled && now < read_at + SETTLE_MS)) {
+    if (now < read_at || (!final && now < read_at + FINAL_MS)) {
         return false;
     }
     if (nat_usage_begin()) {
@@ -363,20 +363,20 @@ begin_reading(bool settled)
         return false;
     }
     n_readings++;
-    reading_settled = settled;
+    reading_final = final;
     reading_since = now;
     return true;
 }
 
 static void
-run_reading(bool settled)
+run_reading(bool final)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
     long long int took;
     int error;
 
     if (!reading) {
-        reading = begin_reading(settled);
+        reading = begin_reading(final);
     }
     if (!reading) {
         return;
@@ -473,9 +473,9 @@ usage_adopt(void)
     } while (error == EAGAIN && --tries);
     if (!error) {
         LIST_FOR_EACH_SAFE (b, gone_node, &gone) {
-            settle(b);
+            make_final(b);
         }
-        finish_settled();
+        finish_final();
     }
     while (!run_forget()) {
         continue;
@@ -489,10 +489,10 @@ usage_reopen(void)
 }
 
 void
-usage_run(bool up, bool settled)
+usage_run(bool up, bool final)
 {
     if (up) {
-        run_reading(settled);
+        run_reading(final);
     } else {
         reading = false;
     }

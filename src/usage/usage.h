@@ -28,14 +28,14 @@ void usage_init(const struct conf *,
 /* Writes what is still to be written, and leaves the sums to the next. */
 void usage_destroy(void);
 
-/* The data plane has come up, and nothing is learned yet: settles bearers that
- * are gone, and forgets what the kernel has counted for those that nobody
- * knows, before their identifiers are used again. */
+/* The data plane has come up, and nothing is learned yet: closes the books of
+ * bearers that are gone, and forgets what the kernel has counted for those that
+ * nobody knows, before their identifiers are used again. */
 void usage_adopt(void);
 
-/* 'up': the data plane is there to be read.  'settled': conntrack entries of
+/* 'up': the data plane is there to be read.  'final': conntrack entries of
  * all bearers that are gone have been deleted. */
-void usage_run(bool up, bool settled);
+void usage_run(bool up, bool final);
 void usage_wait(bool up);
 
 /* Opens the file of records anew: it has been renamed, or is to be. */

@@ -556,7 +556,7 @@ nat_flows_run(void)
 }
 
 bool
-nat_flows_settled(void)
+nat_flows_done(void)
 {
     return true;
 }

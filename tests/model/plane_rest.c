@@ -184,7 +184,7 @@ usage_adopt(void)
 }
 
 void
-usage_run(bool up OVS_UNUSED, bool settled OVS_UNUSED)
+usage_run(bool up OVS_UNUSED, bool final OVS_UNUSED)
 {
 }
 

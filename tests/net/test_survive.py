@@ -246,8 +246,8 @@ def test_vswitchd_killed(lab, net, api):
         assert first - killed <= 1.0, "the bound that the TOF promises"
         n = len(stream.sent)
         wait_until(lambda: len(stream.sent) > n + 100, what="traffic")
-        settled = stream.sent[n:n + 100]
-        for _, frame in settled:
+        answered_then = stream.sent[n:n + 100]
+        for _, frame in answered_then:
             net.sgw.wait(frame, what="a switched service packet")
 
         lab.ovs("start")

@@ -84,7 +84,7 @@ destroy(void)
 
 /* Waits until the switch has confirmed everything. */
 static bool
-settle(void)
+synced(void)
 {
     return WAIT_FOR(15000, ofctl_acked(ofctl, ofctl_seqno(ofctl)));
 }
@@ -102,7 +102,7 @@ n_flows(const char *match)
     ({                                                          \
         uint64_t before__ = ofctl_flow_mods(ofctl);             \
         ACTION;                                                 \
-        settle();                                               \
+        synced();                                               \
         (int) (ofctl_flow_mods(ofctl) - before__);              \
     })
 
@@ -114,7 +114,7 @@ test_set(void)
     tap_ok(!ofctl_is_synced(ofctl), "not synchronised before it starts");
     tap_ok(!ofctl_acked(ofctl, 0), "nothing acknowledged before it starts");
     ofctl_start(ofctl);
-    tap_ok(settle() && ofctl_is_synced(ofctl), "connects and synchronises");
+    tap_ok(synced() && ofctl_is_synced(ofctl), "connects and synchronises");
     tap_ok(ofctl_flow_mods(ofctl) == 0, "nothing wanted: nothing sent");
 
     ofctl_set(ofctl, 1, "table=0,priority=10,ip,nw_dst=198.51.100.10,"
@@ -123,7 +123,7 @@ test_set(void)
               "table=1,priority=1,actions=drop\n");
     seqno = ofctl_seqno(ofctl);
     tap_ok(!ofctl_acked(ofctl, seqno), "a change is not acknowledged at once");
-    settle();
+    synced();
     tap_ok(n_flows("cookie=1/-1") == 3, "three flows set are there");
     tap_ok(ofctl_acked(ofctl, seqno), "and acknowledged");
     tap_ok(ofctl_flow_mods(ofctl) == 3, "by three modifications");
@@ -136,7 +136,7 @@ test_difference(void)
         "table=1,priority=1,actions=drop\n";
 
     ofctl_set(ofctl, 1, flows);
-    settle();
+    synced();
     tap_ok(n_flows("cookie=1/-1") == 2, "a flow taken out is gone");
     tap_ok(MODS(ofctl_set(ofctl, 1, flows)) == 0, "the same again: nothing");
     tap_ok(MODS(ofctl_set(ofctl, 1, "table=1, priority=1, actions=drop\n"
@@ -159,23 +159,23 @@ static void
 test_same_slot(void)
 {
     ofctl_set(ofctl, 1, "priority=5,in_port=3,actions=output:1");
-    settle();
+    synced();
     ofctl_set(ofctl, 2, "priority=5,in_port=3,actions=output:2");
-    settle();
+    synced();
     tap_ok(n_flows("cookie=2/-1") == 1 && n_flows("cookie=1/-1") == 0,
            "two groups, one place: the last has it");
     ofctl_set(ofctl, 1, "");
-    settle();
+    synced();
     tap_ok(n_flows("cookie=2/-1") == 1, "the first goes: no change");
     ofctl_set(ofctl, 1, "priority=5,in_port=3,actions=output:1");
     ofctl_set(ofctl, 1, "priority=5,in_port=3,actions=output:4");
     ofctl_set(ofctl, 2, "priority=6,in_port=3,actions=output:2");
-    settle();
+    synced();
     tap_ok(n_flows("cookie=1/-1") == 1 && n_flows("cookie=2/-1") == 1,
            "the other moves: both are there");
     ofctl_set(ofctl, 1, "");
     ofctl_set(ofctl, 2, "");
-    settle();
+    synced();
     tap_ok(n_flows("") == 0, "both cleared: nothing left");
 }
 
@@ -192,18 +192,18 @@ test_bad_text(void)
     };
 
     ofctl_set(ofctl, 1, "priority=5,in_port=3,actions=output:1");
-    settle();
+    synced();
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         uint64_t seqno = ofctl_seqno(ofctl);
 
         tap_ok(ofctl_set(ofctl, 1, bad[i]) == EINVAL
                && ofctl_seqno(ofctl) == seqno, "bad flow %zu: EINVAL", i);
     }
-    settle();
+    synced();
     tap_ok(n_flows("cookie=1/-1") == 1, "and nothing changed");
     tap_ok(ofctl_set(ofctl, 0, "actions=drop") == EINVAL, "cookie 0: EINVAL");
     ofctl_set(ofctl, 1, "");
-    settle();
+    synced();
 }
 
 /* Group 99 does not exist: only the switch knows. */
@@ -214,7 +214,7 @@ test_refused(void)
     ofctl_set(ofctl, 1, "priority=5,in_port=1,actions=output:2\n"
               "priority=5,in_port=2,actions=group:99");
     ofctl_set(ofctl, 2, "priority=5,in_port=3,actions=output:2");
-    tap_ok(settle(), "a refused flow does not hold up the rest");
+    tap_ok(synced(), "a refused flow does not hold up the rest");
     tap_ok(n_flows("") == 2, "which is there");
     tap_ok(ofctl_is_refused(ofctl, 1) && !ofctl_is_refused(ofctl, 2),
            "its group is refused, the other one is not");
@@ -223,7 +223,7 @@ test_refused(void)
            && strstr(ofctl_last_error(ofctl), "in_port=2"),
            "the error is told: %s", ofctl_last_error(ofctl));
     ofctl_set(ofctl, 2, "priority=5,in_port=3,actions=output:1");
-    settle();
+    synced();
     tap_ok(ofctl_last_error(ofctl) != NULL, "as long as it is wanted");
     tap_ok(MODS(ofctl_set(ofctl, 1, "priority=5,in_port=1,actions=output:2\n"
                           "priority=5,in_port=2,actions=output:3")) == 1,
@@ -232,7 +232,7 @@ test_refused(void)
            "and taken: no error any more");
     ofctl_set(ofctl, 1, "");
     ofctl_set(ofctl, 2, "");
-    settle();
+    synced();
 }
 
 /* Flows as the compilers make them, and then some: each must look the same to
@@ -279,7 +279,7 @@ test_second_start(const char *protocols)
     WAIT_FOR(3000, !ofctl_is_connected(ofctl));
     WAIT_FOR(5000, ofctl_is_connected(ofctl));
     ofctl_set(ofctl, 7, rich);
-    settle();
+    synced();
     tap_ok(!ofctl_last_error(ofctl), "%s: no error (%s)", protocols,
            ofctl_last_error(ofctl));
 
@@ -288,7 +288,7 @@ test_second_start(const char *protocols)
         create();
         ofctl_set(ofctl, 7, rich);
         ofctl_start(ofctl);
-        settle();
+        synced();
         tap_ok(ofctl_is_synced(ofctl) && ofctl_flow_mods(ofctl) == 0,
                "%s: second start sends nothing (sent %d)", protocols,
                (int) ofctl_flow_mods(ofctl));
@@ -298,14 +298,14 @@ test_second_start(const char *protocols)
                      ? "OpenFlow15" : protocols) == n_rich,
            "%s: and all %d flows are there", protocols, n_rich);
     ofctl_set(ofctl, 7, "");
-    settle();
+    synced();
 }
 
 static void
 test_strays(void)
 {
     ofctl_set(ofctl, 1, "priority=5,in_port=3,actions=output:1");
-    settle();
+    synced();
     destroy();
 
     sh("ovs-ofctl -O OpenFlow15 add-flow " BRIDGE
@@ -319,18 +319,18 @@ test_strays(void)
     pump_for(200);
     tap_ok(n_flows("") == 4, "nothing is removed before it is started");
     ofctl_start(ofctl);
-    settle();
+    synced();
     tap_ok(ofctl_flow_mods(ofctl) == 2, "strays: two deletions");
     tap_ok(n_flows("table=3") == 0 && n_flows("table=0") == 1,
            "they are gone, ours is there");
     char *leased = xasprintf("table=%d", LEASED);
     tap_ok(n_flows(leased) == 1, "a leased table is not touched");
 
-    tap_ok(!ofctl_unlease(ofctl, leased) && settle()
+    tap_ok(!ofctl_unlease(ofctl, leased) && synced()
            && n_flows(leased) == 0, "unless asked to");
     free(leased);
     ofctl_set(ofctl, 1, "");
-    settle();
+    synced();
 }
 
 static void
@@ -347,7 +347,7 @@ test_lease(void)
            "likewise its end");
     while (time_msec() < start + 4500) {
         tap_n_failed += ofctl_lease(ofctl, 5, lease) != 0;
-        settle();
+        synced();
         always = always && n_flows("table=20,cookie=5/-1") == 1;
         pump_for(800);
     }
@@ -358,17 +358,17 @@ test_lease(void)
     ofctl_lease(ofctl, 6, "table=20,ip,nw_src=10.45.0.2,hard_timeout=60,"
                 "actions=output:2");
     ofctl_unlease(ofctl, "table=20,cookie=0x5/-1");
-    settle();
+    synced();
     tap_ok(n_flows("table=20,cookie=5/-1") == 0
            && n_flows("table=20,cookie=6/-1") == 1,
            "in order, and only what matches ends");
     ofctl_lease(ofctl, 8, "table=20,ip,nw_src=10.45.0.3,hard_timeout=60,"
                 "actions=group:99");
-    settle();
+    synced();
     tap_ok(ofctl_last_error(ofctl) != NULL, "a refused lease is told: %s",
            ofctl_last_error(ofctl));
     ofctl_unlease(ofctl, "table=20");
-    settle();
+    synced();
 }
 
 static int
@@ -443,7 +443,7 @@ test_packets(void)
              "resubmit(,4)\ntable=4,dl_type=0x88b5,actions="
              "controller(max_len=65535)");
     ofctl_set(ofctl, 0x1234567890, flow);
-    settle();
+    synced();
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         make_frame(frame, sizes[i]);
         seen.n_packet_ins = 0;
@@ -487,7 +487,7 @@ test_stats(void)
            "packets and bytes are counted (idle %u s)",
            seen.stats[0].idle_age);
     ofctl_set(ofctl, 0x1234567890, "");
-    settle();
+    synced();
 }
 
 static void
@@ -514,7 +514,7 @@ test_many(void)
 
     set_many(1, MANY, 1);
     tap_diag("%d groups parsed in %lld ms", MANY, time_msec() - start);
-    tap_ok(settle() && n_flows("") == 2 * MANY, "%d groups in one go", MANY);
+    tap_ok(synced() && n_flows("") == 2 * MANY, "%d groups in one go", MANY);
     tap_diag("and in the switch after %lld ms", time_msec() - start);
 
     start = time_msec();
@@ -528,7 +528,7 @@ test_many(void)
     set_many(1000, 1000, 2);
     start = time_msec();
     ofctl_start(ofctl);
-    tap_ok(settle() && ofctl_flow_mods(ofctl) == 0,
+    tap_ok(synced() && ofctl_flow_mods(ofctl) == 0,
            "started again: nothing sent");
     tap_diag("compared in %lld ms", time_msec() - start);
 }
@@ -550,7 +550,7 @@ test_crash(void)
     tap_ok(ofctl_poll_stats(ofctl, 0, 0, 0) == ENOTCONN, "no statistics");
     ofctl_set(ofctl, 1, "");
     sh("$TOF_OVS start");
-    tap_ok(WAIT_FOR(10000, ofctl_is_synced(ofctl)) && settle(),
+    tap_ok(WAIT_FOR(10000, ofctl_is_synced(ofctl)) && synced(),
            "it is started again: connected and synchronised");
     tap_ok(n_flows("") == 2 * (MANY - 1), "and everything is back");
 }

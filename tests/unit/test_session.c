@@ -301,7 +301,7 @@ test_namesakes(void)
     prove(b, "10.1.0.2", "10.1.0.1", 101, 3);
     tap_ok(a->session != b->session && a->state == BEARER_ESTABLISHED
            && b->state == BEARER_ESTABLISHED,
-           "who has settled stays, and shares if both are one UE");
+           "who is placed stays, and shares if both are one UE");
     prove(a, "10.1.0.2", "10.1.0.1", 101, 20000);
     tap_ok(b->state == BEARER_STALE,
            "but what was proved long ago may have been another UE's");

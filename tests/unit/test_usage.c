@@ -400,7 +400,7 @@ test_identifier_used_again(void)
            && new->account->session == b->session->id
            && usage_bearer_find(b->id) == new,
            "an identifier used again is another bearer's");
-    tap_ok(old->state == USAGE_CLOSED && usage_account_is_settled(a),
+    tap_ok(old->state == USAGE_CLOSED && usage_account_is_final(a),
            "the old bearer is closed");
     tap_ok(usage_pair_get(new, service_ip())->last.bytes_up == 500,
            "what was counted for the old one is not the new one's");

@@ -59,14 +59,14 @@ def learn(t, flow, sessions, rate):
         t.engine.trickle(flow, n, rate)
         done += n
     for _ in range(20):
-        if settled(t.proved) >= sessions:
+        if still_at(t.proved) >= sessions:
             return
         t.engine.set(flow, sessions=sessions, first=0, next=0)
         t.engine.trickle(flow, sessions, 3 * rate)
     raise AssertionError(f"{t.proved()} of {sessions} sessions are proved")
 
 
-def settled(count, still=0.5):
+def still_at(count, still=0.5):
     last, since = count(), time.monotonic()
     while time.monotonic() - since < still:
         time.sleep(0.05)
@@ -211,7 +211,7 @@ def restart(run):
         took = time.monotonic() - started
         starter.wait()
         sent = int(t.engine.finish()[0])
-        arrived = settled(lambda: t.engine.count("app").packets) - before
+        arrived = still_at(lambda: t.engine.count("app").packets) - before
         where = {"try": i + 1}
         add = run.report.add
         add("restart", name("lost", **where), sent - arrived, "packets", sent,

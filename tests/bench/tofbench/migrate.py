@@ -116,7 +116,7 @@ class Both:
         before = to.api.metrics()
         self.engine.set("load", seq=0)
         self.engine.trickle("load", n, tof.RATE, by, self.half)
-        lifetime.settled(lambda: [self.engine.count(e).packets
+        lifetime.still_at(lambda: [self.engine.count(e).packets
                                   for pair in ends for e in pair])
         after = to.api.metrics()
         sent = self.engine.sent("load", 0, n)

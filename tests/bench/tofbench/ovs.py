@@ -110,7 +110,7 @@ def measure(run, direction, variant, size):
         engine.end("e", ns=GEN if end.startswith("g") else DUT, dev=end,
                    kind="sink")
         # The first packets set up what is cached of flows.
-        rig.offer(engine, "f", "e", 10000, 0.1, settle=0.5)
+        rig.offer(engine, "f", "e", 10000, 0.1, quiet=0.5)
         seconds = run.pick(0.4, 0.1)
         rate, lost = rig.flood(engine, "f", "e", run.pick(1 << 20, 1 << 16))
         if not lost:                # The sender is at its end before it is.

@@ -67,17 +67,17 @@ def open_for_xdp(ns, dev):
         netns.run_in(ns, "ethtool", "-K", dev, "gro", value)
 
 
-def offer(engine, flow, end, rate, seconds, settle=0.1):
+def offer(engine, flow, end, rate, seconds, quiet=0.1):
     """A trial: gives frames a second offered, and how many were lost.  They
     have arrived when the count stands still."""
     before = engine.count(end)
     sent, took = engine.send(flow, max(rate * seconds, 2048), rate)
-    arrived = settled(engine, end, before, sent, settle)
+    arrived = arrived_at(engine, end, before, sent, quiet)
     return sent / took, sent - arrived
 
 
-def settled(engine, end, before, sent, settle=0.1, timeout=3):
-    """How many have arrived, once nothing more does for 'settle' seconds."""
+def arrived_at(engine, end, before, sent, quiet=0.1, timeout=3):
+    """How many have arrived, once nothing more does for 'quiet' seconds."""
     last, since = -1, time.monotonic()
     start = since
     while True:
@@ -85,7 +85,7 @@ def settled(engine, end, before, sent, settle=0.1, timeout=3):
         now = time.monotonic()
         if arrived != last:
             last, since = arrived, now
-        if arrived >= sent or now - since > settle or now - start > timeout:
+        if arrived >= sent or now - since > quiet or now - start > timeout:
             return arrived
         time.sleep(0.01)
 
@@ -94,4 +94,4 @@ def flood(engine, flow, end, packets):
     """As fast as they go: gives frames a second, and how many were lost."""
     before = engine.count(end)
     sent, took = engine.send(flow, packets)
-    return sent / took, sent - settled(engine, end, before, sent)
+    return sent / took, sent - arrived_at(engine, end, before, sent)

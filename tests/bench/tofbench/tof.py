@@ -155,7 +155,7 @@ class Tof:
         return self.filtered("held") == held
 
     def came_back(self, before, sent):
-        return rig.settled(self.engine, self.name("enb"), before, sent, 0.3)
+        return rig.arrived_at(self.engine, self.name("enb"), before, sent, 0.3)
 
     def pid(self):
         return self.lab.pid()

@@ -501,20 +501,6 @@ take_over_link(struct xdp *x, enum xdp_dev dev, int ifindex, bool generic,
     x->links[dev] = fd;
 }
 
-int
-xdp_attach(struct xdp *x, enum xdp_dev dev, int ifindex, bool generic)
-{
-    char *path = x->pin_dir ? path_in(x->pin_dir, link_names[dev]) : NULL;
-    int error = 0;
-
-    take_over_link(x, dev, ifindex, generic, path);
-    if (x->links[dev] < 0) {
-        error = create_link(x, dev, ifindex, generic, path);
-    }
-    free(path);
-    return error ? error : xdp_set_dev(x, dev, ifindex);
-}
-
 static bool
 is_missing(char *path)
 {
@@ -564,6 +550,21 @@ xdp_pin_again(struct xdp *x)
         }
     }
     return true;
+}
+
+int
+xdp_attach(struct xdp *x, enum xdp_dev dev, int ifindex, bool generic)
+{
+    char *path = x->pin_dir ? path_in(x->pin_dir, link_names[dev]) : NULL;
+    int error = 0;
+
+    xdp_pin_again(x);           /* `tof-net down` removes pins. */
+    take_over_link(x, dev, ifindex, generic, path);
+    if (x->links[dev] < 0) {
+        error = create_link(x, dev, ifindex, generic, path);
+    }
+    free(path);
+    return error ? error : xdp_set_dev(x, dev, ifindex);
 }
 
 bool

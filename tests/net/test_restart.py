@@ -4,9 +4,9 @@ may count on it.  TOF_RESTARTS says how many (6)."""
 
 import itertools
 import os
-import threading
 import time
 
+from tofnet.background import Background
 from tofnet.lab import APP
 from tofnet.service import asks, echo, establish, is_text
 from tofnet.wait import wait_until
@@ -15,14 +15,13 @@ RESTARTS = int(os.environ.get("TOF_RESTARTS", "6"))
 QUIET = 0.5                 # Seconds of health before it is put to the test.
 
 
-class Health:
+class Health(Background):
     """What /healthz says from now on, asked again and again."""
 
     def __init__(self, api):
         self.api = api
         self.changes = [(True, time.monotonic())]
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
     def _run(self):
         while not self._end.wait(0.005):
@@ -35,14 +34,6 @@ class Health:
         healthy, since = self.changes[-1]
         return len(self.changes) > 1 and healthy \
             and time.monotonic() - since >= QUIET
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
 
 
 def restart_tofd(lab):

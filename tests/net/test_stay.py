@@ -6,12 +6,12 @@ SGW, whatever becomes of the bearer meanwhile, before the TOF gives it up: the
 real host of the service's address would reset the connection."""
 
 import dataclasses
-import threading
 import time
 
 import pytest
 
 from tofnet import packet as p
+from tofnet.background import Background
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP6, SERVICE_IP6
 from tofnet.service import answered, diverted, echo, service_of, wait_stale
@@ -22,13 +22,12 @@ RATE = 1000                     # Packets a second: more than can wait.
 GIVEN_UP = 2                    # Seconds without a proof.
 
 
-class Upload:
+class Upload(Background):
     """A stream of a UE's packets to the echo service, numbered."""
 
     def __init__(self, b, rate=RATE):
         self.b, self.rate, self.sent = b, rate, 0
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
     def _run(self):
         begin = time.monotonic()
@@ -41,14 +40,6 @@ class Upload:
     def wait_sent(self, more):
         n = self.sent + more
         wait_until(lambda: self.sent >= n, what=f"{more} packets more")
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
 
 
 def leaked(net, b, since):

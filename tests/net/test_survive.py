@@ -6,13 +6,13 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 import time
 from ipaddress import IPv4Address
 
 import pytest
 
 from tofnet import packet as p
+from tofnet.background import Background
 from tofnet.lab import (
     APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, TOP, flows, lab_sh, ofctl)
 from tofnet.netns import RawPort
@@ -37,14 +37,13 @@ def cpu_seconds(pid):
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-class Stream:
+class Stream(Background):
     """Numbered packets of a UE, one a few milliseconds, until stopped."""
 
     def __init__(self, bearer, make):
         self.bearer, self.make = bearer, make
         self.sent = []
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
     def _run(self):
         n = 0
@@ -52,14 +51,6 @@ class Stream:
             text = b"%s-%06d" % (self.bearer.ue.encode(), n)
             self.sent.append((text, self.bearer.uplink(self.make(text))))
             n += 1
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
 
 
 def test_tofd_killed_under_traffic(lab, net, api):

@@ -2,18 +2,18 @@
 """A host that boots with the units enabled, as its users have it."""
 
 import json
-import threading
 import time
 
 import pytest
 
 from host import UNITS, first_packet
 from tofnet import packet as p
+from tofnet.background import Background
 from tofnet.service import OTHER
 from tofnet.wait import wait_until
 
 
-class Stream:
+class Stream(Background):
     """Packets of a UE to an address that is no service's, one every 50 ms, and
     when they arrive at the SGW."""
 
@@ -21,8 +21,7 @@ class Stream:
         self.bearer = net.bearer("10.45.0.2")
         self.times = []
         net.sgw.listen(self._arrived)
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
     def _run(self):
         while not self._end.wait(0.05):
@@ -36,14 +35,6 @@ class Stream:
         """When the first one arrived after the longest silence."""
         gaps = [(b - a, b) for a, b in zip(self.times, self.times[1:])]
         return max(gaps)[1]
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
 
 
 def started(host):

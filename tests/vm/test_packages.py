@@ -7,13 +7,13 @@ import glob
 import os
 import re
 import subprocess
-import threading
 
 import pytest
 
 from container import Container
 from host import TOP, Host, first_packet, running_app
 from tofnet import packet as p
+from tofnet.background import Background
 from tofnet.netns import RawPort
 from tofnet.service import OTHER, echo, establish
 from tofnet.wait import wait_until
@@ -121,14 +121,13 @@ def passes(net, ue):
                  what="a packet at the eNodeB")
 
 
-class Stream:
+class Stream(Background):
     """Numbered packets of a UE to a service, one every few milliseconds."""
 
     def __init__(self, bearer):
         self.bearer = bearer
         self.sent = 0
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
     def text(self, n):
         return b"%s-%06d" % (self.bearer.ue.encode(), n)
@@ -144,14 +143,6 @@ class Stream:
         return {self.text(n) for n in range(self.sent)} - {
             text for port in ports for frame in port.frames
             for text in found.findall(frame)}
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
 
 
 def commands_of_the_readme():

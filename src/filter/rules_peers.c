@@ -24,18 +24,27 @@ static const struct nft_set sgws = {
     .name = "sgws", .key_len = 16, .key_type = TYPE_IPV6, .interval = true,
 };
 
+/* Matches a packet that is addressed to this host's Ethernet address, and loads
+ * its outer addresses. */
+static void
+load_pair_to_host(const struct filter_compiler *c, struct nftnl_rule *r)
+{
+    const uint8_t host = PACKET_HOST;
+
+    nft_x_meta(r, NFT_META_PKTTYPE, NFT_REG32_00);
+    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &host, sizeof host);
+    filter_load_pair(r, c->outer);
+}
+
 void
 filter_match_direction(const struct filter_compiler *c, struct nftnl_rule *r)
 {
     const bool enb = c->side == SIDE_ENB;
-    const uint8_t host = PACKET_HOST;
 
     if (!c->r->single) {
         return;
     }
-    nft_x_meta(r, NFT_META_PKTTYPE, NFT_REG32_00);
-    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &host, sizeof host);
-    filter_load_pair(r, c->outer);
+    load_pair_to_host(c, r);
     nft_x_lookup(r, (enb ? enodebs : sgws).name, NFT_REG32_00, false);
     nft_x_lookup(r, (enb ? sgws : enodebs).name, NFT_REG32_04, false);
 }
@@ -43,14 +52,10 @@ filter_match_direction(const struct filter_compiler *c, struct nftnl_rule *r)
 void
 filter_match_across(const struct filter_compiler *c, struct nftnl_rule *r)
 {
-    const uint8_t host = PACKET_HOST;
-
     if (!c->r->single) {
         return;
     }
-    nft_x_meta(r, NFT_META_PKTTYPE, NFT_REG32_00);
-    nft_x_cmp(r, NFT_REG32_00, NFT_CMP_EQ, &host, sizeof host);
-    filter_load_pair(r, c->outer);
+    load_pair_to_host(c, r);
     nft_x_lookup(r, (c->side == SIDE_ENB ? sgws : enodebs).name, NFT_REG32_04,
                  false);
 }

@@ -356,28 +356,46 @@ print_step(const json_t *step)
     }
 }
 
-/* The last line is the reason. */
+/* The last line: what is wrong; if nothing is, what is not known or does not
+ * hold now. */
+static void
+print_reason(const json_t *explanation)
+{
+    const json_t *reason = json_object_get(explanation, "reason"), *step;
+    const char *what = "Wrong";
+    size_t i;
+
+    if (!json_is_object(reason)) {
+        what = "Nothing is wrong; but";
+        json_array_foreach (json_object_get(explanation, "steps"), i, step) {
+            if (!strcmp(text_of(step, "verdict"), "open")) {
+                reason = step;
+                break;
+            }
+        }
+    }
+    if (json_is_object(reason)) {
+        printf("\n%s: %s\n", what, json_string_value(
+            json_object_get(reason, "found")));
+    } else {
+        puts("\nNothing keeps it from being diverted.");
+    }
+}
+
 static void
 explain_ue(char *args[])
 {
     char *path = http_path("/explain?ue=", args[0]);
     json_t *explanation, *step;
-    const json_t *reason;
     size_t i;
 
     add_parameter(&path, "service", args[1]);
     explanation = http_get(path);
-    reason = json_object_get(explanation, "reason");
     if (!print_raw(explanation)) {
         json_array_foreach (json_object_get(explanation, "steps"), i, step) {
             print_step(step);
         }
-        if (json_is_object(reason)) {
-            printf("\nIt is not diverted.  %s\n", json_string_value(
-                json_object_get(reason, "found")));
-        } else {
-            puts("\nNothing keeps it from being diverted.");
-        }
+        print_reason(explanation);
     }
     json_decref(explanation);
     free(path);

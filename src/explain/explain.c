@@ -17,8 +17,10 @@
 #include "base/status.h"
 #include "divert/hold.h"
 #include "filter/l2.h"
+#include "learn/foreign.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
+#include "nat/nat.h"
 #include "service/service.h"
 #include "session/session.h"
 #include "timeval.h"
@@ -31,6 +33,8 @@ struct explanation {
     explain_cb *cb;
     void *aux;
     char subject[24];           /* Of the steps that come. */
+    bool has_spec;              /* The service asked about is in force; then */
+    struct service_spec spec;   /* it is that. */
 };
 
 static void __attribute__((format(printf, 5, 6)))
@@ -127,21 +131,98 @@ tell_service(struct explanation *e)
              "Service %s is in force: %s goes to %s.", search.spec.name,
              addr_format(&search.spec.service_ip, ip),
              addr_format(&search.spec.application_ip, app));
+        e->has_spec = true;
+        e->spec = search.spec;
+    }
+}
+
+/* What the data plane has of the service. */
+static void
+tell_service_in_force(struct explanation *e)
+{
+    const struct service_spec *s = &e->spec;
+    const char *lacks = (
+        !filter_has_service(&s->service_ip)
+        ? "The filter has no element for it"
+        : !nat_has_service(&s->service_ip, &s->application_ip)
+        ? "The NAT has no entry for it" : NULL);
+
+    if (lacks) {
+        tell(e, "entry", EXPLAIN_WRONG,
+             "Somebody has taken it out; tofd puts it back within seconds.",
+             "%s, though service %s is in force.", lacks, s->name);
+    } else {
+        tell(e, "entry", EXPLAIN_OK, NULL,
+             "The filter and the NAT have service %s.", s->name);
+    }
+}
+
+static void
+tell_app(struct explanation *e)
+{
+    char app[INET6_ADDRSTRLEN], hop[INET6_ADDRSTRLEN];
+    struct in6_addr next;
+    const enum nat_app state = nat_find_app(&e->spec.application_ip, &next);
+
+    addr_format(&e->spec.application_ip, app);
+    addr_format(&next, hop);
+    switch (state) {
+    case NAT_APP_KNOWN:
+        tell(e, "app", EXPLAIN_OK, NULL,
+             "The way to the App %s is known: its neighbour %s answers.", app,
+             hop);
+        break;
+    case NAT_APP_UNASKED:
+        tell(e, "app", EXPLAIN_OPEN, NULL,
+             "The neighbour %s, which is the way to the App %s, has not been "
+             "asked for: nothing has been sent there lately.", hop, app);
+        break;
+    case NAT_APP_SILENT:
+        tell(e, "app", EXPLAIN_WRONG,
+             "Is the host up, in that network, and does it have that address?",
+             "The neighbour %s, which is the way to the App %s, is unknown: "
+             "it does not answer %s.", hop, app,
+             addr_family(&next) == AF_INET ? "ARP" : "neighbour discovery");
+        break;
+    case NAT_APP_NO_LINK:
+        tell(e, "app", EXPLAIN_WRONG,
+             "Is the cable in, and the other end up?",
+             "The adapter that leads to the App %s is down.", app);
+        break;
+    case NAT_APP_NO_ROUTE:
+        tell(e, "app", EXPLAIN_WRONG,
+             "apps.routes in the configuration gives networks of Apps.",
+             "No route leads to the App %s.", app);
+        break;
     }
 }
 
 /* A bearer. */
 
+/* Of packets from 'src' to 'dst' that come in on that side: its number, 0 if
+ * they have no tag, -1 if none has been seen. */
+static int
+vlan_of(enum filter_side side, const struct in6_addr *src,
+        const struct in6_addr *dst)
+{
+    struct l2_header l2;
+
+    return (!l2_get(side, src, dst, &l2) ? -1
+            : l2.len == 18 ? (l2.bytes[14] & 0x0f) << 8 | l2.bytes[15] : 0);
+}
+
+static const char *
+vlan_name(int vlan, char name[24])
+{
+    snprintf(name, 24, vlan ? "in VLAN %d" : "without a VLAN tag", vlan);
+    return name;
+}
+
 static void
 tell_tunnel(struct explanation *e, const struct bearer *b)
 {
-    char enb[INET6_ADDRSTRLEN], sgw[INET6_ADDRSTRLEN], vlan[24] = "";
-    struct l2_header l2;
+    char enb[INET6_ADDRSTRLEN], sgw[INET6_ADDRSTRLEN], vlan[24];
 
-    if (l2_get(SIDE_ENB, b->enb, b->sgw, &l2) && l2.len == 18) {
-        snprintf(vlan, sizeof vlan, ", VLAN %d",
-                 (l2.bytes[14] & 0x0f) << 8 | l2.bytes[15]);
-    }
     if (b->replicated) {
         tell(e, "seen", EXPLAIN_OPEN,
              "It is proved when the UE's next packet comes by here.",
@@ -151,10 +232,31 @@ tell_tunnel(struct explanation *e, const struct bearer *b)
         return;
     }
     tell(e, "seen", EXPLAIN_OK, NULL,
-         "Its uplink tunnel is TEID 0x%08"PRIx32" at SGW %s, from eNodeB %s%s; "
-         "the UE was last heard %.1f s ago.", b->up_teid,
-         addr_format(b->sgw, sgw), addr_format(b->enb, enb), vlan,
+         "Its uplink tunnel is TEID 0x%08"PRIx32" at SGW %s, from eNodeB %s "
+         "%s; the UE was last heard %.1f s ago.", b->up_teid,
+         addr_format(b->sgw, sgw), addr_format(b->enb, enb),
+         vlan_name(MAX(vlan_of(SIDE_ENB, b->enb, b->sgw), 0), vlan),
          seconds_since(e, b->heard));
+}
+
+/* Both directions between two peers have to be in one VLAN, or what either
+ * sends does not reach the other.  An old header of one that sends nothing any
+ * more is no fault while the tunnel is proved. */
+static void
+tell_vlan(struct explanation *e, const struct bearer *b)
+{
+    const int up = vlan_of(SIDE_ENB, b->enb, b->sgw);
+    const int down = vlan_of(SIDE_SGW, b->sgw, b->enb);
+    char enb[INET6_ADDRSTRLEN], sgw[INET6_ADDRSTRLEN];
+    char up_name[24], down_name[24];
+
+    if (up >= 0 && down >= 0 && up != down && !prove_is_fresh(b, e->now)) {
+        tell(e, "vlan", EXPLAIN_WRONG,
+             "Is the port of the eNodeB, or of the SGW, in the right VLAN?",
+             "The VLANs differ: eNodeB %s sends %s, and SGW %s answers it %s.",
+             addr_format(b->enb, enb), vlan_name(up, up_name),
+             addr_format(b->sgw, sgw), vlan_name(down, down_name));
+    }
 }
 
 /* Why it is not proved, as far as the Pinger knows. */
@@ -252,6 +354,32 @@ tell_diversion(struct explanation *e, const struct bearer *b)
     }
 }
 
+/* What the kernel has counted between the bearer and the service. */
+static void
+tell_usage(struct explanation *e, const struct bearer *b)
+{
+    struct nat_usage up = { .bearer = b->id,
+                            .service_ip = e->spec.service_ip };
+    struct nat_usage down = up;
+
+    down.down = true;
+    if (nat_usage_get(&up) || nat_usage_get(&down)) {
+        return;
+    } else if (up.packets && !down.packets) {
+        tell(e, "answers", EXPLAIN_OPEN,
+             "Does the App run, listen at that port, and have a route back to "
+             "the UE by way of the TOF?",
+             "The App of service %s has not answered: %"PRIu64" packets "
+             "(%"PRIu64" bytes) have gone to it, and none has come back.",
+             e->spec.name, up.packets, up.bytes);
+    } else {
+        tell(e, "answers", EXPLAIN_OK, NULL,
+             "%"PRIu64" packets (%"PRIu64" bytes) have gone to service %s, "
+             "and %"PRIu64" (%"PRIu64" bytes) have come back.", up.packets,
+             up.bytes, e->spec.name, down.packets, down.bytes);
+    }
+}
+
 static void
 tell_bearers(struct explanation *e, const struct session *s)
 {
@@ -260,8 +388,12 @@ tell_bearers(struct explanation *e, const struct session *s)
     SESSION_FOR_EACH_BEARER (b, s) {
         snprintf(e->subject, sizeof e->subject, "bearer %08"PRIx32, b->id);
         tell_tunnel(e, b);
+        tell_vlan(e, b);
         tell_proof(e, b);
         tell_diversion(e, b);
+        if (e->has_spec) {
+            tell_usage(e, b);
+        }
     }
     e->subject[0] = '\0';
 }
@@ -269,20 +401,37 @@ tell_bearers(struct explanation *e, const struct session *s)
 /* The UE: its sessions, one for each address space. */
 
 static void
+tell_foreign(struct explanation *e, const struct foreign *f)
+{
+    char enb[INET6_ADDRSTRLEN], sgw[INET6_ADDRSTRLEN];
+
+    tell(e, "seen", EXPLAIN_WRONG,
+         "Put both into s1u.enodebs and s1u.sgws if the TOF is to know them.",
+         "Its packets come from eNodeB %s to SGW %s, seen %.1f s ago, which "
+         "are not both among s1u.enodebs and s1u.sgws.",
+         addr_format(&f->enb, enb), addr_format(&f->sgw, sgw),
+         seconds_since(e, f->seen));
+}
+
+static void
 tell_unknown(struct explanation *e)
 {
+    const struct foreign *foreign = foreign_find(e->ue);
     size_t n = (session_bearer_count(BEARER_EMBRYONIC)
                 + session_bearer_count(BEARER_ESTABLISHED)
                 + session_bearer_count(BEARER_STALE));
 
-    if (n && n >= session_max()) {
+    if (foreign) {
+        tell_foreign(e, foreign);
+    } else if (n && n >= session_max()) {
         tell(e, "seen", EXPLAIN_WRONG, "Raise sessions.max.",
              "The UE is not known, and the session table is full: %"PRIuSIZE
              " bearers.", n);
     } else {
         tell(e, "seen", EXPLAIN_WRONG,
              "Does its traffic pass here, and are its eNodeB and SGW among "
-             "s1u.enodebs and s1u.sgws?  \"tofctl peers\" lists those seen.",
+             "s1u.enodebs and s1u.sgws?  (With s1u.interface, packets with a "
+             "VLAN tag are left alone.)  \"tofctl peers\" lists those seen.",
              "No packet of this UE has been seen on S1-U.");
     }
 }
@@ -316,5 +465,9 @@ explain(const struct in6_addr *ue, const char *service, explain_cb *cb,
 
     tell_tof(&e);
     tell_service(&e);
+    if (e.has_spec) {
+        tell_service_in_force(&e);
+        tell_app(&e);
+    }
     tell_ue(&e);
 }

@@ -143,6 +143,11 @@ struct nft_counting {
 int nft_count_begin(struct nft *, const struct nft_table *,
                     struct nft_counting *);
 int nft_count_next(struct nft *, struct nft_counting *);
+/* What one element has counted, zero if there is none.  0, ENOENT or another
+ * error. */
+int nft_count_get(struct nft *, const struct nft_table *,
+                  const struct nft_set *, const void *key,
+                  uint64_t *packets, uint64_t *bytes);
 
 /* Rules.  nft_rule() starts one; the nft_x_* calls append expressions, in
  * the order in which they are evaluated; nft_rule_add() puts it at the end of

@@ -26,14 +26,10 @@ nft_count_begin(struct nft *nft, const struct nft_table *table,
                 struct nft_counting *c)
 {
     char buf[NFT_ROOM] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct nlmsghdr *nlh = nft_request(nft, buf, NFT_MSG_GETSETELEM,
-                                       table->family, NLM_F_DUMP);
     struct nft_answer answer;
-    int error;
+    int error = nft_send_request(
+        nft, nft_elem_request(nft, buf, table, c->set, NULL), &answer);
 
-    mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table->name);
-    mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, c->set->name);
-    error = nft_send_request(nft, nlh, &answer);
     c->seq = answer.seq;
     c->torn = false;
     return error;
@@ -101,5 +97,32 @@ nft_count_next(struct nft *nft, struct nft_counting *c)
     int error = nft_read_answer(nft, &answer, elems_cb, c);
 
     c->torn = answer.torn;
+    return error;
+}
+
+struct count {
+    uint64_t packets, bytes;
+};
+
+static void
+keep_count(const void *key __attribute__((unused)), uint64_t packets,
+           uint64_t bytes, void *count)
+{
+    *(struct count *) count = (struct count) { packets, bytes };
+}
+
+int
+nft_count_get(struct nft *nft, const struct nft_table *table,
+              const struct nft_set *set, const void *key,
+              uint64_t *packets, uint64_t *bytes)
+{
+    char buf[NFT_ROOM] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct count count = { 0, 0 };
+    struct nft_counting c = { .set = set, .cb = keep_count, .aux = &count };
+    int error = nft_ask(nft, nft_elem_request(nft, buf, table, set, key),
+                        elems_cb, &c);
+
+    *packets = count.packets;
+    *bytes = count.bytes;
     return error;
 }

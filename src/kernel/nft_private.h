@@ -56,6 +56,12 @@ void nft_msg_end(struct nft_batch *, const struct nlmsghdr *);
 struct nlmsghdr *nft_request(struct nft *, char *buf, int type, int family,
                              uint16_t flags);
 
+/* Such a request for the element 'key' of a set, or for all if that is
+ * NULL. */
+struct nlmsghdr *nft_elem_request(struct nft *, char *buf,
+                                  const struct nft_table *,
+                                  const struct nft_set *, const void *key);
+
 /* Sends a request and passes each answer to 'cb', which returns 0 or a
  * positive errno value.  Returns 0 or a positive errno value; EAGAIN if a dump
  * was torn by a change and has to be started anew. */

@@ -239,7 +239,26 @@ elem_cb(const struct nlmsghdr *nlh, void *q)
     return 0;
 }
 
-/* Asks for the element 'key', or for all if that is NULL. */
+struct nlmsghdr *
+nft_elem_request(struct nft *nft, char *buf, const struct nft_table *table,
+                 const struct nft_set *set, const void *key)
+{
+    struct nlmsghdr *nlh = nft_request(nft, buf, NFT_MSG_GETSETELEM,
+                                       table->family, key ? 0 : NLM_F_DUMP);
+    struct nlattr *list, *elem;
+
+    mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table->name);
+    mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set->name);
+    if (key) {
+        list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+        elem = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
+        nft_put_data(nlh, NFTA_SET_ELEM_KEY, key, set->key_len);
+        mnl_attr_nest_end(nlh, elem);
+        mnl_attr_nest_end(nlh, list);
+    }
+    return nlh;
+}
+
 static int
 elem_ask(struct nft *nft, const struct nft_table *table, const void *key,
          struct elem_query *q)
@@ -249,22 +268,9 @@ elem_ask(struct nft *nft, const struct nft_table *table, const void *key,
 
     q->records.size = q->set->key_len + q->set->data_len + sizeof(uint64_t);
     for (int i = 0; i < TRIES; i++) {
-        struct nlmsghdr *nlh = nft_request(nft, buf, NFT_MSG_GETSETELEM,
-                                           table->family,
-                                           key ? 0 : NLM_F_DUMP);
-        struct nlattr *list, *elem;
-
-        mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table->name);
-        mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, q->set->name);
-        if (key) {
-            list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
-            elem = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
-            nft_put_data(nlh, NFTA_SET_ELEM_KEY, key, q->set->key_len);
-            mnl_attr_nest_end(nlh, elem);
-            mnl_attr_nest_end(nlh, list);
-        }
         q->records.n = 0;
-        error = nft_ask(nft, nlh, elem_cb, q);
+        error = nft_ask(nft, nft_elem_request(nft, buf, table, q->set, key),
+                        elem_cb, q);
         if (error != EAGAIN) {
             break;
         }

@@ -591,44 +591,53 @@ rtnl_route_replace(struct rtnl *rtnl, const char *link,
     return talk(rtnl, &r);
 }
 
-struct route {
-    int ifindex;
-    uint8_t type;
-};
+static void
+take_gateway(const struct nlattr *attr, struct in6_addr *next)
+{
+    const size_t len = mnl_attr_get_payload_len(attr);
+
+    if (len == 4) {
+        memset(next, 0, sizeof *next);
+        next->s6_addr[10] = next->s6_addr[11] = 0xff;
+        memcpy(&next->s6_addr[12], mnl_attr_get_payload(attr), len);
+    } else if (len == sizeof *next) {
+        memcpy(next, mnl_attr_get_payload(attr), len);
+    }
+}
 
 static int
-take_route(const struct nlmsghdr *nlh, void *route_)
+take_route(const struct nlmsghdr *nlh, void *way_)
 {
     const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
-    struct route *route = route_;
+    struct rtnl_way *way = way_;
     const struct nlattr *attr;
 
-    route->type = rtm->rtm_type;
+    way->type = rtm->rtm_type;
     mnl_attr_for_each(attr, nlh, sizeof *rtm) {
         if (mnl_attr_get_type(attr) == RTA_OIF) {
-            route->ifindex = mnl_attr_get_u32(attr);
+            way->ifindex = mnl_attr_get_u32(attr);
+        } else if (mnl_attr_get_type(attr) == RTA_GATEWAY) {
+            take_gateway(attr, &way->next);
         }
     }
     return MNL_CB_OK;
 }
 
 int
-rtnl_route_get(struct rtnl *rtnl, const struct in6_addr *dst, int *ifindex,
-               uint8_t *type)
+rtnl_route_get(struct rtnl *rtnl, const struct in6_addr *dst,
+               struct rtnl_way *way)
 {
     struct raw_addr raw = raw_addr(dst);
-    struct route route = { .ifindex = 0 };
     struct request r;
     struct rtmsg *rtm = start(&r, RTM_GETROUTE, 0, sizeof *rtm);
     int error;
 
+    *way = (struct rtnl_way) { .next = *dst };
     rtm->rtm_family = raw.family;
     rtm->rtm_dst_len = raw.family == AF_INET ? 32 : 128;
     put_addr(&r, RTA_DST, &raw);
-    error = netlink_talk(&rtnl->nl, &r.nlh, take_route, &route);
-    *ifindex = route.ifindex;
-    *type = route.type;
-    return !error && !route.ifindex ? ENETUNREACH : error;
+    error = netlink_talk(&rtnl->nl, &r.nlh, take_route, way);
+    return !error && !way->ifindex ? ENETUNREACH : error;
 }
 
 int
@@ -672,4 +681,28 @@ rtnl_neigh_replace(struct rtnl *rtnl, const char *link,
     put_addr(&r, NDA_DST, &raw);
     mnl_attr_put(&r.nlh, NDA_LLADDR, 6, mac);
     return talk(rtnl, &r);
+}
+
+static int
+take_neigh(const struct nlmsghdr *nlh, void *state)
+{
+    const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+
+    *(uint16_t *) state = ndm->ndm_state;
+    return MNL_CB_OK;
+}
+
+int
+rtnl_neigh_get(struct rtnl *rtnl, int ifindex, const struct in6_addr *addr,
+               uint16_t *state)
+{
+    struct raw_addr raw = raw_addr(addr);
+    struct request r;
+    struct ndmsg *ndm = start(&r, RTM_GETNEIGH, 0, sizeof *ndm);
+
+    *state = NUD_NONE;
+    ndm->ndm_family = raw.family;
+    ndm->ndm_ifindex = ifindex;
+    put_addr(&r, NDA_DST, &raw);
+    return netlink_talk(&rtnl->nl, &r.nlh, take_neigh, state);
 }

@@ -80,14 +80,22 @@ int rtnl_route_replace(struct rtnl *, const char *link,
 /* Packets of 'family' that come in by 'iif' with that mark go by 'table'. */
 int rtnl_rule_ensure(struct rtnl *, sa_family_t family, const char *iif,
                      uint32_t mark, uint32_t table);
-/* By which interface the kernel would send to 'dst', or receive what is for
- * the host itself: its index in '*ifindex', and RTN_* in '*type'.  An error if
- * by none. */
-int rtnl_route_get(struct rtnl *, const struct in6_addr *dst, int *ifindex,
-                   uint8_t *type);
+/* How the kernel would send to 'dst', or receive what is for the host itself.
+ * An error if not at all. */
+struct rtnl_way {
+    int ifindex;                /* Of the interface. */
+    uint8_t type;               /* RTN_* */
+    struct in6_addr next;       /* The gateway, or 'dst' itself. */
+};
+int rtnl_route_get(struct rtnl *, const struct in6_addr *dst,
+                   struct rtnl_way *);
 
 /* A permanent neighbour. */
 int rtnl_neigh_replace(struct rtnl *, const char *link,
                        const struct in6_addr *addr, const uint8_t mac[6]);
+/* What the kernel knows of the neighbour 'addr' at that interface: NUD_* in
+ * '*state'.  ENOENT if it has not asked for it lately. */
+int rtnl_neigh_get(struct rtnl *, int ifindex, const struct in6_addr *addr,
+                   uint16_t *state);
 
 #endif /* kernel/rtnl.h */

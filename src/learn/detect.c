@@ -22,6 +22,7 @@
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
 #include "learn/namesake.h"
+#include "learn/foreign.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "learn/signalling.h"
@@ -410,6 +411,9 @@ detect_packet(const struct nfq_packet *np)
                  : conf_are_peers(conf, &p.dst, &p.src))) {
         /* Nothing is learned from strangers. */
         metric_inc(&n_strangers);
+        if (from == SIDE_ENB) {
+            foreign_note(&p, time_msec());
+        }
         pass(np);
         if (!queue_is_held(np->queue)) {
             learned(from, &p);

@@ -42,6 +42,18 @@ bool nat_reaches_app(const struct in6_addr *application_ip);
 bool nat_reaches_ue(const struct in6_addr *ue);
 bool nat_routes_changed(void);
 
+/* What the kernel knows of the way to an application; '*next' becomes the
+ * gateway there, or the application itself. */
+enum nat_app {
+    NAT_APP_KNOWN,              /* It knows the MAC address of '*next'. */
+    NAT_APP_UNASKED,            /* It has not asked for that lately. */
+    NAT_APP_SILENT,             /* It has asked, and nobody has answered. */
+    NAT_APP_NO_LINK,            /* The adapter there is down. */
+    NAT_APP_NO_ROUTE,
+};
+enum nat_app nat_find_app(const struct in6_addr *application_ip,
+                          struct in6_addr *next);
+
 /* Puts a service in or replaces its application; takes one out.  All return 0
  * or a positive errno value, once in force for new flows; nat_flows_run()
  * deletes those that have been translated otherwise until then. */
@@ -103,6 +115,10 @@ typedef void nat_usage_cb(const struct nat_usage *, void *aux);
  * EAGAIN: a change of rules has come in between, some may be missing. */
 int nat_usage_begin(void);
 int nat_usage_next(nat_usage_cb *cb, void *aux);
+
+/* The same of one bearer, service and direction: fills in what is counted at
+ * '*usage', zero if nothing is.  Returns 0 or a positive errno value. */
+int nat_usage_get(struct nat_usage *usage);
 
 /* Takes out the counts of 'n' pairs and directions.  Not while a reading is
  * under way, which it would tear. */

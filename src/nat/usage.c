@@ -95,6 +95,18 @@ set_of(const struct nat_usage *u)
 }
 
 int
+nat_usage_get(struct nat_usage *u)
+{
+    uint8_t key[20];
+    int error;
+
+    put_key(u, key);
+    error = (nat.open ? nft_count_get(nat.nft, &nat_inet, set_of(u), key,
+                                      &u->packets, &u->bytes) : ENOTCONN);
+    return error == ENOENT ? 0 : error;
+}
+
+int
 nat_usage_forget(const struct nat_usage *usages, size_t n)
 {
     struct nft_batch *b;

@@ -8,11 +8,12 @@ import os
 import pytest
 
 from tofnet import packet as p
-from tofnet.lab import SERVICE_IP, TOP
+from tofnet.emulator import ENB6, SGW6
+from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6, TOP
 from tofnet.service import OTHER, answered, asks, diverted
 from tofnet.wait import wait_until
 
-UE = "10.45.21.1"
+UE, UE6 = "10.45.21.1", "2001:db8:21:1::1"
 TARGETS = r"targets: \[[^]]*\]"
 
 
@@ -48,6 +49,35 @@ def test_a_ue_that_is_diverted(net, api, explained):
     assert SERVICE_IP in step(explanation, "service")["found"]
     assert step(explanation, "answers")["found"].startswith("2 packets")
     assert "and 2 (" in step(explanation, "answers")["found"]
+
+
+def test_ipv6_is_counted_and_looked_up_likewise(net, api, explained):
+    api.register("svc", SERVICE_IP6, APP6)
+    diverted(net, UE6, enb=ENB6, sgw=SGW6)
+    explanation = explained(UE6, "svc")
+    assert explanation["reason"] is None
+    assert f"neighbour {APP6} answers" in step(explanation, "app")["found"]
+    assert step(explanation, "answers")["found"].startswith("2 packets")
+
+
+def test_a_neighbour_that_is_unknown_in_ipv6(net, api, explained):
+    api.register("svc", SERVICE_IP6, "fd00:100::99")
+    asks(net.bearer(UE6, enb=ENB6, sgw=SGW6))
+    reason_is(explained, "app", "does not answer neighbour discovery", ue=UE6)
+
+
+def test_a_gateway_that_is_unknown(lab, net, api, explained):
+    """The App lies behind it."""
+    route = ("192.0.2.0/24", "via", "192.168.100.98", "dev", "app0")
+    lab.run("tof-app", "ip", "route", "add", *route)
+    try:
+        api.register(app="192.0.2.5")
+        asks(net.bearer(UE))
+        reason_is(explained, "app", "neighbour 192.168.100.98, which is the "
+                  "way to the App 192.0.2.5, is unknown")
+        api.unregister()
+    finally:
+        lab.run("tof-app", "ip", "route", "del", *route)
 
 
 @pytest.mark.parametrize("ns, what, lacks", [

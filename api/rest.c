@@ -25,6 +25,7 @@
 #include "api/rest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -79,10 +80,14 @@ struct listener {
 static struct listener listeners[2];    /* TCP and Unix. */
 static size_t n_listeners;
 
-static char *token;             /* NULL: none is needed. */
 static struct svec names = SVEC_EMPTY_INITIALIZER;  /* Of this host. */
-static char *tls_cert, *tls_key;
 static char *unix_path;
+
+struct secrets {
+    char *token;                /* NULL: none is needed. */
+    char *tls_cert, *tls_key;
+};
+static struct secrets secrets;
 
 /* A connection. */
 struct client {
@@ -138,7 +143,7 @@ audit(const struct request *r)
     if (r->who) {
         ds_put_printable(&path, x->path, strlen(x->path));
         VLOG_INFO("audit: %s%s: %s %s%s: %u", r->who,
-                  token && x->status != MHD_HTTP_UNAUTHORIZED
+                  secrets.token && x->status != MHD_HTTP_UNAUTHORIZED
                   ? ", with the token" : "",
                   x->method, ds_cstr(&path), x->change ? x->change : "",
                   x->status);
@@ -245,7 +250,7 @@ request_is_authorized(const struct request *r)
     const char *value = request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
 
     return value && !strncasecmp(value, scheme, sizeof scheme - 1)
-           && secret_equals(token, value + sizeof scheme - 1);
+           && secret_equals(secrets.token, value + sizeof scheme - 1);
 }
 
 /* Answers those that may not ask. */
@@ -267,7 +272,7 @@ refuse_strangers(struct request *r, const struct listener *l)
                          "The header %s names another site%s.", header,
                          strcmp(header, "Host") ? ""
                          : "; api.hosts lists the names of this one");
-    } else if (token && routes_need_token(x) && !request_is_authorized(r)) {
+    } else if (secrets.token && routes_need_token(x) && !request_is_authorized(r)) {
         smap_clear(&x->headers);
         smap_add(&x->headers, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
                  "Bearer realm=\"tof\"");
@@ -471,20 +476,20 @@ no_unescape(void *aux OVS_UNUSED,
     return strlen(s);
 }
 
-static int
-listener_start(int fd, bool local, char **error)
+/* Accepts clients of 'fd' for 'l', with what 's' has if they come by TLS.
+ * Returns NULL, with '*error' set, if that cannot be. */
+static struct MHD_Daemon *
+server_start(struct listener *l, int fd, const struct secrets *s,
+             char **error)
 {
     struct MHD_OptionItem tls_options[] = {
-        { MHD_OPTION_HTTPS_MEM_KEY, 0, tls_key },
-        { MHD_OPTION_HTTPS_MEM_CERT, 0, tls_cert },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, s->tls_key },
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, s->tls_cert },
         { MHD_OPTION_END, 0, NULL },
     };
     struct MHD_OptionItem no_options[] = { { MHD_OPTION_END, 0, NULL } };
-    struct listener *l = &listeners[n_listeners];
-    const bool tls = !local && tls_cert;
-
-    l->local = local;
-    l->daemon = MHD_start_daemon(
+    const bool tls = !l->local && s->tls_cert;
+    struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
         | (tls ? MHD_USE_TLS : 0),
         0, NULL, NULL, handle, l,
@@ -498,19 +503,92 @@ listener_start(int fd, bool local, char **error)
         MHD_OPTION_NOTIFY_CONNECTION, client_notify, NULL,
         MHD_OPTION_ARRAY, tls ? tls_options : no_options,
         MHD_OPTION_END);
-    if (!l->daemon) {
+    if (!daemon) {
         *error = xstrdup(tls ? "api.tls_cert, api.tls_key: not usable"
                          : "api: cannot start the HTTP server");
+    }
+    return daemon;
+}
+
+static void
+listener_set(struct listener *l, struct MHD_Daemon *daemon)
+{
+    l->daemon = daemon;
+    l->epoll_fd = MHD_get_daemon_info(daemon,
+                                      MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+static int
+listener_start(int fd, bool local, char **error)
+{
+    struct listener *l = &listeners[n_listeners];
+    struct MHD_Daemon *daemon;
+
+    l->local = local;
+    daemon = server_start(l, fd, &secrets, error);
+    if (!daemon) {
         return EINVAL;
     }
-    l->epoll_fd = MHD_get_daemon_info(l->daemon,
-                                      MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    listener_set(l, daemon);
     n_listeners++;
     return 0;
 }
 
+static bool
+is_served_by(const struct request *r, const struct MHD_Daemon *daemon)
+{
+    return MHD_get_connection_info(
+        r->connection, MHD_CONNECTION_INFO_DAEMON)->daemon == daemon;
+}
+
+static void
+server_stop(struct MHD_Daemon *daemon)
+{
+    struct client *c;
+
+    /* It must not be stopped with connections suspended. */
+    LIST_FOR_EACH (c, node, &clients) {
+        struct request *r = c->request;
+
+        if (r && r->suspended && is_served_by(r, daemon)) {
+            r->suspended = false;
+            MHD_resume_connection(r->connection);
+        }
+    }
+    MHD_stop_daemon(daemon);
+}
+
+/* Another server takes over the socket of 'l', which listens all the time. */
 static int
-read_secrets(const struct conf *conf, char **error)
+listener_renew(struct listener *l, const struct secrets *s, char **error)
+{
+    int fd = fcntl(MHD_get_daemon_info(
+                       l->daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd,
+                   F_DUPFD_CLOEXEC, 0);
+    struct MHD_Daemon *daemon = server_start(l, fd, s, error);
+
+    if (!daemon) {
+        close(fd);
+        return EINVAL;
+    }
+    close(MHD_quiesce_daemon(l->daemon));
+    server_stop(l->daemon);
+    listener_set(l, daemon);
+    return 0;
+}
+
+static void
+secrets_free(struct secrets *s)
+{
+    free(s->token);
+    free(s->tls_cert);
+    free(s->tls_key);
+    memset(s, 0, sizeof *s);
+}
+
+/* To '*s', which is all NULL before, and may be set in part if it fails. */
+static int
+read_secrets(const struct conf *conf, struct secrets *s, char **error)
 {
     int retval;
 
@@ -518,14 +596,14 @@ read_secrets(const struct conf *conf, char **error)
         *error = xstrdup("api.tls_cert, api.tls_key: one needs the other");
         return EINVAL;
     }
-    retval = secret_read_token("api.token_file", conf->api.token_file, &token,
-                               error);
+    retval = secret_read_token("api.token_file", conf->api.token_file,
+                               &s->token, error);
     if (!retval) {
-        retval = secret_read("api.tls_cert", conf->api.tls_cert, &tls_cert,
+        retval = secret_read("api.tls_cert", conf->api.tls_cert, &s->tls_cert,
                              error);
     }
     if (!retval) {
-        retval = secret_read("api.tls_key", conf->api.tls_key, &tls_key,
+        retval = secret_read("api.tls_key", conf->api.tls_key, &s->tls_key,
                              error);
     }
     return retval;
@@ -536,7 +614,7 @@ read_secrets(const struct conf *conf, char **error)
 static bool
 may_listen(const struct conf *conf)
 {
-    const char *why = (token ? "with a token"
+    const char *why = (secrets.token ? "with a token"
                        : !listen_is_reachable(conf->api.listen)
                        ? "without a token, for this host alone"
                        : conf->api.allow_without_token
@@ -594,9 +672,10 @@ start_listeners(const struct conf *conf, char **error)
 int
 rest_check(const struct conf *conf, char **error)
 {
-    int retval = read_secrets(conf, error);
+    struct secrets new = { .token = NULL };
+    int retval = read_secrets(conf, &new, error);
 
-    rest_destroy();
+    secrets_free(&new);
     return retval;
 }
 
@@ -607,13 +686,41 @@ rest_init(const struct conf *conf, char **error)
 
     fatal_ignore_sigpipe();
     collect_names(conf);
-    retval = read_secrets(conf, error);
+    retval = read_secrets(conf, &secrets, error);
     if (!retval) {
         retval = start_listeners(conf, error);
     }
     if (retval) {
         rest_destroy();
     }
+    return retval;
+}
+
+static bool
+has_another_certificate(const struct secrets *s)
+{
+    return s->tls_cert && (strcmp(s->tls_cert, secrets.tls_cert)
+                           || strcmp(s->tls_key, secrets.tls_key));
+}
+
+int
+rest_reload(const struct conf *conf, char **error)
+{
+    struct secrets new = { .token = NULL };
+    int retval = read_secrets(conf, &new, error);
+
+    for (size_t i = 0; !retval && i < n_listeners; i++) {
+        if (!listeners[i].local && has_another_certificate(&new)) {
+            retval = listener_renew(&listeners[i], &new, error);
+        }
+    }
+    if (!retval) {
+        const struct secrets old = secrets;
+
+        secrets = new;
+        new = old;
+    }
+    secrets_free(&new);
     return retval;
 }
 
@@ -660,25 +767,14 @@ rest_wait(void)
 void
 rest_destroy(void)
 {
-    struct client *c;
-
-    /* The server must not be stopped with connections suspended. */
-    LIST_FOR_EACH (c, node, &clients) {
-        if (c->request && c->request->suspended) {
-            c->request->suspended = false;
-            MHD_resume_connection(c->request->connection);
-        }
-    }
     while (n_listeners) {
-        MHD_stop_daemon(listeners[--n_listeners].daemon);
+        server_stop(listeners[--n_listeners].daemon);
     }
     if (unix_path) {
         fatal_signal_unlink_file_now(unix_path);
     }
     svec_destroy(&names);
     free(unix_path);
-    free(token);
-    free(tls_cert);
-    free(tls_key);
-    unix_path = token = tls_cert = tls_key = NULL;
+    unix_path = NULL;
+    secrets_free(&secrets);
 }

@@ -16,6 +16,13 @@ int rest_check(const struct conf *conf, char **error);
 /* Starts to listen where 'conf' says.  Returns 0, or a positive errno value
  * with '*error' set to a malloc'd sentence that names the key at fault. */
 int rest_init(const struct conf *conf, char **error);
+
+/* Reads the files of 'conf', which is the one that was given to rest_init(),
+ * anew.  From now on requests need the token that is there now, and
+ * connections are made with the certificate that is; those that are open are
+ * closed if there is another certificate.  Returns as rest_init() does; then
+ * all is as before. */
+int rest_reload(const struct conf *conf, char **error);
 void rest_run(void);
 void rest_wait(void);
 

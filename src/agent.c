@@ -16,6 +16,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,9 +298,22 @@ agent_init(const struct conf *conf_, char **what)
     return 0;
 }
 
+/* What has been held goes on along the normal way. */
+static void
+release_held(void)
+{
+    dataplane_hold_nothing();
+    signalling_run(false);
+    stranger_give_up();
+    hold_expire(LLONG_MAX, forward_give_up);
+}
+
 void
 agent_destroy(void)
 {
+    if (dataplane_is_up()) {
+        release_held();
+    }
     registry_destroy();
     replicate_receive_destroy();
     replicate_send_destroy();
@@ -320,9 +334,14 @@ agent_destroy(void)
 }
 
 void
-agent_reopen(void)
+agent_reload(void)
 {
     usage_reopen();
+    if (conf->tls.key) {
+        stream_ssl_set_certificate_file(conf->tls.cert);
+        stream_ssl_set_private_key_file(conf->tls.key);
+        stream_ssl_set_ca_cert_file(conf->tls.ca, false);
+    }
 }
 
 static void

@@ -14,12 +14,15 @@ struct session;
  * when what it needs is there.  Returns 0 or a positive errno value with
  * '*what' (malloc'd). */
 int agent_init(const struct conf *, char **what);
-void agent_destroy(void);       /* The data plane goes on. */
+/* Held packets go on along the normal way first.  The data plane goes on. */
+void agent_destroy(void);
 void agent_run(void);
 void agent_wait(void);
 
-/* Files that somebody has renamed are opened anew. */
-void agent_reopen(void);
+/* Opens the file of usage records anew, as it may have been renamed, and reads
+ * the keys and certificates that other TOFs and databases know this one by:
+ * connections from now on are made with those. */
+void agent_reload(void);
 
 /* Withdraws every bearer of the session from the data plane and forgets it:
  * when this returns nothing is diverted or sent down for it any more, and the

@@ -34,6 +34,7 @@ METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"tables\"",
 
 #define RETRY_MS 1000
 #define CHECK_MS 1000
+#define IN_FLIGHT_MS 20         /* Between the wire and the queues. */
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;
@@ -159,6 +160,16 @@ dataplane_run(void)
     endpoint->run();
     if (up) {
         check();
+    }
+}
+
+void
+dataplane_hold_nothing(void)
+{
+    filter_hold_nothing();
+    for (int i = 0; i < IN_FLIGHT_MS; i++) {
+        queues_run();
+        xnanosleep(1000 * 1000);
     }
 }
 

@@ -29,6 +29,10 @@ void dataplane_destroy(void);
 void dataplane_run(void);
 void dataplane_wait(void);
 
+/* Nothing more is held, and what was on its way here to be held has come to
+ * events.packet.  Until dataplane_destroy(). */
+void dataplane_hold_nothing(void);
+
 /* Is everything set up (though maybe not yet programmed)? */
 bool dataplane_is_up(void);
 

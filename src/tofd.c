@@ -43,6 +43,7 @@ VLOG_DEFINE_THIS_MODULE(tofd);
 #define DEFAULT_CONF SYSCONFDIR "/tof/tof.yaml"
 
 enum action { RUN, TEST, PRINT };
+enum asked { GO_ON, END, START_ANEW };
 
 static const struct option options[] = {
     { "config", required_argument, NULL, 'c' },
@@ -176,7 +177,8 @@ start(const struct conf *conf)
     }
 }
 
-/* SIGHUP, SIGTERM and SIGINT become readable on the descriptor returned. */
+/* SIGHUP, SIGTERM and SIGINT become readable on the descriptor returned.  They
+ * stay blocked in a tofd that this one starts anew. */
 static int
 block_signals(void)
 {
@@ -213,28 +215,73 @@ feed_watchdog(void)
     poll_timer_wait_until(next);
 }
 
-/* Whether a signal asks to end. */
 static bool
-is_asked_to_end(int fd)
+is_pending(int signo)
+{
+    sigset_t set;
+
+    return !sigpending(&set) && sigismember(&set, signo) == 1;
+}
+
+/* Whether 'file' is right, and another configuration than 'conf'. */
+static bool
+is_another(const struct conf *conf, const char *file)
+{
+    char *error = NULL;
+    struct conf *new = conf_read(file, &error);
+    bool differs = new && conf_differs(conf, new);
+
+    if (!new || (differs && rest_check(new, &error))) {
+        VLOG_ERR("%s; the configuration in force stays so", error);
+        free(error);
+        differs = false;
+    }
+    conf_free(new);
+    return differs;
+}
+
+/* What the files that 'conf' names say now. */
+static void
+reload_files(const struct conf *conf)
+{
+    char *error = NULL;
+
+    agent_reload();
+    if (rest_reload(conf, &error)) {
+        VLOG_ERR("%s; what was read before stays in force", error);
+        free(error);
+    } else {
+        VLOG_INFO("files read anew");
+    }
+}
+
+/* SIGHUP stays pending until what it asks for is done, by another tofd if need
+ * be, so that whoever has sent it sees when that is: tof.init does. */
+static enum asked
+what_is_asked(int fd, const struct conf *conf, const char *file)
 {
     struct signalfd_siginfo info;
 
+    if (is_pending(SIGHUP) && is_another(conf, file)) {
+        return START_ANEW;
+    }
     while (read(fd, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo != SIGHUP) {
-            return true;
+            return END;
         }
-        agent_reopen();
+        reload_files(conf);
     }
-    return false;
+    return GO_ON;
 }
 
-static void
-loop(void)
+static enum asked
+loop(const struct conf *conf, const char *file)
 {
     int fd = block_signals();
+    enum asked asked;
 
     sd_notify(0, "READY=1");
-    while (!is_asked_to_end(fd)) {
+    while ((asked = what_is_asked(fd, conf, file)) == GO_ON) {
         agent_run();
         rest_run();
 
@@ -244,6 +291,19 @@ loop(void)
         poll_fd_wait(fd, POLLIN);
         poll_block();
     }
+    return asked;
+}
+
+/* The same process becomes a tofd with the configuration that is there now,
+ * and adopts what is in force.  The program is that of today, if it is there
+ * by the name by which this one was started. */
+static void
+start_anew(char *argv[])
+{
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    execvp(argv[0], argv);
+    execv("/proc/self/exe", argv);
+    ovs_fatal(errno, "cannot start anew");
 }
 
 int
@@ -251,6 +311,7 @@ main(int argc, char *argv[])
 {
     const char *file = DEFAULT_CONF;
     enum action action;
+    enum asked asked;
     struct conf *conf;
 
     ovs_set_program_name("tofd", PACKAGE_VERSION);
@@ -267,11 +328,15 @@ main(int argc, char *argv[])
     signal(SIGPIPE, SIG_IGN);
     start(conf);
     VLOG_INFO("tofd %s: up", PACKAGE_VERSION);
-    loop();
-    VLOG_INFO("ending; what is diverted stays so");
-    sd_notify(0, "STOPPING=1");
+    asked = loop(conf, file);
+    VLOG_INFO("%s; what is diverted stays so",
+              asked == END ? "ending" : "starting anew, as configured now");
+    sd_notify(0, asked == END ? "STOPPING=1" : "RELOADING=1");
     rest_destroy();
     agent_destroy();
     conf_free(conf);
+    if (asked == START_ANEW) {
+        start_anew(argv);
+    }
     return 0;
 }

@@ -121,6 +121,29 @@ conf_print(const struct conf *conf, FILE *stream)
     }
 }
 
+static char *
+print_to_text(const struct conf *conf)
+{
+    char *text;
+    size_t size;
+    FILE *stream = check_alloc(open_memstream(&text, &size));
+
+    conf_print(conf, stream);
+    fclose(stream);
+    return check_alloc(text);
+}
+
+bool
+conf_differs(const struct conf *a, const struct conf *b)
+{
+    char *a_text = print_to_text(a), *b_text = print_to_text(b);
+    bool differ = strcmp(a_text, b_text);
+
+    free(a_text);
+    free(b_text);
+    return differ;
+}
+
 /* --- Loading --- */
 
 struct loader {

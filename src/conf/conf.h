@@ -29,6 +29,9 @@ void conf_free(struct conf *);
  * empty. */
 void conf_print(const struct conf *, FILE *);
 
+/* True if conf_print() tells them apart. */
+bool conf_differs(const struct conf *, const struct conf *);
+
 /* The adapter towards the eNodeBs, or else the SGWs: one and the same in
  * single-adapter mode. */
 const char *conf_adapter(const struct conf *, bool enb);

@@ -320,6 +320,16 @@ filter_run(void)
 }
 
 void
+filter_hold_nothing(void)
+{
+    if (nft) {
+        nft_set_flush(batch(), &filter_hold_table, filter_lease.name);
+        lease_due = LLONG_MAX;
+        commit_pending();
+    }
+}
+
+void
 filter_wait(void)
 {
     if (nft) {

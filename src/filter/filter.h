@@ -78,6 +78,9 @@ void filter_close(void);
 int filter_run(void);
 void filter_wait(void);
 
+/* What would be held is switched, from now until filter_close(). */
+void filter_hold_nothing(void);
+
 /* Stops copies of 'tunnel' with packets of family 'inner' (AF_INET, AF_INET6)
  * in it, for a while: a later one is copied again, which shows that it is
  * alive. */

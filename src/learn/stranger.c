@@ -110,6 +110,16 @@ end(struct doubt *d, stranger_cb *first, stranger_cb *rest)
 }
 
 void
+stranger_give_up(void)
+{
+    struct doubt *d;
+
+    HMAP_FOR_EACH_SAFE (d, node, &doubts) {
+        end(d, refused, refused);
+    }
+}
+
+void
 stranger_destroy(void)
 {
     struct doubt *d;

@@ -33,6 +33,9 @@ void stranger_init(long long int interval_ms, stranger_cb *takes,
                    stranger_cb *again, stranger_cb *refused);
 void stranger_destroy(void);
 
+/* Gives all packets that wait to 'refused'. */
+void stranger_give_up(void);
+
 /* 'np', which says '*p', is in the tunnel of 'b', but of another UE. */
 enum stranger_verdict stranger_seen(const struct bearer *b,
                                     const struct nfq_packet *np,

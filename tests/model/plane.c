@@ -609,6 +609,11 @@ dataplane_run(void)
 }
 
 void
+dataplane_hold_nothing(void)
+{
+}
+
+void
 dataplane_wait(void)
 {
 }

@@ -13,6 +13,9 @@
  *                 [-t TOKEN_FILE] [-c CERT -k KEY] [-s SESSIONS]
  *                 [-m MISSING_PART]
  *
+ * SIGHUP has it read the files that are named so anew, and say on standard
+ * output "reloaded", or why not.
+ *
  * SIGTERM ends it in the order that tofd ends: the API first, then what its
  * requests still wait for. */
 
@@ -49,7 +52,7 @@
 METRIC_COUNTER(sample, "tof_driver_sample_total", "reason=\"none\"",
                "A metric of the driver.");
 
-static struct latch term;
+static struct latch term, hup;
 
 /* Services in effect, ordered by name. */
 static struct service_spec services[SERVICES_MAX];
@@ -310,9 +313,21 @@ parse_options(int argc, char *argv[], struct conf *conf, const char **missing)
 }
 
 static void
-on_signal(int signr OVS_UNUSED)
+on_signal(int signr)
 {
-    latch_set(&term);
+    latch_set(signr == SIGTERM ? &term : &hup);
+}
+
+static void
+reload(const struct conf *conf)
+{
+    char *error = NULL;
+
+    if (latch_poll(&hup)) {
+        puts(rest_reload(conf, &error) ? error : "reloaded");
+        fflush(stdout);
+        free(error);
+    }
 }
 
 int
@@ -326,7 +341,9 @@ main(int argc, char *argv[])
     set_program_name(argv[0]);
     n_sessions = parse_options(argc, argv, &conf, &missing);
     latch_init(&term);
+    latch_init(&hup);
     signal(SIGTERM, on_signal);
+    signal(SIGHUP, on_signal);
     set_status(missing);
     session_init(n_sessions * 4 + 1000, 10000, NULL);
     import_init(&conf);
@@ -342,15 +359,18 @@ main(int argc, char *argv[])
     fflush(stdout);
     while (!latch_is_set(&term)) {
         changes_run(false);
+        reload(&conf);
         rest_run();
         rest_wait();
         changes_wait();
         latch_wait(&term);
+        latch_wait(&hup);
         poll_block();
     }
     rest_destroy();
     changes_run(true);
     session_destroy();
     latch_destroy(&term);
+    latch_destroy(&hup);
     return 0;
 }

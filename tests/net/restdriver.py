@@ -51,6 +51,11 @@ class Driver:
         _, errors = self.process.communicate(timeout=PATIENCE)
         assert self.process.returncode == 0, errors
 
+    def reload(self):
+        """What it says of it."""
+        self.process.send_signal(signal.SIGHUP)
+        return self.process.stdout.readline().strip()
+
     def __enter__(self):
         return self
 

@@ -6,12 +6,14 @@ import concurrent.futures
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
 import pytest
 import requests
-from restdriver import DRIVER, WRAPPER, Client, Driver, Rest, free_port
+from restdriver import (
+    DRIVER, PATIENCE, WRAPPER, Client, Driver, Rest, free_port)
 
 from tofnet import statelet
 from tofnet.lab import TOP
@@ -413,13 +415,19 @@ def test_interface():
         Rest(f"http://127.0.0.1:{running.port}").call("GET", "/healthz", 200)
 
 
-def test_tls(tmp_path):
-    key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+def certify(directory):
+    """A new key and certificate, as the same files."""
+    key, cert = str(directory / "key.pem"), str(directory / "cert.pem")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
          "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
          "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True, capture_output=True)
+    return cert, key
+
+
+def test_tls(tmp_path):
+    cert, key = certify(tmp_path)
     with Driver("-c", cert, "-k", key, "-s", "1000") as running:
         rest = Rest(f"https://127.0.0.1:{running.port}", verify=cert)
         rest.add("slow-1", "198.51.100.10")
@@ -428,6 +436,73 @@ def test_tls(tmp_path):
         client.send(GET)
         assert " 200 " not in client.read_all()
         rest.call("DELETE", "/service/slow-1", 200)
+
+
+# What is read again while it runs.
+
+def certificate_of(running):
+    return ssl.get_server_certificate(("127.0.0.1", running.port),
+                                      timeout=PATIENCE).strip()
+
+
+def text_of(file):
+    with open(file, encoding="ascii") as f:
+        return f.read().strip()
+
+
+def test_another_certificate(tmp_path):
+    """The Unix socket's connections are left alone, and so is what has been
+    asked for by those that are closed."""
+    cert, key = certify(tmp_path)
+    unix = str(tmp_path / "api.sock")
+    with Driver("-c", cert, "-k", key, "-u", unix) as running:
+        first = certificate_of(running)
+        rest = Rest(f"https://127.0.0.1:{running.port}", verify=False)
+        local = socket.socket(socket.AF_UNIX)
+        local.connect(unix)
+        asking = concurrent.futures.ThreadPoolExecutor()
+        asked = [asking.submit(rest.add, f"slow-{i}", f"198.51.100.1{i}")
+                 for i in range(3)]
+        local.sendall(post("slow-9", "198.51.100.19").encode())
+        time.sleep(0.1)
+        certify(tmp_path)
+        assert running.reload() == "reloaded"
+        assert certificate_of(running) == text_of(cert) != first
+        assert b" 200 " in local.recv(65536)
+        for one in asked:
+            one.exception()
+        names = {s["name"] for s in rest.call("GET", "/service", 200).json()}
+        assert "slow-9" in names
+        local.close()
+
+
+def test_a_certificate_that_does_not_fit_changes_nothing(tmp_path):
+    cert, key = certify(tmp_path)
+    with Driver("-c", cert, "-k", key) as running:
+        first, old_key = certificate_of(running), text_of(key)
+        certify(tmp_path)
+        with open(key, "w", encoding="ascii") as f:
+            f.write(old_key)
+        assert "not usable" in running.reload()
+        assert certificate_of(running) == first
+
+
+def test_another_token(token_file):
+    with Driver("-t", token_file) as running:
+        def status(token):
+            return requests.get(
+                f"http://127.0.0.1:{running.port}/service", timeout=PATIENCE,
+                headers={"Authorization": f"Bearer {token}"}).status_code
+
+        assert (status(TOKEN), status("other")) == (200, 401)
+        with open(token_file, "w", encoding="ascii") as f:
+            f.write("other\n")
+        assert running.reload() == "reloaded"
+        assert (status(TOKEN), status("other")) == (401, 200)
+        with open(token_file, "w", encoding="ascii"):
+            pass
+        assert "has no text" in running.reload()
+        assert status("other") == 200
 
 
 @pytest.mark.parametrize("option", [["-t"], []], ids=["check", "run"])

@@ -217,6 +217,21 @@ def test_held_in_vain_is_forwarded(net, ue, kw):
 
 
 @paths
+def test_held_at_the_end_of_tofd_is_forwarded(host, net, ue, kw):
+    b = bearer(net, ue, kw)
+    b.silent = True
+    b.uplink(to_service(b, b"at the end"), seq=9)
+    wait_until(lambda: host.api.metrics()["tof_hold_packets"] == 1,
+               what="a packet to be held")
+    host.stop_tofd()
+    try:
+        f = b.wait_uplink(is_text(b"at the end"))
+        assert f.seq == 9 and f.src_mac == HOST_MAC and f.ip.header_ok
+    finally:
+        host.start_tofd()
+
+
+@paths
 def test_what_is_held_from_an_sgw_is_forwarded(net, ue, kw):
     b = bearer(net, ue, kw)
     target = "2001:db8:9::10" if ":" in ue else "203.0.113.10"

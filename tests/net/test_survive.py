@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from tofnet import packet as p
-from tofnet.background import Background
+from tofnet.background import Stream
 from tofnet.lab import (
     APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, TOP, flows, lab_sh, ofctl)
 from tofnet.netns import RawPort
@@ -35,22 +35,6 @@ def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
         user, system = f.read().rsplit(")", 1)[1].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-class Stream(Background):
-    """Numbered packets of a UE, one a few milliseconds, until stopped."""
-
-    def __init__(self, bearer, make):
-        self.bearer, self.make = bearer, make
-        self.sent = []
-        super().__init__()
-
-    def _run(self):
-        n = 0
-        while not self._end.wait(0.002):
-            text = b"%s-%06d" % (self.bearer.ue.encode(), n)
-            self.sent.append((text, self.bearer.uplink(self.make(text))))
-            n += 1
 
 
 def test_tofd_killed_under_traffic(lab, net, api):

@@ -85,6 +85,17 @@ def follow(authority, cert_key):
         return said
 
 
+def follow_and_see(authority, cert_key):
+    """The certificate that tofd shows to a follower."""
+    context = ssl.create_default_context(cafile=authority.ca)
+    context.check_hostname = False
+    context.load_cert_chain(*cert_key)
+    with netns.call_in("lab-tof", socket.create_connection,
+                       ("127.0.0.1", 7677), 5) as plain, \
+            context.wrap_socket(plain) as tls:
+        return tls.getpeercert(binary_form=True)
+
+
 def test_a_follower_with_a_certificate_is_told(lab, net, authority):
     with configured(lab, authority.section("tof") + STANDBY):
         bearer = net.bearer("10.45.1.1")
@@ -92,6 +103,19 @@ def test_a_follower_with_a_certificate_is_told(lab, net, authority):
         lab.api.wait_proved("10.45.1.1")
         said = follow(authority, authority.make("follower"))
         assert said[:5] == b"TOFS\x01" and len(said) == RECORD
+
+
+def test_a_renewed_certificate_is_taken_up(lab, authority):
+    """By the tofd that runs, when it is told to reload."""
+    with configured(lab, authority.section("tof") + STANDBY):
+        follower = authority.make("follower")
+        first = follow_and_see(authority, follower)
+        pid = lab.pid()
+        authority.make("tof")
+        assert follow_and_see(authority, follower) == first
+        lab.reload()
+        assert follow_and_see(authority, follower) != first
+        assert lab.pid() == pid
 
 
 @pytest.mark.parametrize("whose", ["nobody's", "a stranger's"])

@@ -199,7 +199,8 @@ def test_a_wrong_configuration_ends_once(host):
 
 
 def test_a_reload_with_a_wrong_configuration(host, net):
-    """The old one stays in force; with a right one it is another tofd."""
+    """The old one stays in force; a right one is taken up by the same
+    process."""
     installed(host)
     before = pid(host)
     edit(host, "$a nonsense: 1")
@@ -208,9 +209,12 @@ def test_a_reload_with_a_wrong_configuration(host, net):
     assert pid(host) == before and host.healthy()
     assert "nonsense" in host.run("journalctl -q -u tofd -n 20")
     edit(host, "$d")
+    edit(host, "s/^privacy:.*/privacy: hash/")
     host.run("systemctl reload tof")
-    assert pid(host) != before
+    assert pid(host) == before
+    assert "starting anew" in host.run("journalctl -q -u tofd -n 50")
     host.wait_up()
+    edit(host, "s/^privacy:.*/privacy: none/")
     first_packet(net, "10.45.0.5")
 
 

@@ -22,3 +22,19 @@ class Background:
     def __exit__(self, *_):
         self._end.set()
         self._thread.join()
+
+
+class Stream(Background):
+    """Numbered packets of a UE, one a few milliseconds, until stopped."""
+
+    def __init__(self, bearer, make):
+        self.bearer, self.make = bearer, make
+        self.sent = []
+        super().__init__()
+
+    def _run(self):
+        n = 0
+        while not self._end.wait(0.002):
+            text = b"%s-%06d" % (self.bearer.ue.encode(), n)
+            self.sent.append((text, self.bearer.uplink(self.make(text))))
+            n += 1

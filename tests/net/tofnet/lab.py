@@ -163,6 +163,13 @@ class Api:
             self.delete(f"/session/{session['id']}")
 
 
+def changed(text, changes):
+    for old, new in changes:
+        text, n = re.subn(old, new, text)
+        assert n, f"no {old!r} in {text}"
+    return text
+
+
 class Lab:
     """A lab that is up, with tofd; here, or at another site (tofnet.site)."""
 
@@ -192,15 +199,34 @@ class Lab:
     def configured(self, *changes):
         """With a tofd whose configuration differs: (regular expression,
         new text) each.  Afterwards all is as before."""
-        saved = text = self.config()
-        for old, new in changes:
-            text, n = re.subn(old, new, text)
-            assert n, f"no {old!r} in {text}"
-        self.restart_with(text)
+        saved = self.config()
+        self.restart_with(changed(saved, changes))
         try:
             yield self
         finally:
             self.restart_with(saved)
+
+    @contextlib.contextmanager
+    def reloaded(self, *changes):
+        """The same, but by the tofd that runs, which is asked to reload."""
+        saved = self.config()
+        self.write_config(changed(saved, changes))
+        try:
+            self.reload()
+            yield self
+        finally:
+            self.write_config(saved)
+            self.reload()
+
+    def reload(self):
+        """When it returns tofd has done what it is asked for, and is well."""
+        self.signal("HUP")
+        wait_until(lambda: not self._hup_is_pending(), 15, "the reload")
+        wait_until(self.api.healthy, 15, "tofd")
+
+    def _hup_is_pending(self):
+        with open(f"/proc/{self.pid()}/status", encoding="ascii") as f:
+            return int(re.search(r"ShdPnd:\s*(\S+)", f.read())[1], 16) & 1
 
     @contextlib.contextmanager
     def stopped(self):
@@ -219,10 +245,13 @@ class Lab:
         with open(f"{self.state}/config-path", encoding="utf-8") as f:
             return self.site.path(f.read().strip())
 
-    def restart_with(self, config):
-        """With this text as configuration."""
+    def write_config(self, config):
         with open(self._config_path(), "w", encoding="utf-8") as f:
             f.write(config)
+
+    def restart_with(self, config):
+        """With this text as configuration."""
+        self.write_config(config)
         self.tofd("restart")
         wait_until(self.api.healthy, 15, "tofd")
 

@@ -365,6 +365,21 @@ is_retired(const struct bearer *b, const struct fteid *down)
     return other != NULL;
 }
 
+/* 'b' is answered by another tunnel than 'old' now, so its UE has left that one:
+ * bearers that it answered as well are to be proved anew. */
+static void
+leave_down(const struct bearer *b, const struct fteid *old, bool replicated)
+{
+    struct bearer *other = session_bearer_by_downlink(old), *next;
+
+    for (; other; other = next) {
+        next = session_next_by_downlink(other);
+        if (other != b && other->session == b->session) {
+            invalidate(other, replicated);
+        }
+    }
+}
+
 /* 'b' is answered by 'down', as was proved at 'when'.  Returns false if nothing
  * is new in that but the time. */
 static bool
@@ -373,7 +388,7 @@ set_down(struct bearer *b, const struct in6_addr *sgw,
          bool replicated)
 {
     const struct fteid old = bearer_down(b);
-    bool same = b->down_known && fteid_equal(&old, down);
+    const bool known = b->down_known, same = known && fteid_equal(&old, down);
     bool changed = (place(b, down, when) || b->state != BEARER_ESTABLISHED
                     || !same || !IN6_ARE_ADDR_EQUAL(b->down_sgw, sgw));
 
@@ -384,6 +399,9 @@ set_down(struct bearer *b, const struct in6_addr *sgw,
         table_set_down(b, down);
         peers_set(&b->down_sgw, sgw);
         table_set_state(b, BEARER_ESTABLISHED);
+    }
+    if (known && !same) {
+        leave_down(b, &old, replicated);
     }
     changed = changed || b->down_qfi != qfi || b->unanswered;
     b->unanswered = false;

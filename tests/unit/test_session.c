@@ -190,6 +190,29 @@ test_shared_downlink(void)
     session_destroy();
 }
 
+/* A UE that was idle for a moment is back at its eNodeB, which answers in a new
+ * tunnel: what it sends says nothing for the old one, whose TEID is free. */
+static void
+test_shared_downlink_is_left(void)
+{
+    start(100);
+    struct bearer *a = uplink("10.1.0.1", "10.1.0.2", 1, "10.45.0.2", 0);
+    struct bearer *b = uplink("10.1.0.1", "10.1.0.2", 2, "10.45.0.2", 0);
+    prove(a, "10.1.0.2", "10.1.0.1", 101, 1);
+    prove(b, "10.1.0.2", "10.1.0.1", 101, 2);
+    prove(b, "10.1.0.2", "10.1.0.1", 102, 3);
+    tap_ok(a->state == BEARER_STALE && b->state == BEARER_ESTABLISHED,
+           "a bearer that another tunnel answers: others of that UE are stale");
+    prove(a, "10.1.0.2", "10.1.0.1", 102, 4);
+    tap_ok(a->state == BEARER_ESTABLISHED && b->state == BEARER_ESTABLISHED
+           && a->session == b->session, "until it answers them, too");
+    prove(a, "10.1.0.2", "10.1.0.1", 103, 5);
+    prove(b, "10.1.0.2", "10.1.0.1", 104, 6);
+    prove(a, "10.1.0.2", "10.1.0.1", 105, 7);
+    tap_ok(b->state == BEARER_ESTABLISHED, "each with a tunnel of its own");
+    session_destroy();
+}
+
 static void
 test_activity(void)
 {
@@ -678,6 +701,7 @@ main(void)
     test_qfi();
     test_handover();
     test_shared_downlink();
+    test_shared_downlink_is_left();
     test_activity();
     test_reuse();
     test_use();

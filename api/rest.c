@@ -272,7 +272,8 @@ refuse_strangers(struct request *r, const struct listener *l)
                          "The header %s names another site%s.", header,
                          strcmp(header, "Host") ? ""
                          : "; api.hosts lists the names of this one");
-    } else if (secrets.token && routes_need_token(x) && !request_is_authorized(r)) {
+    } else if (secrets.token && routes_need_token(x)
+               && !request_is_authorized(r)) {
         smap_clear(&x->headers);
         smap_add(&x->headers, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
                  "Bearer realm=\"tof\"");

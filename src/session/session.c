@@ -365,8 +365,8 @@ is_retired(const struct bearer *b, const struct fteid *down)
     return other != NULL;
 }
 
-/* 'b' is answered by another tunnel than 'old' now, so its UE has left that one:
- * bearers that it answered as well are to be proved anew. */
+/* 'b' is answered by another tunnel than 'old' now, so its UE has left that
+ * one: bearers that it answered as well are to be proved anew. */
 static void
 leave_down(const struct bearer *b, const struct fteid *old, bool replicated)
 {

@@ -190,8 +190,9 @@ test_shared_downlink(void)
     session_destroy();
 }
 
-/* A UE that was idle for a moment is back at its eNodeB, which answers in a new
- * tunnel: what it sends says nothing for the old one, whose TEID is free. */
+/* A UE that was idle for a moment is back at its eNodeB, which answers in a
+ * new tunnel: what it sends says nothing for the old one, whose TEID is
+ * free. */
 static void
 test_shared_downlink_is_left(void)
 {
@@ -202,7 +203,7 @@ test_shared_downlink_is_left(void)
     prove(b, "10.1.0.2", "10.1.0.1", 101, 2);
     prove(b, "10.1.0.2", "10.1.0.1", 102, 3);
     tap_ok(a->state == BEARER_STALE && b->state == BEARER_ESTABLISHED,
-           "a bearer that another tunnel answers: others of that UE are stale");
+           "another tunnel answers a bearer: others of that UE are stale");
     prove(a, "10.1.0.2", "10.1.0.1", 102, 4);
     tap_ok(a->state == BEARER_ESTABLISHED && b->state == BEARER_ESTABLISHED
            && a->session == b->session, "until it answers them, too");

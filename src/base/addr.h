@@ -7,7 +7,18 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
+
+/* That form of the IPv4 address whose 4 bytes, as in a packet, are at 'ip4'. */
+static inline struct in6_addr
+addr_of_ipv4(const void *ip4)
+{
+    struct in6_addr addr = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+    memcpy(&addr.s6_addr[12], ip4, 4);
+    return addr;
+}
 
 /* Parses "10.45.0.2" or "2001:db8::1".  Refuses anything else, IPv4-mapped
  * IPv6 as text ("::ffff:10.45.0.2") included: an address has one spelling of

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/bytes.h"
 #include "gtp/gtpu.h"
 #include "gtp/gtpu_build.h"
@@ -20,14 +21,6 @@
 #define ICMP4_FRAGMENTATION_NEEDED 4
 #define ICMP4_QUOTE 548         /* RFC 1812 clause 4.3.2.3: 576 in all. */
 #define ICMP6_TOO_BIG 2
-
-static void
-map_ip4(struct in6_addr *addr, const uint8_t *ip4)
-{
-    memset(addr, 0, sizeof *addr);
-    addr->s6_addr[10] = addr->s6_addr[11] = 0xff;
-    memcpy(&addr->s6_addr[12], ip4, 4);
-}
 
 static uint16_t
 checksum6(const uint8_t *ip, const uint8_t *icmp, size_t len)
@@ -69,8 +62,8 @@ parse_ip4(const uint8_t *icmp, size_t len, struct too_big *t)
     }
     t->mtu = get16(icmp + 6);
     t->len = get16(ip + 2);
-    map_ip4(&t->tunnel.src, ip + 12);
-    map_ip4(&t->tunnel.dst, ip + 16);
+    t->tunnel.src = addr_of_ipv4(ip + 12);
+    t->tunnel.dst = addr_of_ipv4(ip + 16);
     return parse_quoted_gpdu(ip + IP4_LEN, len - ICMP_LEN - IP4_LEN, t);
 }
 

@@ -26,6 +26,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include "base/addr.h"
 #include "kernel/netlink.h"
 
 #define RULE_PRIORITY 1000      /* After the local table, before the main. */
@@ -597,9 +598,7 @@ take_gateway(const struct nlattr *attr, struct in6_addr *next)
     const size_t len = mnl_attr_get_payload_len(attr);
 
     if (len == 4) {
-        memset(next, 0, sizeof *next);
-        next->s6_addr[10] = next->s6_addr[11] = 0xff;
-        memcpy(&next->s6_addr[12], mnl_attr_get_payload(attr), len);
+        *next = addr_of_ipv4(mnl_attr_get_payload(attr));
     } else if (len == sizeof *next) {
         memcpy(next, mnl_attr_get_payload(attr), len);
     }

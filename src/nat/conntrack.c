@@ -29,6 +29,7 @@
 #include <libmnl/libmnl.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 
+#include "base/addr.h"
 #include "kernel/netlink.h"
 
 struct conntrack {
@@ -89,10 +90,10 @@ static bool
 goes_to(const struct conntrack_wanted *wanted, const struct nf_conntrack *flow,
         enum nf_conntrack_attr ipv4, enum nf_conntrack_attr ipv6)
 {
-    struct in6_addr addr = { .s6_addr = { [10] = 0xff, 0xff } };
+    struct in6_addr addr;
 
     if (nfct_attr_is_set(flow, ipv4)) {
-        memcpy(addr.s6_addr + 12, nfct_get_attr(flow, ipv4), 4);
+        addr = addr_of_ipv4(nfct_get_attr(flow, ipv4));
     } else if (nfct_attr_is_set(flow, ipv6)) {
         memcpy(&addr, nfct_get_attr(flow, ipv6), sizeof addr);
     } else {

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "nat/private.h"
 
 /* An address as the maps have it. */
@@ -187,9 +188,12 @@ struct dump {
 static struct in6_addr
 address(int family, const void *raw)
 {
-    struct in6_addr addr = { .s6_addr = { [10] = 0xff, 0xff } };
+    struct in6_addr addr;
 
-    memcpy(addr.s6_addr + (family ? 0 : 12), raw, family ? 16 : 4);
+    if (!family) {
+        return addr_of_ipv4(raw);
+    }
+    memcpy(&addr, raw, sizeof addr);
     return addr;
 }
 

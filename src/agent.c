@@ -273,6 +273,7 @@ agent_init(const struct conf *conf_, char **what)
     l2_init(path_changed);
     forward_init(endpoint);
     divert_init(endpoint, evidence_ms, admits);
+    evidence_init(conf, counters_ms, divert_overdue);
     pmtu_init(conf, forward_switch);
     signalling_init(conf->sessions.idle_seconds * 1000ll, forward_switch);
     if (conf->tls.key) {
@@ -285,7 +286,7 @@ agent_init(const struct conf *conf_, char **what)
     if (error) {
         return error;
     }
-    prove_init(conf, endpoint);
+    prove_init(conf, endpoint, counters_ms);
     detect_init(conf, endpoint, &detect_events);
     register_init(conf, endpoint, dataplane_is_up);
     downlink_init(conf);
@@ -320,6 +321,7 @@ agent_destroy(void)
     service_destroy();
     dataplane_destroy();
     prove_destroy();
+    evidence_destroy();
     hold_destroy();
     pmtu_destroy();
     stay_destroy();
@@ -412,6 +414,7 @@ agent_run(void)
     if (dataplane_is_up()) {
         pinger_run();
         pmtu_run();
+        evidence_run();
         hold_expire(time_msec(), divert_expired);
     }
     expire_sessions();
@@ -433,6 +436,7 @@ agent_wait(void)
         pmtu_wait();
         namesake_wait();
         stranger_wait();
+        evidence_wait();
         hold_wait();
     }
     usage_wait(dataplane_is_up());

@@ -7,6 +7,7 @@
 #include "divert/divert.h"
 
 #include "base/metrics.h"
+#include "divert/evidence.h"
 #include "divert/forward.h"
 #include "divert/hold.h"
 #include "divert/pmtu.h"
@@ -62,14 +63,16 @@ ask(struct bearer *b, long long int silent_ms, bool adopted)
     struct endpoint_bearer eb = bearer_describe(b);
 
     eb.silent_ms = silent_ms;
-    if (!bearer_is_ready(b) || hold_count(b->id)) {
+    if (!bearer_is_ready(b) || hold_count(b->id) || bearer_use(b)->paused) {
         set_state(b, DIVERSION_ASKED);
     }
+    bearer_use(b)->paused = false;
     bearer_use(b)->asked = time_msec();
     if (!adopted) {
         usage_bearer(b);
     }
     pmtu_bearer(b);
+    evidence_watch(b);
     endpoint->bearer_set(&eb, adopted);
 }
 
@@ -235,6 +238,17 @@ withdraw(struct bearer *b)
         endpoint->bearer_clear(&eb);
         pmtu_bearer_gone(b->id);
         set_state(b, DIVERSION_WANTED);
+    }
+}
+
+void
+divert_overdue(struct bearer *b)
+{
+    struct endpoint_bearer eb = bearer_describe(b);
+
+    if (bearer_is_diverted(b) && !bearer_use(b)->paused) {
+        endpoint->bearer_pause(&eb);
+        bearer_use(b)->paused = true;
     }
 }
 

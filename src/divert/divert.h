@@ -65,6 +65,10 @@ void divert_refused(uint32_t bearer_id);
 /* A packet has waited for HOLD_MS: with it the bearer is given up. */
 void divert_expired(uint32_t bearer_id, const struct hold_packet *);
 
+/* The downlink tunnel of 'b' was proved too long ago: it is diverted when it has
+ * been proved again. */
+void divert_overdue(struct bearer *b);
+
 /* What the session table says: 'b' has another sender, so that what the Pinger
  * has asked may be answered on the old path; its downlink tunnel must not be
  * used any more; it is going to be freed. */

@@ -6,10 +6,123 @@
 
 #include "divert/evidence.h"
 
+#include <stdlib.h>
+
+#include "conf/conf.h"
+#include "heap.h"
 #include "learn/prove.h"
+#include "openvswitch/poll-loop.h"
 #include "session/session.h"
 #include "timeval.h"
 #include "util.h"
+
+/* A proof, until it is too old, or another one has taken its place. */
+struct proof {
+    struct heap_node node;      /* By 'due'. */
+    long long int due;          /* When it is looked at, ms. */
+    long long int since;        /* prove_since(). */
+    uint32_t bearer_id;
+};
+
+static struct heap proofs;
+static long long int evidence_ms, read_ms;
+static bool bounded;            /* Are proofs good for a time only? */
+static void (*overdue)(struct bearer *);
+
+void
+evidence_init(const struct conf *conf, long long int read_ms_,
+              void (*overdue_)(struct bearer *))
+{
+    evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    read_ms = read_ms_;
+    bounded = conf->pinger.pairing != PAIRING_OBSERVED;
+    overdue = overdue_;
+    heap_init(&proofs);
+}
+
+void
+evidence_destroy(void)
+{
+    while (!heap_is_empty(&proofs)) {
+        free(CONTAINER_OF(heap_pop(&proofs), struct proof, node));
+    }
+    heap_destroy(&proofs);
+}
+
+static void
+sleep_until(struct proof *p, long long int due)
+{
+    p->due = due;
+    heap_insert(&proofs, &p->node, UINT64_MAX - due);
+}
+
+void
+evidence_watch(struct bearer *b)
+{
+    const long long int since = prove_since(b);
+    struct bearer_use *use = bearer_use(b);
+
+    if (bounded && use->watched != since) {
+        struct proof *p = xzalloc(sizeof *p);
+
+        p->bearer_id = b->id;
+        p->since = use->watched = since;
+        sleep_until(p, since + evidence_ms / 2);
+    }
+}
+
+/* Has the UE of 'b' sent something since it was proved, which has renewed its
+ * lease?  That is known some time after. */
+static bool
+is_in_use(const struct bearer *b)
+{
+    return (bearer_is_diverted(b)
+            && b->heard + 2 * read_ms > prove_since(b));
+}
+
+/* A proof is due: half of its time is over, or all. */
+static void
+run_proof(struct proof *p, long long int now)
+{
+    struct bearer *b = session_bearer_by_id(p->bearer_id);
+
+    heap_remove(&proofs, &p->node);
+    if (!b || prove_since(b) != p->since) {
+        free(p);
+    } else if (now >= prove_end(b)) {
+        free(p);
+        overdue(b);
+    } else {
+        if (is_in_use(b)) {
+            prove_ask(b, false);
+        }
+        sleep_until(p, prove_end(b));
+    }
+}
+
+void
+evidence_run(void)
+{
+    const long long int now = time_msec();
+
+    while (!heap_is_empty(&proofs)) {
+        struct proof *p = CONTAINER_OF(heap_max(&proofs), struct proof, node);
+
+        if (p->due > now) {
+            break;
+        }
+        run_proof(p, now);
+    }
+}
+
+void
+evidence_wait(void)
+{
+    if (!heap_is_empty(&proofs)) {
+        poll_timer_wait_until(CONTAINER_OF(heap_max(&proofs), struct proof,
+                                           node)->due);
+    }
+}
 
 /* Notes what the endpoint has counted.  True if some of it has been carried
  * since it was last asked: what it had counted before the bearer was adopted

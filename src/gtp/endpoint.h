@@ -111,6 +111,9 @@ struct endpoint_class {
                     const struct in6_addr *ue);
     /* The next packet in either tunnel of the bearer is copied again. */
     void (*unlearn)(const struct endpoint_bearer *);
+    /* Its proof is too old: its service packets and answers come to the agent
+     * until bearer_set() is called again. */
+    void (*bearer_pause)(const struct endpoint_bearer *);
     /* Back to switching, from the next filter_run() on. */
     void (*bearer_clear)(const struct endpoint_bearer *);
 

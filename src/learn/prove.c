@@ -23,7 +23,7 @@ VLOG_DEFINE_THIS_MODULE(prove);
 #define SILENT_MS 10000
 
 static const struct endpoint_class *endpoint;
-static long long int evidence_ms;
+static long long int evidence_ms, good_ms;
 static bool observed;                   /* "pairing: observed". */
 
 static int
@@ -83,10 +83,12 @@ prove_report(long long int now)
 }
 
 void
-prove_init(const struct conf *conf, const struct endpoint_class *endpoint_)
+prove_init(const struct conf *conf, const struct endpoint_class *endpoint_,
+           long long int read_ms)
 {
     endpoint = endpoint_;
     evidence_ms = conf->sessions.evidence_seconds * 1000ll;
+    good_ms = evidence_ms - read_ms;
     observed = conf->pinger.pairing == PAIRING_OBSERVED;
     pinger_init(conf, ping, ping_failed);
     prove_report(time_msec());
@@ -98,12 +100,24 @@ prove_destroy(void)
     pinger_destroy();
 }
 
-bool
-prove_is_fresh(const struct bearer *b, long long int now)
+long long int
+prove_since(const struct bearer *b)
 {
     const long long int proved = bearer_proved(b);
 
-    return proved != LLONG_MIN && now - proved <= evidence_ms;
+    return proved != LLONG_MIN ? proved : (b->created_s + 1) * 1000ll;
+}
+
+long long int
+prove_end(const struct bearer *b)
+{
+    return prove_since(b) + good_ms;
+}
+
+bool
+prove_is_fresh(const struct bearer *b, long long int now)
+{
+    return bearer_proved(b) != LLONG_MIN && now < prove_end(b);
 }
 
 /* Whether 's' has a proved bearer that is not of the UE of 'witness'. */
@@ -182,9 +196,7 @@ prove_ask_on(const struct bearer *b)
 void
 prove_again(const struct bearer *b, long long int now)
 {
-    const long long int since = MAX(bearer_proved(b), b->created_s * 1000ll);
-
-    if (now - since > evidence_ms / 2) {
+    if (now - prove_since(b) > evidence_ms / 2) {
         prove_ask(b, false);
     }
 }

@@ -16,12 +16,23 @@ struct bearer;
 struct conf;
 struct endpoint_class;
 
-void prove_init(const struct conf *, const struct endpoint_class *);
+/* 'read_ms': how often the endpoint says what it has counted, so how late it is
+ * known that a UE has sent something. */
+void prove_init(const struct conf *, const struct endpoint_class *,
+                long long int read_ms);
 void prove_destroy(void);
 
 /* Says how the Pinger is (status.h): also that targets answer nobody.  To be
  * called from time to time. */
 void prove_report(long long int now);
+
+/* When 'b', which is used, was proved, or, if that is not known, when this tofd
+ * came to know it; ms. */
+long long int prove_since(const struct bearer *b);
+
+/* When that is too long ago: so early that what the UE sends until the evidence
+ * time is over is known by then. */
+long long int prove_end(const struct bearer *b);
 
 /* Proved, and not so long ago that the UE may have gone since. */
 bool prove_is_fresh(const struct bearer *, long long int now);

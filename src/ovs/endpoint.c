@@ -95,6 +95,7 @@ struct ovs_bearer {
     long long int guarded_until;        /* nor diverted before this. */
     bool adopted;
     bool ready;                         /* The agent has been told. */
+    bool paused;                        /* Waits for a new proof. */
     bool new_proof;                     /* Gets a lease with its flows. */
 };
 
@@ -422,7 +423,7 @@ undivert(struct ovs_bearer *ob)
 
     filter_undivert(&ob->b);
     HMAP_FOR_EACH_WITH_HASH (other, down_node, ob->down_node.hash, &by_down) {
-        if (other != ob
+        if (other != ob && !other->paused
             && !memcmp(&other->b.down, &ob->b.down, sizeof ob->b.down)) {
             guard(other);
         }
@@ -519,7 +520,9 @@ guard_all(void)
 
     guards_seen = filter_epoch();
     HMAP_FOR_EACH (ob, node, &bearers) {
-        guard(ob);
+        if (!ob->paused) {
+            guard(ob);
+        }
     }
 }
 
@@ -527,7 +530,7 @@ guard_all(void)
 static bool
 check_bearer(const struct ovs_bearer *ob)
 {
-    if (!filter_committed(ob->filter_seqno)) {
+    if (ob->paused || !filter_committed(ob->filter_seqno)) {
         return true;
     } else if (!filter_has_guard(&ob->b)) {
         guard_all();
@@ -622,23 +625,43 @@ ovs_wait(void)
 
 /* Bearers. */
 
+/* Nothing of 'ob' is diverted or sent down, from the next filter_run() on. */
+static void
+stop(struct ovs_bearer *ob)
+{
+    char match[64];
+
+    undivert(ob);
+    snprintf(match, sizeof match, "table=%d,cookie=%#"PRIx32"/-1",
+             TABLE_LEASE, ob->b.id);
+    ofctl_unlease(tof, match);
+    ovs_list_remove(&ob->waiting_node);
+    ovs_list_init(&ob->waiting_node);
+}
+
+/* Its flows stay: while the guard is gone none of them leads to a UE. */
+static void
+ovs_bearer_pause(const struct endpoint_bearer *b)
+{
+    struct ovs_bearer *ob = find_bearer(b->id);
+
+    if (ob) {
+        stop(ob);
+        ob->paused = true;
+    }
+}
+
 static void
 ovs_bearer_clear(const struct endpoint_bearer *b)
 {
     struct ovs_bearer *ob = find_bearer(b->id);
 
     if (ob) {
-        char match[64];
-
-        undivert(ob);
-        snprintf(match, sizeof match, "table=%d,cookie=%#"PRIx32"/-1",
-                 TABLE_LEASE, b->id);
+        stop(ob);
         ofctl_set(tof, b->id, "");
-        ofctl_unlease(tof, match);
         cache_guard_note(&ob->b.up.dst, ob->b.up.teid);
         path_drop(ob->up);
         path_drop(ob->down);
-        ovs_list_remove(&ob->waiting_node);
         ovs_list_remove(&ob->pathless_node);
         hmap_remove(&bearers, &ob->node);
         hmap_remove(&by_down, &ob->down_node);
@@ -676,6 +699,7 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
         ob = add_bearer(b);
     }
     ob->b = *b;
+    ob->paused = false;
     guard(ob);
     ob->asked = time_msec() - b->silent_ms;
     ob->adopted = adopted;
@@ -745,6 +769,7 @@ const struct endpoint_class endpoint_ovs = {
     .start = ovs_start,
     .ready = ovs_ready,
     .bearer_set = ovs_bearer_set,
+    .bearer_pause = ovs_bearer_pause,
     .adopt = adopt_nothing,
     .learned = learned,
     .unlearn = filter_unlearn,

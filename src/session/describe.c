@@ -115,7 +115,10 @@ bearer_use(struct bearer *b)
 const struct bearer_use *
 bearer_use_get(const struct bearer *b)
 {
-    static const struct bearer_use none = { .unready = LLONG_MIN / 2 };
+    static const struct bearer_use none = {
+        .unready = LLONG_MIN / 2,
+        .watched = LLONG_MIN,
+    };
 
     return b->use ? b->use : &none;
 }

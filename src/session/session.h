@@ -72,6 +72,9 @@ struct bearer_use {
     bool given_up;              /* It was not proved or not programmed in time,
                                  * and has not been ready since. */
     long long int read_up;      /* When it last read its uplink counts. */
+    bool paused;                /* The endpoint waits for a new proof. */
+    long long int watched;      /* The proof whose end is waited for
+                                 * (divert/evidence.c), as prove_since(). */
     struct counters counters;
     struct counters last;        /* As the endpoint last said. */
 };

@@ -243,6 +243,21 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
 }
 
 void
+xdp_bearers_pause(const struct endpoint_bearer *b)
+{
+    struct xdp_bearer *xb = find(b->id);
+
+    if (xb && table) {
+        read_counts(xb);
+        release(xb);
+        xb->up = xb->down = XDP_NOWHERE;
+        xb->has_template = false;
+        ovs_list_remove(&xb->ready_node);
+        ovs_list_init(&xb->ready_node);
+    }
+}
+
+void
 xdp_bearers_clear(const struct endpoint_bearer *b)
 {
     struct xdp_bearer *xb = find(b->id);

@@ -23,6 +23,7 @@ void xdp_bearers_use(struct xdp_table *);
 
 /* As struct endpoint_class has them. */
 void xdp_bearers_set(const struct endpoint_bearer *, bool adopted);
+void xdp_bearers_pause(const struct endpoint_bearer *);
 void xdp_bearers_clear(const struct endpoint_bearer *);
 bool xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *));
 void xdp_bearers_path_changed(enum filter_side from,

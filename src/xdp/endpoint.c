@@ -557,6 +557,7 @@ const struct endpoint_class endpoint_xdp = {
     .adopt = xdp_bearers_adopt,
     .learned = endpoint_learned,
     .unlearn = endpoint_unlearn,
+    .bearer_pause = xdp_bearers_pause,
     .bearer_clear = xdp_bearers_clear,
     .service_set = xdp_svc_set,
     .service_clear = xdp_svc_clear,

@@ -123,6 +123,16 @@ plane_bearer_set(const struct endpoint_bearer *b, bool adopted OVS_UNUSED)
 }
 
 static void
+plane_bearer_pause(const struct endpoint_bearer *b)
+{
+    struct record *r = find_record(b->id);
+
+    if (r) {
+        r->evidence_until = r->divert_until = r->lease_until = plane_now - 1;
+    }
+}
+
+static void
 plane_bearer_clear(const struct endpoint_bearer *b)
 {
     struct record *r = find_record(b->id);
@@ -297,7 +307,9 @@ plane_send_down(const struct endpoint_bearer *b, const void *frame_,
 static void
 plane_poll_counters(void)
 {
-    for (size_t i = 0; i < n_records; i++) {
+    /* The agent may clear it: then the last one, which has been read, takes its
+     * place. */
+    for (size_t i = n_records; i-- > 0; ) {
         const struct record r = records[i];
 
         events.endpoint.counters(r.b.id, ENDPOINT_UP, r.up, 0,
@@ -387,6 +399,7 @@ const struct endpoint_class endpoint_ovs = {
     .adopt = adopt_nothing,
     .learned = plane_learned,
     .unlearn = filter_unlearn,
+    .bearer_pause = plane_bearer_pause,
     .bearer_clear = plane_bearer_clear,
     .service_set = no_error,
     .service_clear = nothing_cleared,

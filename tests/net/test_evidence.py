@@ -177,6 +177,42 @@ class TestQuick:
         b.wait_downlink(is_text(text))
         assert not downlink(net.enb.since(mark), *old)
 
+    def test_ue_that_was_released_gets_nothing_in_its_old_tunnel(self, net,
+                                                                 api):
+        """It is back with the same uplink tunnel and another downlink tunnel.
+        It goes on sending, but no reply to a ping shows where it is."""
+        api.register()
+        b = diverted(net)
+        net.silent = True
+        old = b.enb, b.down_teid
+        end = time.monotonic() + 1.5 * EVIDENCE
+        while time.monotonic() < end:
+            asks(b)
+            time.sleep(EVIDENCE / 20)
+        mark, texts = net.enb.mark(), set()
+        wait_until(lambda: texts.add(asks(b))
+                   or texts.intersection(payloads(net.sgw.frames, b.ue)),
+                   what="its packets to be switched", interval=EVIDENCE / 20)
+        assert not downlink(net.enb.since(mark), *old)
+        net.silent = False
+        b.down_teid += 0x100
+
+        def is_back():
+            answered(b, sport=5001, timeout=0.5)
+            return True
+
+        wait_until(is_back, what="an answer in its new tunnel")
+
+    def test_stream_goes_on_for_many_proofs(self, net, api):
+        """Each is asked for in time."""
+        api.register()
+        b = diverted(net)
+        expired = api.metrics()["tof_hold_expired_total"]
+        end = time.monotonic() + 5 * EVIDENCE
+        while time.monotonic() < end:
+            answered(b, timeout=0.5)
+        assert api.metrics()["tof_hold_expired_total"] == expired
+
     def test_uplink_teid_reused(self, net, api):
         """Another UE address: spoofed as long as the first UE may be there,
         then a new bearer, and nothing for the old one goes down."""

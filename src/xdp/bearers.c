@@ -113,6 +113,13 @@ template_of(const struct xdp_bearer *xb)
     return t && t->id == xb->b.id ? t : NULL;
 }
 
+/* tof_sgw clears the template's id. */
+static bool
+is_withdrawn(const struct xdp_bearer *xb)
+{
+    return xb->has_template && !template_of(xb);
+}
+
 static uint64_t
 up_count(const struct xdp_entry *e)
 {
@@ -152,25 +159,30 @@ find_path(const struct endpoint_bearer *b, bool adopted)
 }
 
 static void
-release(const struct xdp_bearer *xb)
+release(struct xdp_bearer *xb)
 {
     xdp_table_release(table, xb->up, xb->b.id);
     xdp_table_release(table, xb->down, xb->b.id);
     xdp_table_template_clear(table, xb->b.id);
+    xb->has_template = false;
 }
 
+/* A proof may be older than what a program has seen since: so a template that
+ * is there already ('seen' 0: it is adopted) is not put back into use. */
 static void
 write_tables(struct xdp_bearer *xb, uint32_t seen)
 {
     const struct endpoint_bearer *b = &xb->b;
-    uint32_t path = find_path(b, !seen);
+    const uint32_t path = find_path(b, !seen);
+    const uint8_t tos = b->down_dscp << 2;
 
     xb->down = xdp_table_bind(table, b);
     xb->up = xdp_table_divert(table, b, seen);
     xb->has_template =
         (xb->up != XDP_NOWHERE && xb->down != XDP_NOWHERE
-         && xdp_table_template_set(table, b, path, xb->up, b->down_dscp << 2,
-                                   seen));
+         && (xb->has_template || !seen
+             ? xdp_table_template_change : xdp_table_template_set)(
+                 table, b, path, xb->up, tos, seen));
     if (!xb->has_template) {
         metric_inc(&n_no_room);
     }
@@ -248,10 +260,12 @@ xdp_bearers_pause(const struct endpoint_bearer *b)
     struct xdp_bearer *xb = find(b->id);
 
     if (xb && table) {
+        const bool withdrawn = is_withdrawn(xb);
+
         read_counts(xb);
         release(xb);
         xb->up = xb->down = XDP_NOWHERE;
-        xb->has_template = false;
+        xb->has_template = withdrawn;   /* So that it is said. */
         ovs_list_remove(&xb->ready_node);
         ovs_list_init(&xb->ready_node);
     }
@@ -362,13 +376,6 @@ xdp_bearers_path_changed(enum filter_side from, const struct in6_addr *src,
     }
 }
 
-/* tof_sgw clears the template's id. */
-static bool
-is_withdrawn(const struct xdp_bearer *xb)
-{
-    return xb->has_template && !template_of(xb);
-}
-
 bool
 xdp_bearers_may_send(uint32_t id)
 {
@@ -387,6 +394,17 @@ xdp_bearers_check(uint32_t id)
     }
 }
 
+/* Reports 'xb', or that a program has taken it out of use meanwhile. */
+static void
+report_ready(const struct xdp_bearer *xb)
+{
+    if (is_withdrawn(xb)) {
+        events->reused(xb->b.id);
+    } else {
+        events->bearer_ready(xb->b.id);
+    }
+}
+
 static void
 run_ready(void)
 {
@@ -398,7 +416,7 @@ run_ready(void)
         xb = CONTAINER_OF(ovs_list_pop_front(&ready), struct xdp_bearer,
                           ready_node);
         ovs_list_init(&xb->ready_node);
-        events->bearer_ready(xb->b.id);
+        report_ready(xb);
     }
 }
 

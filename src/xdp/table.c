@@ -391,19 +391,21 @@ xdp_template_count(const struct xdp_template *template)
     return LOAD(template->own) + LOAD(template->any) - template->base;
 }
 
-/* All but what programs count in. */
+/* All but what programs count in, and the id if it 'stays' what it is. */
 static void
 write_template(struct xdp_template *template,
-               const struct xdp_template *wanted)
+               const struct xdp_template *wanted, bool stays)
 {
     uint32_t version = template->version | 1;
 
     STORE(template->version, version);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (template->id != wanted->id) {
-        template->base += xdp_template_count(template);
+    if (!stays) {
+        if (template->id != wanted->id) {
+            template->base += xdp_template_count(template);
+        }
+        template->id = wanted->id;
     }
-    template->id = wanted->id;
     template->ue = wanted->ue;
     template->seen = wanted->seen;
     template->entry = wanted->entry;
@@ -415,10 +417,10 @@ write_template(struct xdp_template *template,
     STORE(template->version, version + 1);
 }
 
-struct xdp_template *
-xdp_table_template_set(struct xdp_table *t, const struct endpoint_bearer *b,
-                       uint32_t path, uint32_t place, uint8_t tos,
-                       uint32_t seen)
+static struct xdp_template *
+set_template(struct xdp_table *t, const struct endpoint_bearer *b,
+             uint32_t path, uint32_t place, uint8_t tos, uint32_t seen,
+             bool stays)
 {
     uint32_t slot = b->id >> 8;
     struct xdp_template wanted = {
@@ -440,8 +442,24 @@ xdp_table_template_set(struct xdp_table *t, const struct endpoint_bearer *b,
     if (!seen) {
         wanted.seen = xdp_now() - t->config->evidence;  /* Ask the entry. */
     }
-    write_template(template, &wanted);
+    write_template(template, &wanted, stays);
     return template;
+}
+
+struct xdp_template *
+xdp_table_template_set(struct xdp_table *t, const struct endpoint_bearer *b,
+                       uint32_t path, uint32_t place, uint8_t tos,
+                       uint32_t seen)
+{
+    return set_template(t, b, path, place, tos, seen, false);
+}
+
+struct xdp_template *
+xdp_table_template_change(struct xdp_table *t, const struct endpoint_bearer *b,
+                          uint32_t path, uint32_t place, uint8_t tos,
+                          uint32_t seen)
+{
+    return set_template(t, b, path, place, tos, seen, true);
 }
 
 void

@@ -16,7 +16,8 @@ from tofnet.emulator import (
     ENB, ENB6, ENB_MAC, SGW, SGW6, SGW_MAC, Emulator)
 from tofnet.lab import Lab, app_sends
 from tofnet.netns import RawPort, run_in, set_sysctl
-from tofnet.service import echo, establish, is_text, switched
+from tofnet.service import (
+    answered, echo, establish, is_proved, is_text, switched)
 from tofnet.wait import wait_until
 
 # pylint: disable=unused-import
@@ -264,26 +265,63 @@ def test_adapters_address_changes(net, api):
         run_in("lab-tof", "ip", "link", "set", "s1u0", "address", net.via)
 
 
+def established_and_learned(net, api):
+    """A bearer whose natural downlink packets are not copied to tofd."""
+    b = establish(net)
+    learned = api.metrics()["tof_filter_learned_total"]
+    b.downlink(p.ip_udp(OTHER, b.ue, b"own"))
+    wait_until(lambda: api.metrics()["tof_filter_learned_total"] > learned,
+               what="the downlink tunnel to be learned")
+    return b
+
+
+def gets_the_tunnel(net, old):
+    """Another UE, which is sent a packet in the downlink tunnel of 'old'."""
+    b = net.bearer("10.45.2.11", down_teid=old.down_teid)
+    net.enb.wait(net.forwarded(b.downlink(p.ip_udp(OTHER, b.ue, b"natural"))))
+    return b
+
+
+def app_reaches_nobody(net, api, old, b, dport=5000):
+    """What the App sends to 'old' does not go to 'b' instead."""
+    mark = net.enb.mark()
+    app_sends(old.ue, b"not for you", dport)
+    wait_until(lambda: not is_proved(api, old.ue), what="the agent to know")
+    assert not [f for raw in net.enb.since(mark) if (f := b.is_downlink(raw))
+                and f.inner.payload == b"not for you"]
+
+
 @pytest.mark.datapath("xdp")        # Open vSwitch needs the agent for that.
 @pytest.mark.parametrize("dport", [5000, 5999], ids=["answer", "unclaimed"])
 def test_not_one_packet_goes_where_another_ue_is(net, api, dport):
     """The SGW shows another UE's packet in a proved downlink tunnel: although
     that is learned, so that tofd gets no copy, nothing more goes down."""
     api.register()
-    old = establish(net)
-    learned = api.metrics()["tof_filter_learned_total"]
-    old.downlink(p.ip_udp(OTHER, old.ue, b"own"))
-    wait_until(lambda: api.metrics()["tof_filter_learned_total"] > learned,
-               what="the downlink tunnel to be learned")
+    old = established_and_learned(net, api)
     old.silent = True
-    b = net.bearer("10.45.2.11", down_teid=old.down_teid)
-    net.enb.wait(net.forwarded(b.downlink(p.ip_udp(OTHER, b.ue, b"natural"))))
-    mark = net.enb.mark()
-    app_sends(old.ue, b"not for you", dport)
-    wait_until(lambda: not api.session_of(old.ue)["bearers"][0]["proved"],
-               what="the agent to know")
-    assert not [f for raw in net.enb.since(mark) if (f := b.is_downlink(raw))
-                and f.inner.payload == b"not for you"]
+    app_reaches_nobody(net, api, old, gets_the_tunnel(net, old), dport)
+
+
+@pytest.mark.datapath("xdp")
+def test_reply_from_before_does_not_give_the_tunnel_back(lab, net, api):
+    """tofd is late: it reads the Pinger's reply when the kernel has seen
+    already that the tunnel is another UE's."""
+    replies = []
+
+    def replies_read():
+        return api.metrics()["tof_pinger_replies_total"]
+
+    with lab.configured(("evidence_seconds: 10", "evidence_seconds: 6")):
+        api.register()
+        old = established_and_learned(net, api)
+        before = replies_read()
+        old.page = replies.append
+        wait_until(lambda: answered(old) and replies, 10, "another ping")
+        with lab.stopped():
+            old.downlink(replies[-1])
+            b = gets_the_tunnel(net, old)
+        wait_until(lambda: replies_read() > before, what="the reply")
+        app_reaches_nobody(net, api, old, b)
 
 
 @pytest.mark.datapath("xdp")

@@ -208,7 +208,7 @@ dataplane_came_up(void)
 static void
 start_endpoint(void)
 {
-    if (!endpoint_started && dataplane_is_up() && service_is_synced()) {
+    if (!endpoint_started && dataplane_is_up() && service_is_applied()) {
         endpoint_started = true;
         adopt_services();
         endpoint->start();

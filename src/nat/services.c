@@ -104,6 +104,11 @@ nat_service_set(const struct in6_addr *service_ip,
         return error;
     }
     replaced = !error && memcmp(old, application, services->data_len);
+    if (!error && !replaced
+        && !nft_elem_get(nat.nft, &nat_inet, apps, application, shown,
+                         NULL)) {
+        return 0;               /* As at each start, for all of them. */
+    }
 
     b = nft_begin(nat.nft);
     error = 0;

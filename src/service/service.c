@@ -50,9 +50,9 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define TIMEOUT_MS 3000
 #define RETRY_MS 500
 #define LOOK_MS 100
-#define ROUTES_BUDGET 1000      /* Applications asked about, a turn. */
 #define CHECK_MS 1000
 #define CHECK_BUDGET 200        /* Services looked up at a time. */
+#define TURN_MS 5               /* For what takes system calls, a turn. */
 
 METRIC_COUNTER(n_requests, "tof_service_requests_total", "",
                "Requests to change services.");
@@ -67,12 +67,13 @@ struct entry {
     struct hmap_node node;      /* In entries, by service IP. */
     struct service_spec spec;
     enum { S_APPLYING, S_ACTIVE, S_WAITING } state;
+    bool applied;               /* Since the data plane came up. */
     long long int retry_at;     /* S_WAITING: not applied before. */
     unsigned int routes_seen;   /* 'routes' when it was seen whether */
     bool reachable;             /* there is a route to its application. */
     struct counters counters;
     struct counters last;       /* As the data plane last said. */
-    bool wanted;                /* Mark and sweep. */
+    bool wanted;                /* The registry shows it; else it goes. */
 };
 
 enum request_op { OP_CREATE, OP_UPDATE, OP_DELETE };
@@ -93,7 +94,7 @@ struct request {
 static struct hmap entries;
 static long long int look_at;   /* When all of them are looked at next. */
 static unsigned int routes = 1; /* Grows when routes may have changed. */
-static bool routes_behind;      /* Not all of them have been asked about. */
+static bool behind;             /* There was no time for all of them. */
 static struct ovs_list requests;
 static unsigned int registry_seen;
 static bool synced;
@@ -113,13 +114,13 @@ n_waiting_metric(void)
     struct entry *e;
 
     HMAP_FOR_EACH (e, node, &entries) {
-        n += e->state == S_WAITING;
+        n += e->state != S_ACTIVE;
     }
     return n;
 }
 
 METRIC_GAUGE(g_waiting, "tof_services_waiting", "",
-             "Services that something is missing for: packets are switched.",
+             "Services that are not in force: their packets are switched.",
              n_waiting_metric);
 
 void
@@ -189,7 +190,7 @@ find_by_name(const char *name)
     struct entry *e;
 
     HMAP_FOR_EACH (e, node, &entries) {
-        if (!strcmp(e->spec.name, name)) {
+        if (e->wanted && !strcmp(e->spec.name, name)) {
             return e;
         }
     }
@@ -217,6 +218,7 @@ apply(struct entry *e)
 {
     int error = register_apply(&e->spec);
 
+    e->applied = true;
     e->state = error ? S_WAITING : S_APPLYING;
     e->retry_at = time_msec() + RETRY_MS;
     if (error) {
@@ -226,31 +228,13 @@ apply(struct entry *e)
     }
 }
 
-/* The same address is the same service, whatever it is called. */
 static void
-mark_wanted(const struct service_spec *spec, void *aux OVS_UNUSED)
+withdraw(struct entry *e)
 {
-    struct entry *e = find_by_ip(&spec->service_ip);
-    const char *why;
-
-    if (e && register_supports(spec, &why)) {
-        e->wanted = true;
-    }
-}
-
-static void
-sweep(void)
-{
-    struct entry *e;
-
-    HMAP_FOR_EACH_SAFE (e, node, &entries) {
-        if (!e->wanted) {
-            VLOG_INFO("service %s is withdrawn", e->spec.name);
-            register_withdraw(&e->spec);
-            hmap_remove(&entries, &e->node);
-            free(e);
-        }
-    }
+    VLOG_INFO("service %s is withdrawn", e->spec.name);
+    register_withdraw(&e->spec);
+    hmap_remove(&entries, &e->node);
+    free(e);
 }
 
 static void
@@ -268,25 +252,27 @@ change(struct entry *e, const struct service_spec *spec)
     }
 }
 
+/* The same address is the same service, whatever it is called. */
 static void
 follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
 {
     struct entry *e = find_by_ip(&spec->service_ip);
     const char *why;
 
-    if (e) {
-        change(e, spec);
-        return;
-    }
     if (!register_supports(spec, &why)) {
         VLOG_WARN("service %s is ignored: %s", spec->name, why);
+        return;
+    } else if (e) {
+        e->wanted = true;
+        change(e, spec);
         return;
     }
     e = xzalloc(sizeof *e);
     e->spec = *spec;
+    e->state = S_WAITING;
     e->reachable = true;        /* Until it is known. */
+    e->wanted = true;
     hmap_insert(&entries, &e->node, hash_ip(&spec->service_ip));
-    apply(e);
 }
 
 static void
@@ -302,22 +288,23 @@ follow_registry(void)
     HMAP_FOR_EACH (e, node, &entries) {
         e->wanted = false;
     }
-    registry_for_each(mark_wanted, NULL);
-    sweep();
     registry_for_each(follow_row, NULL);
     synced = true;
 }
 
-/* Whether the entry can be in force; if not, '*why' says why not.  The kernel
- * is asked for routes only if '*budget', which each question takes one of, is
- * not used up. */
+/* Whether there is time left in this turn, which ends at 'until'. */
 static bool
-is_possible(struct entry *e, int *budget, const char **why)
+has_time(long long int until)
 {
-    if (e->routes_seen != routes && !*budget) {
-        routes_behind = true;
-    } else if (e->routes_seen != routes) {
-        --*budget;
+    behind = behind || time_msec() >= until;
+    return !behind;
+}
+
+/* Whether the entry can be in force; if not, '*why' says why not. */
+static bool
+is_possible(struct entry *e, long long int until, const char **why)
+{
+    if (e->routes_seen != routes && has_time(until)) {
         e->routes_seen = routes;
         e->reachable = register_reaches(&e->spec);
     }
@@ -326,11 +313,19 @@ is_possible(struct entry *e, int *budget, const char **why)
 }
 
 static void
-run_entry(struct entry *e, int *budget)
+run_entry(struct entry *e, long long int until)
 {
     const char *why;
 
-    if (!is_possible(e, budget, &why)) {
+    if ((!e->wanted || !e->applied) && !has_time(until)) {
+        return;
+    } else if (!e->wanted) {
+        withdraw(e);
+        return;
+    } else if (!e->applied) {
+        apply(e);
+    }
+    if (!is_possible(e, until, &why)) {
         if (e->state != S_WAITING) {
             VLOG_WARN("service %s is not in force: %s", e->spec.name, why);
             register_undivert(&e->spec);
@@ -338,11 +333,12 @@ run_entry(struct entry *e, int *budget)
         }
         return;
     }
-    if (e->state == S_WAITING && time_msec() >= e->retry_at) {
+    if (e->state == S_WAITING && time_msec() >= e->retry_at
+        && has_time(until)) {
         apply(e);
     }
     if (e->state == S_APPLYING && register_applied(&e->spec)
-        && !register_divert(&e->spec)) {
+        && has_time(until) && !register_divert(&e->spec)) {
         e->state = S_ACTIVE;
         VLOG_INFO("service %s is in force", e->spec.name);
     }
@@ -352,24 +348,23 @@ run_entry(struct entry *e, int *budget)
  * turn, but when routes have changed: what else they need may go, but packets
  * do not depend on how soon that is noticed here. */
 static void
-run_entries(void)
+run_entries(long long int until)
 {
     bool changed = register_routes_changed();
-    bool all = time_msec() >= look_at || changed || routes_behind;
-    int budget = ROUTES_BUDGET;
+    bool all = time_msec() >= look_at || changed || behind;
     struct entry *e;
 
     routes += changed;
-    routes_behind = false;
-    HMAP_FOR_EACH (e, node, &entries) {
-        if (all || e->state != S_ACTIVE) {
-            run_entry(e, &budget);
+    behind = false;
+    HMAP_FOR_EACH_SAFE (e, node, &entries) {
+        if (all || e->state != S_ACTIVE || !e->wanted) {
+            run_entry(e, until);
         }
     }
     if (all) {
         look_at = time_msec() + LOOK_MS;
     }
-    if (routes_behind) {
+    if (behind) {
         poll_immediate_wake();
     }
 }
@@ -396,12 +391,12 @@ check_entries(void)
     struct entry *e;
     size_t i = 0, end = next + CHECK_BUDGET;
 
-    if (time_msec() < due) {
+    if (behind || time_msec() < due) {
         return;
     }
     due = time_msec() + CHECK_MS;
     HMAP_FOR_EACH (e, node, &entries) {
-        if (i++ >= next && i <= end && e->state == S_ACTIVE
+        if (i++ >= next && i <= end && e->state == S_ACTIVE && e->wanted
             && !register_in_force(&e->spec)) {
             mend(e);
             next = i - 1;
@@ -419,14 +414,28 @@ service_is_synced(void)
     return synced;
 }
 
+bool
+service_is_applied(void)
+{
+    const struct entry *e;
+
+    HMAP_FOR_EACH (e, node, &entries) {
+        if (!e->applied) {
+            return false;
+        }
+    }
+    return synced;
+}
+
 void
 service_reapply(void)
 {
     struct entry *e;
 
     HMAP_FOR_EACH (e, node, &entries) {
-        apply(e);
+        e->applied = false;
     }
+    look_at = 0;
 }
 
 /* Requests. */
@@ -580,7 +589,8 @@ is_in_force(const struct request *r)
     const struct entry *e = find_by_ip(&spec->service_ip);
 
     return (r->op == OP_DELETE ? !e || strcmp(e->spec.name, spec->name)
-            : e && e->state == S_ACTIVE && spec_equal(&e->spec, spec));
+            : (e && e->wanted && e->state == S_ACTIVE
+               && spec_equal(&e->spec, spec)));
 }
 
 static bool
@@ -614,10 +624,12 @@ void
 service_run(void)
 {
     struct request *r;
+    long long int until;
 
+    until = time_msec() + TURN_MS;
     registry_run();
     follow_registry();
-    run_entries();
+    run_entries(until);
     check_entries();
 
     r = active_request();

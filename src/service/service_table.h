@@ -17,9 +17,12 @@ void service_destroy(void);
 void service_run(void);
 void service_wait(void);
 
-/* All services that the registry shows have been handed to register_apply() at
- * least once since the registry was first seen. */
+/* The registry has been seen: it is known which services there should be. */
 bool service_is_synced(void);
+
+/* So it is, and each of them has been handed to register_apply() at least once
+ * since the data plane last came up. */
+bool service_is_applied(void);
 
 /* The data plane has been rebuilt: every service is applied again. */
 void service_reapply(void);

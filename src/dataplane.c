@@ -115,6 +115,16 @@ bring_up(void)
     return 0;
 }
 
+void
+dataplane_hold_nothing(void)
+{
+    filter_hold_nothing();
+    for (int i = 0; i < IN_FLIGHT_MS; i++) {
+        queues_run();
+        xnanosleep(1000 * 1000);
+    }
+}
+
 /* Links and tables may go away behind our back. */
 static void
 check(void)
@@ -136,6 +146,8 @@ check(void)
         check_at = time_msec() + CHECK_MS;
         return;
     }
+    /* Nobody reads the queues until all is there again. */
+    dataplane_hold_nothing();
     take_down();
     retry_at = time_msec();
 }
@@ -160,16 +172,6 @@ dataplane_run(void)
     endpoint->run();
     if (up) {
         check();
-    }
-}
-
-void
-dataplane_hold_nothing(void)
-{
-    filter_hold_nothing();
-    for (int i = 0; i < IN_FLIGHT_MS; i++) {
-        queues_run();
-        xnanosleep(1000 * 1000);
     }
 }
 

@@ -17,11 +17,14 @@ import threading
 import pytest
 
 from tofnet import packet as p
+from tofnet.background import Stream
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, datapath
 from tofnet.netns import RawPort, call_in, run_in
-from tofnet.service import establish, syn
+from tofnet.service import echo, establish, syn
 from tofnet.wait import wait_until
+
+from test_reload import exchanged
 
 S1U_MTU = 1500
 ROOM = S1U_MTU - 68             # IPv6, UDP, GTP-U, a container, 4 bytes spare.
@@ -336,6 +339,21 @@ def test_room_is_that_of_the_enodeb_side(net, api, adapters):
     b.uplink(p.ip_udp(b.ue, SERVICE_IP, data[:1300], 5000, 7))
     b.wait_downlink(lambda f: f.inner.payload == data[:1300], since=mark)
     check_frames(net, b, mark)
+
+
+def test_held_packets_are_not_lost_when_the_mtu_changes(net, api, adapters):
+    """Neither those that wait nor those on their way to tofd, which takes its
+    queues down for a moment."""
+    api.register()
+    b = net.bearer("10.45.7.10", silent=True)
+    with Stream(b, lambda text: echo(b.ue, text)) as stream:
+        for mtu in (2000, S1U_MTU, 2000):
+            n = len(stream.sent)
+            wait_until(lambda n=n: len(stream.sent) > n + 50, what="traffic")
+            adapters(mtu, "enb0", "sgw0")
+            wait_until(lambda mtu=mtu: mtu_of("tof-app", "ue0") == mtu,
+                       timeout=10, what="the MTU to be followed")
+    exchanged(net, b, stream)
 
 
 def test_larger_mtu_is_followed(net, api, adapters):

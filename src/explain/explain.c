@@ -446,6 +446,12 @@ tell_ue(struct explanation *e)
         n++;
         tell_bearers(e, s);
     }
+    if (!nat_reaches_ue(e->ue)) {
+        tell(e, "address", EXPLAIN_WRONG,
+             "UEs need addresses outside of apps.address and apps.routes.",
+             "Apps would look for this address in a network of theirs, so the "
+             "UE is not diverted.");
+    }
     if (!n) {
         tell_unknown(e);
     } else if (n > 1) {

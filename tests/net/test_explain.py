@@ -102,6 +102,13 @@ def test_a_ue_that_nobody_has_seen(net, api, explained):
     reason_is(explained, "seen", "No packet of this UE has been seen")
 
 
+def test_a_ue_with_an_address_of_the_apps(net, api, explained):
+    api.register()
+    ue = "192.168.100.77"
+    net.bearer(ue).uplink(p.ip_udp(ue, OTHER, b"hello"))
+    reason_is(explained, "address", "in a network of theirs", ue=ue)
+
+
 def test_a_service_that_is_not_registered(net, explained):
     net.bearer(UE).uplink(p.ip_udp(UE, OTHER, b"hello"))
     reason_is(explained, "service", "There is no service svc in force")

@@ -19,6 +19,7 @@
 #include "base/addr.h"
 #include "base/jsontext.h"
 #include "base/status.h"
+#include "learn/prove.h"
 #include "service/service.h"
 #include "session/session.h"
 #include "usage/usage.h"
@@ -47,14 +48,14 @@ downlink_of(const struct bearer *b)
 }
 
 static json_t *
-bearer_of(const struct bearer *b)
+bearer_of(const struct bearer *b, long long int now)
 {
     return json_pack("{so s{so so sI} so sb}", "id", jsontext_id(b->id),
                      "uplink", "enb", jsontext_address(b->enb),
                      "sgw", jsontext_address(b->sgw),
                      "teid", (json_int_t) b->up_teid,
                      "downlink", downlink_of(b),
-                     "proved", b->state == BEARER_ESTABLISHED);
+                     "proved", prove_is_fresh(b, now));
 }
 
 /* Seconds since 'seen'; null if that is LLONG_MIN / 2 or less: never. */
@@ -84,7 +85,7 @@ view_session(const struct session *session, long long int now)
     char ue[ADDR_UE_STRLEN];
 
     SESSION_FOR_EACH_BEARER (b, session) {
-        json_array_append_new(bearers, bearer_of(b));
+        json_array_append_new(bearers, bearer_of(b, now));
         seen = MAX(seen, MAX(b->heard, b->natural));
         seen = MAX(seen, bearer_proved(b));
         counters_add(&sum, &bearer_use_get(b)->counters);

@@ -19,6 +19,7 @@ from test_mtu import Case, megabyte_both_ways
 from test_survive import Stream
 from tofnet.lab import SERVICE_IP, STATE, app_sends, lab_sh
 from tofnet.netns import call_in
+from tofnet.service import wait_stale
 from tofnet.wait import wait_until
 
 # pylint: disable=redefined-outer-name,unused-argument
@@ -73,8 +74,7 @@ def test_answer_that_waits_for_a_proof_runs_the_chain_once(net, fw, api):
     answered(b, b"known")
     net.silent = True
     b.end_marker()
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               what="the proof to end")
+    wait_stale(api, b.ue)
     held = api.metrics()["tof_hold_packets"]
 
     def waits():

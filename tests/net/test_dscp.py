@@ -5,8 +5,7 @@ and in that direction."""
 import pytest
 
 from tofnet.emulator import ENB6, SGW6
-from tofnet.service import echo, establish, is_text
-from tofnet.wait import wait_until
+from tofnet.service import echo, establish, is_text, wait_stale
 
 EF, AF11 = 46 << 2, 10 << 2
 
@@ -30,8 +29,7 @@ def test_dscp_follows_a_change(net, api):
     b = establish(net, up_tos=EF, down_tos=AF11)
     b.up_tos, b.down_tos = AF11, EF
     b.end_marker()
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, b.ue)
     b.uplink(echo(b.ue, b"changed"))
     f = b.wait_downlink(is_text(b"changed"))
     assert f.ip.tos == EF

@@ -11,7 +11,7 @@ from tofnet import packet as p
 from tofnet.emulator import TARGET6
 from tofnet.lab import APP6, STATE
 from tofnet.netns import call_in
-from tofnet.service import is_text, switched
+from tofnet.service import is_proved, is_text, switched, wait_stale
 from tofnet.wait import wait_until
 
 CONFIG = f"{STATE}/tof.yaml"
@@ -58,8 +58,7 @@ def test_end_marker_ends_both_of_a_dual_stack_ue(net, api):
     net.silent = True
     v4.end_marker()
     for ue in (UE4, UE6):
-        wait_until(lambda: not api.session_of(ue)["bearers"][0]["proved"],
-                   what="the bearer to be stale")
+        wait_stale(api, ue)
 
 
 def test_dual_stack_ue_moves_with_both(net, api):
@@ -82,10 +81,6 @@ def test_dual_stack_ue_moves_with_both(net, api):
                 and g.teid == old]
 
 
-def stale(api, ue):
-    return not api.session_of(ue)["bearers"][0]["proved"]
-
-
 def test_reused_teid_takes_both_addresses(net, api):
     """Another UE's IPv4 address in the tunnel: the old UE's IPv6 is gone."""
     register(api)
@@ -95,7 +90,7 @@ def test_reused_teid_takes_both_addresses(net, api):
         b.wait_downlink(is_text(b"old %d" % i))
     net.silent = True
     v4.end_marker()
-    wait_until(lambda: stale(api, UE4), what="the bearer to be stale")
+    wait_stale(api, UE4)
     net.bearer("10.45.6.99", v4.up_teid).uplink(
         p.ip_udp("10.45.6.99", OTHER, b"x"))
     wait_until(lambda: api.session_of(UE6) is None, what="the UE to go")
@@ -170,7 +165,7 @@ def test_another_family_alone_does_not(net, api, v4_targets):
     v4.uplink(p.ip_udp(UE4, OTHER, b"x"))
     api.wait_proved(UE4)
     switched(net, says(v6, b"first"))
-    assert stale(api, UE6)
+    assert not is_proved(api, UE6)
 
 
 def test_nobody_connects_to_an_address_that_is_only_vouched_for(

@@ -144,6 +144,19 @@ class TestQuick:
         net.silent = False
         b.wait_downlink(is_text(b"late"))
 
+    def test_proved_is_what_may_be_used_now(self, net, api):
+        """A UE that has been silent stays established, as nothing has ended
+        its proof; but that is not good any more before the next one."""
+        api.register()
+        b = net.bearer("10.45.6.1")
+        wait_until(lambda: answered(b) and is_proved(api, b.ue),
+                   what="a proof")
+        wait_until(lambda: not is_proved(api, b.ue), timeout=3 * EVIDENCE,
+                   what="the proof to be too old")
+        assert api.session_of(b.ue)["state"] == "established"
+        wait_until(lambda: answered(b) and is_proved(api, b.ue),
+                   what="another proof")
+
     def test_reply_that_is_read_late_proves_nothing(self, lab, net, api):
         """The UE may have moved while tofd did not look."""
         api.register()

@@ -9,7 +9,7 @@ import pytest
 from test_ipv6 import UE4, UE6, families, register, says
 from tofnet import statelet
 from tofnet.lab import STATE, TOP
-from tofnet.service import app_socket, is_text
+from tofnet.service import app_socket, is_text, wait_stale
 from tofnet.wait import wait_until
 
 TOFCTL = os.environ.get("TOF_TOFCTL", os.path.join(TOP, "tofctl"))
@@ -135,8 +135,7 @@ def test_import_leaves_alone_what_has_been_heard_since(lab, net, api,
     export(lab, snapshot)
     b.end_marker()
     b.down_teid ^= 0x40000000
-    wait_until(lambda: not api.session_of(UE4)["bearers"][0]["proved"],
-               what="the End Marker to be seen")
+    wait_stale(api, UE4)
     converse(b, b"moved")
     before, pings = api.wait_proved(UE4), len(net.pings)
     assert take(lab, snapshot) == (0, 1)

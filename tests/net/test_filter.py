@@ -9,7 +9,7 @@ from tofnet import packet as p
 from tofnet.frames import ENB, ENB_MAC, SGW, SGW_MAC
 from tofnet.lab import SERVICE_IP
 from tofnet.netns import RawPort, run_in
-from tofnet.service import OTHER, echo, establish, is_text
+from tofnet.service import OTHER, echo, establish, is_text, wait_stale
 from tofnet.wait import wait_until
 
 
@@ -95,8 +95,7 @@ def end(net, api, b):
     """The downlink tunnel of 'b' is known to have ended."""
     net.silent = True
     net.enb.wait(b.end_marker())
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, b.ue)
 
 
 @pytest.mark.datapath("ovs")

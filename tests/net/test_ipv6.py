@@ -9,7 +9,8 @@ from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6, TARGET, TARGET6
 from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6
 from tofnet.service import (
-    app_socket, echo, is_syn_ack, is_text, service_of, switched, syn)
+    app_socket, echo, is_syn_ack, is_text, service_of, switched, syn,
+    wait_stale)
 from tofnet.wait import wait_until
 
 UE4, UE6 = "10.45.6.1", "2001:db8:1:1::1"
@@ -121,8 +122,7 @@ def test_end_marker_and_new_enodeb(net, api, ue, kw):
     b = establish(net, ue, **kw)
     old = b.down_teid
     net.enb.wait(b.end_marker())
-    wait_until(lambda: not api.session_of(ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, ue)
     b.enb = "fd01::9" if ":" in b.enb else "10.1.0.9"
     b.enb_mac, b.down_teid = "0e:0e:0b:00:00:09", 0x7777
     mark = net.enb.mark()
@@ -139,8 +139,7 @@ def test_error_indication_ends_the_downlink(net, api, ue, kw):
     b = establish(net, ue, **kw)
     net.silent = True
     b.error_indication()
-    wait_until(lambda: not api.session_of(ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, ue)
 
 
 def test_session_is_shown_as_prefix(net, api):
@@ -167,8 +166,7 @@ def test_ping_comes_from_the_last_address(net, api):
     register(api)
     b = establish(net, UE6)
     b.end_marker()
-    wait_until(lambda: not api.session_of(UE6)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, UE6)
     says(b, b"privacy", source=SAME_UE6)
     b.wait_downlink(is_text(b"privacy"))
     assert net.pings[-1][2].inner.src == SAME_UE6

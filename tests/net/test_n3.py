@@ -6,8 +6,7 @@ own have what the UE's have, and on LTE there are none."""
 import pytest
 
 from tofnet import packet as p
-from tofnet.service import echo, establish, is_text, switched
-from tofnet.wait import wait_until
+from tofnet.service import echo, establish, is_text, switched, wait_stale
 
 QFIS = [0, 1, 9, 63]
 DOWN, UP = 0, 1
@@ -118,8 +117,7 @@ def test_qfi_follows_a_new_proof(net, api):
     b = establish(net, "10.45.6.1", qfi=1)
     b.qfi = 2
     b.end_marker()
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, b.ue)
     b.uplink(echo(b.ue, b"changed"))
     assert container(b.wait_downlink(is_text(b"changed"))) == (DOWN, 2)
     assert qfi_of(api, b) == 2
@@ -132,8 +130,7 @@ def test_end_marker_with_container_ends_the_proof(net, api):
     assert p.GtpFrame.parse(frame).qfi == 9
     net.sgw.send(frame)
     net.enb.wait(frame, what="the End Marker at the gNB")
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, b.ue)
 
 
 def test_other_traffic_with_containers_is_switched(net, api):

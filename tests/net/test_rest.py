@@ -299,7 +299,6 @@ def test_a_session(rest, driver):
     assert session == listed
     assert session["state"] == "established"
     bearer, = session["bearers"]
-    assert bearer["proved"]
     assert bearer["uplink"] == {"enb": "10.1.0.2", "sgw": "10.1.1.2",
                                 "teid": 0xf0000001}
     assert bearer["downlink"] == {"sgw": "10.1.1.2", "enb": "10.1.0.2",

@@ -17,7 +17,7 @@ from tofnet.emulator import (
 from tofnet.lab import Lab, app_sends
 from tofnet.netns import RawPort, run_in, set_sysctl
 from tofnet.service import (
-    answered, echo, establish, is_proved, is_text, switched)
+    answered, echo, establish, is_text, switched, wait_stale)
 from tofnet.wait import wait_until
 
 # pylint: disable=unused-import
@@ -288,7 +288,7 @@ def app_reaches_nobody(net, api, old, b, dport=5000):
     """What the App sends to 'old' does not go to 'b' instead."""
     mark = net.enb.mark()
     app_sends(old.ue, b"not for you", dport)
-    wait_until(lambda: not is_proved(api, old.ue), what="the agent to know")
+    wait_stale(api, old.ue)
     assert not [f for raw in net.enb.since(mark) if (f := b.is_downlink(raw))
                 and f.inner.payload == b"not for you"]
 

@@ -7,7 +7,7 @@ import pytest
 from tofnet import packet as p
 from tofnet.emulator import ENB, ENB6, SGW, SGW6, TARGET, TARGET6
 from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, app_sends
-from tofnet.service import echo, is_text
+from tofnet.service import echo, is_text, wait_stale
 from tofnet.wait import wait_until
 
 UE4, UE6 = "10.45.7.1", "2001:db8:7:1::1"
@@ -308,8 +308,7 @@ def test_end_marker_is_switched_and_ends_the_proof(net, api, ue, kw):
     b = establish(net, api, ue, kw)
     net.silent = True
     net.enb.wait(b.end_marker())
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, b.ue)
 
 
 @paths
@@ -397,8 +396,7 @@ def test_foreign_destination_in_a_learned_tunnel_ends_the_proof(net, api, ue,
     wait_until(none_is_copied, what="the downlink tunnel to be learned")
     net.silent = True
     net.enb.wait(b.downlink(from_other(b, SPOOFED6 if is6(b) else SPOOFED4)))
-    wait_until(lambda: not api.session_of(b.ue)["bearers"][0]["proved"],
-               timeout=2, what="the bearer to be stale")
+    wait_stale(api, b.ue)
     mark, asked = net.enb.mark(), len(net.pings)
 
     def asks():

@@ -14,7 +14,7 @@ import pytest
 from tofnet import packet as p
 from tofnet.lab import (
     APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, lab_sh)
-from tofnet.service import app_socket, echo
+from tofnet.service import app_socket, echo, wait_stale
 from tofnet.wait import wait_until
 
 CONFIG, FILE = f"{STATE}/tof.yaml", f"{STATE}/state/usage.jsonl"
@@ -177,8 +177,7 @@ def test_reused_tunnel_ends_the_session(net, api, ue):
     b = net.bearer(ue)
     exchange(b, b"first")
     b.end_marker()
-    wait_until(lambda: not api.session_of(ue)["bearers"][0]["proved"],
-               what="the bearer to be stale")
+    wait_stale(api, ue)
     other = ue.replace("10.45.", "10.44.")
     heir = net.bearer(other, up_teid=b.up_teid)
     net.forget(b)

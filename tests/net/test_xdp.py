@@ -192,5 +192,6 @@ def test_what_was_carried_before_a_restart_is_no_sign_of_the_ue(
                    what="what it had counted")
         other = net.bearer("10.45.6.9")
         other.uplink(p.ip_udp(other.ue, OTHER, b"x"))
-        api.wait_proved(other.ue)
+        wait_until(lambda: api.session_of(other.ue)["state"] == "established",
+                   what="a proof")
         assert not [ping for ping in net.pings[pings:] if ping[1] is b]

@@ -84,7 +84,9 @@ def is_proved(api, ue):
 
 
 def wait_stale(api, ue):
-    wait_until(lambda: not is_proved(api, ue), what=f"{ue} to be stale")
+    """Until its proof has been ended: not only that time has passed."""
+    wait_until(lambda: api.session_of(ue)["state"] == "stale",
+               what=f"{ue} to be stale")
 
 
 def app_sends_until_held(api, b, text):

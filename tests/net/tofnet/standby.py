@@ -82,10 +82,11 @@ def section(*keys):
 
 
 def shows(api, b):
-    """Whether a session has bearer 'b', proved, with both of its tunnels."""
+    """Whether a session has bearer 'b', whose proof has not been ended, with
+    both of its tunnels."""
     return any((bearer["uplink"]["enb"], bearer["uplink"]["sgw"],
                 bearer["uplink"]["teid"]) == (b.enb, b.sgw, b.up_teid)
-               and bearer["proved"]
+               and s["state"] == "established"
                and (bearer["downlink"]["enb"], bearer["downlink"]["teid"])
                == (b.enb, b.down_teid)
                for s in api.sessions(ue=b.ue) for bearer in s["bearers"])

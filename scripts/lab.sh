@@ -323,6 +323,7 @@ cmd_up() {
     fi
 
     cmd_down
+    [ -z "$tof" ] || refuse_another_tof
     mkdir -p "$state/pid"
     [ -z "$single" ] || touch "$state/single"
     trap 'warn "not up, so taken down"; keep_logs; cmd_down' EXIT
@@ -345,6 +346,18 @@ cmd_up() {
     fi
     trap - EXIT
     say "up (peers: $peers, tof: ${tof:+$(lab_config)})"
+}
+
+# The lab's tofd would take a TOF of this host's for its own: namespaces are
+# known by their names.
+refuse_another_tof() {
+    local ns lock=/run/tof/tofd.lock what=
+    for ns in "${tofd_namespaces[@]}"; do
+        [ ! -e "/run/netns/$ns" ] || what="has the namespace $ns"
+    done
+    [ ! -e $lock ] || flock --nonblock $lock true || what='runs'
+    [ -z "$what" ] || die "a TOF of this host $what, and the lab's has the same" \
+        "names; first: service tof stop; tof-net clear"
 }
 
 # What there was to read when it failed outlives the lab.

@@ -15,6 +15,8 @@
 #include "ctl/http.h"
 #include "ctl/table.h"
 
+#define NOT_UTF8 "the arguments must be UTF-8"
+
 struct filters filters;
 
 static void
@@ -94,6 +96,22 @@ show_services(char *args[] __attribute__((unused)))
     json_decref(services);
 }
 
+/* Sends 'json', which it frees; NULL: made of words that are no UTF-8. */
+static void
+send_json(const char *method, const char *path, json_t *json,
+          struct answer *answer)
+{
+    char *body;
+
+    if (!json) {
+        die(EXIT_USAGE, NOT_UTF8);
+    }
+    body = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    http_request(method, path, body, answer);
+    free(body);
+}
+
 /* Sends the service that 'words' spell, and shows what the TOF made of it. */
 static void
 send_service(const char *method, const char *path, char *words[])
@@ -101,22 +119,18 @@ send_service(const char *method, const char *path, char *words[])
     json_t *service = json_pack("{ss ss ss}", "name", words[0], "serviceIP",
                                 words[1], "applicationIP", words[2]);
     struct answer answer;
-    char *body;
 
-    if (!service) {
-        die(EXIT_USAGE, "the arguments must be UTF-8");
-    }
-    if (words[3]) {
+    if (service && words[3]) {
         json_t *chain = json_array();
 
         for (words += 3; *words; words++) {
-            json_array_append_new(chain, json_string(*words));
+            if (json_array_append_new(chain, json_string(*words))) {
+                die(EXIT_USAGE, NOT_UTF8);
+            }
         }
         json_object_set_new(service, "chain", chain);
     }
-    body = json_dumps(service, JSON_COMPACT);
-    json_decref(service);
-    http_request(method, path, body, &answer);
+    send_json(method, path, service, &answer);
     service = http_parse(&answer);
     if (!print_raw(service)) {
         add_service_row(service);
@@ -124,7 +138,6 @@ send_service(const char *method, const char *path, char *words[])
     }
     json_decref(service);
     free(answer.text);
-    free(body);
 }
 
 static void
@@ -421,9 +434,8 @@ show_log(void)
 static void
 run_log(char *args[])
 {
-    char *path, *body;
     struct answer answer;
-    json_t *level;
+    char *path;
 
     if (!args[0]) {
         show_log();
@@ -432,12 +444,8 @@ run_log(char *args[])
         die(EXIT_USAGE, "log takes [MODULE LEVEL]");
     }
     path = http_path("/log/", args[0]);
-    level = json_pack("{ss}", "level", args[1]);
-    body = json_dumps(level, JSON_COMPACT);
-    http_request("PUT", path, body, &answer);
-    json_decref(level);
+    send_json("PUT", path, json_pack("{ss}", "level", args[1]), &answer);
     free(answer.text);
-    free(body);
     free(path);
 }
 

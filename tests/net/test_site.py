@@ -9,7 +9,7 @@ import pytest
 
 from tofnet import packet as p
 from tofnet.emulator import Emulator
-from tofnet.lab import Lab, TOP
+from tofnet.lab import Lab, TOP, lab_sh
 from tofnet.netns import run_in
 from tofnet.pair import ADDRESSES, Pair
 from tofnet.site import Site
@@ -74,6 +74,42 @@ def test_nothing_outlives_a_maker_that_was_killed():
     with Site("lone"):
         pass
     assert not [n for n in os.listdir("/run/netns") if n.startswith("lone")]
+
+
+CONFIG = """
+s1u: {enb: nic0, sgw: nic1}
+apps: {interface: nic2, address: 192.168.100.1/24}
+pinger: {targets: 203.0.113.10}
+state_dir: %s
+"""
+
+
+def refused(site):
+    """What "lab.sh up" says of it."""
+    p = lab_sh("up", "--peers", "none", site=site, check=False)
+    assert p.returncode == 1, p.stdout
+    line = p.stdout.splitlines()[-1]
+    assert line.endswith("first: service tof stop; tof-net clear")
+    return line
+
+
+def test_a_lab_does_not_share_names_with_a_tof_of_the_host(tmp_path):
+    """One that runs, here in vain for want of adapters; and what one has left
+    that was stopped."""
+    config = tmp_path / "tof.yaml"
+    config.write_text(CONFIG % tmp_path)
+    with Site("host") as site:
+        with subprocess.Popen(site.command(f"{TOP}/tofd", "-c", config),
+                              stderr=subprocess.DEVNULL) as tofd:
+            lock = site.path("/run/tof/tofd.lock")
+            wait_until(lambda: os.path.getsize(lock), what="tofd")
+            assert "a TOF of this host runs" in refused(site)
+            assert tofd.poll() is None
+            with open(lock, encoding="ascii") as f:
+                run_in(None, *site.command("kill", int(f.read())))
+        run_in(None, *site.command("ip", "netns", "add", "tof-app"))
+        assert "has the namespace tof-app" in refused(site)
+        assert os.path.exists(site.path("/run/netns/tof-app"))
 
 
 def namespaces_in_use():

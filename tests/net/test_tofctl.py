@@ -257,6 +257,17 @@ def test_a_wrong_command_line_is_one_line_that_says_why(tofctl, args, text):
     assert text in lines[0]
 
 
+@pytest.mark.parametrize("args", [
+    ("add", b"edg\xe9", "198.51.100.10", "192.168.100.10"),
+    ("add", "edge", "198.51.100.10", "192.168.100.10", "fw", b"dp\xef"),
+    ("log", "any", b"inf\xf3"),
+], ids=str)
+def test_words_that_are_no_text_are_refused_before_anything_is_sent(
+        tofctl, args):
+    assert "must be UTF-8" in tofctl(*args, expect=2)
+    assert json.loads(tofctl("-j", "services")) == []
+
+
 def test_help_about_each_command(tofctl):
     commands = [line.split()[0] for line in tofctl("help").splitlines()
                 if line.startswith("  ") and line[2].isalpha()]

@@ -448,3 +448,9 @@ agent_wait(void)
         poll_timer_wait_until(counters_due);
     }
 }
+
+const struct endpoint_class *
+agent_endpoint(void)
+{
+    return endpoint;
+}

@@ -8,6 +8,7 @@
  * endpoints, NAT, services, sessions, journal. */
 
 struct conf;
+struct endpoint_class;
 struct session;
 
 /* Reads the journal and prepares; the data plane is brought up by agent_run()
@@ -28,5 +29,8 @@ void agent_reload(void);
  * when this returns nothing is diverted or sent down for it any more, and the
  * next packet in its tunnels is learned anew. */
 void agent_session_purge(struct session *);
+
+/* The tunnel endpoints that were chosen. */
+const struct endpoint_class *agent_endpoint(void);
 
 #endif /* agent.h */

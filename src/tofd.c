@@ -30,6 +30,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "conf/conf.h"
+#include "explain/explain.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
@@ -171,6 +172,7 @@ start(const struct conf *conf)
     if (error) {
         ovs_fatal(error, "%s", what);
     }
+    explain_init(agent_endpoint());
     error = rest_init(conf, &what);
     if (error) {
         ovs_fatal(0, "%s", what);

@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "divert/hold.h"
 #include "filter/l2.h"
+#include "gtp/endpoint.h"
 #include "learn/foreign.h"
 #include "learn/pinger.h"
 #include "learn/prove.h"
@@ -25,6 +26,9 @@
 #include "session/session.h"
 #include "timeval.h"
 #include "util.h"
+
+#define AT_ONCE 1000            /* Heard so soon after a proof, a UE may have
+                                 * been silent since; ms. */
 
 struct explanation {
     const struct in6_addr *ue;
@@ -36,6 +40,14 @@ struct explanation {
     bool has_spec;              /* The service asked about is in force; then */
     struct service_spec spec;   /* it is that. */
 };
+
+static const struct endpoint_class *endpoint;
+
+void
+explain_init(const struct endpoint_class *endpoint_)
+{
+    endpoint = endpoint_;
+}
 
 static void __attribute__((format(printf, 5, 6)))
 tell(struct explanation *e, const char *name, enum explain_verdict verdict,
@@ -311,6 +323,8 @@ tell_proof(struct explanation *e, const struct bearer *b)
                  addr_format(b->down_enb, enb));
         }
         tell_unproved(e, b);
+    } else if (!prove_is_fresh(b, e->now) && b->heard > b->judged + AT_ONCE) {
+        tell_unproved(e, b);    /* It is there, and was asked for in vain. */
     } else if (!prove_is_fresh(b, e->now)) {
         tell(e, "proved", EXPLAIN_OPEN,
              "Its next packet waits until it is proved anew.",
@@ -354,6 +368,38 @@ tell_diversion(struct explanation *e, const struct bearer *b)
     }
 }
 
+/* What the data plane itself has of a bearer that tofd holds for diverted. */
+static void
+tell_bearer_in_force(struct explanation *e, const struct bearer *b)
+{
+    const struct endpoint_bearer eb = bearer_describe(b);
+    struct endpoint_look look;
+
+    if (bearer_use_get(b)->paused) {
+        tell(e, "entry", EXPLAIN_OPEN,
+             "Its next packet to a service is held until it is proved.",
+             "Its proof is too old, so the data plane diverts nothing of it, "
+             "and sends it no answers.");
+        return;
+    }
+    endpoint->bearer_look(&eb, &look);
+    if (look.lacks) {
+        tell(e, "entry", EXPLAIN_WRONG,
+             "If somebody has taken it out, tofd puts it back within seconds.",
+             "tofd holds it for diverted, and the data plane differs: %s.",
+             look.lacks);
+    } else if (look.seen == LLONG_MIN) {
+        tell(e, "entry", EXPLAIN_OPEN,
+             "Its next packet to a service is held until it is proved.",
+             "The data plane has had no packet of the UE to a service for so "
+             "long that it diverts none by itself.");
+    } else {
+        tell(e, "entry", EXPLAIN_OK, NULL,
+             "The data plane has it, too, and had a sign of the UE %.1f s "
+             "ago.", seconds_since(e, look.seen));
+    }
+}
+
 /* What the kernel has counted between the bearer and the service. */
 static void
 tell_usage(struct explanation *e, const struct bearer *b)
@@ -391,6 +437,9 @@ tell_bearers(struct explanation *e, const struct session *s)
         tell_vlan(e, b);
         tell_proof(e, b);
         tell_diversion(e, b);
+        if (bearer_is_ready(b)) {
+            tell_bearer_in_force(e, b);
+        }
         if (e->has_spec) {
             tell_usage(e, b);
         }

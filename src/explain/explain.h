@@ -14,6 +14,8 @@
 
 #include <netinet/in.h>
 
+struct endpoint_class;
+
 enum explain_verdict {
     EXPLAIN_OK,
     EXPLAIN_WRONG,              /* It keeps the UE from being diverted. */
@@ -29,6 +31,9 @@ struct explain_step {
 };
 
 typedef void explain_cb(const struct explain_step *, void *aux);
+
+/* What to ask about diverted bearers; before the first explain(). */
+void explain_init(const struct endpoint_class *);
 
 /* Calls 'cb' for each step.  'ue': the UE's key (addr_ue_key()); 'service': a
  * service IP or the name of a service, or NULL for none in particular.

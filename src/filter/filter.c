@@ -592,18 +592,30 @@ filter_has_guard(const struct endpoint_bearer *eb)
     return has(&filter_down, &down) && has(&filter_down_bound, &bound);
 }
 
-bool
-filter_mend_divert(const struct endpoint_bearer *eb)
+int
+filter_divert_get(const struct endpoint_bearer *eb, uint64_t *left_ms)
 {
     struct filter_bearer_key key = bearer_key(&eb->up, &eb->ue);
     struct filter_tunnel_key bound = tunnel_key(
         &eb->up, IN6_IS_ADDR_V4MAPPED(&eb->ue));
+    int error = !nft ? ENOTCONN : nft_elem_get(
+        nft, &filter_table, &filter_divert_set, &key, NULL, left_ms);
+
+    if (error == ENOENT) {
+        error = nft_elem_get(nft, &filter_table, &filter_bound, &bound, NULL,
+                             left_ms);
+        error = error || *left_ms < MEND_MIN_MS ? ENOENT : EIO;
+    }
+    return error;
+}
+
+bool
+filter_mend_divert(const struct endpoint_bearer *eb)
+{
+    struct filter_bearer_key key = bearer_key(&eb->up, &eb->ue);
     uint64_t left_ms;
 
-    if (!nft || has(&filter_divert_set, &key)
-        || nft_elem_get(nft, &filter_table, &filter_bound, &bound, NULL,
-                        &left_ms)
-        || left_ms < MEND_MIN_MS) {
+    if (filter_divert_get(eb, &left_ms) != EIO) {
         return false;
     }
     nft_elem_add(batch(), &filter_table, &filter_divert_set, &key, NULL,

@@ -123,6 +123,12 @@ int filter_service_clear(const struct in6_addr *service_ip);
 bool filter_has_service(const struct in6_addr *service_ip);
 bool filter_has_guard(const struct endpoint_bearer *);
 
+/* Looks up what diverts a bearer.  Returns 0, and for how much longer without a
+ * packet in '*left_ms'; ENOENT if it is not diverted; EIO if by half, since
+ * somebody else has taken out a part of it, and '*left_ms' is that of the
+ * other; ENOTCONN or another error. */
+int filter_divert_get(const struct endpoint_bearer *, uint64_t *left_ms);
+
 /* Diverts a bearer again, for as long as it would have been, that is known to
  * be diverted by half: its UE would be taken for a stranger in its tunnel.
  * Returns true if it was so. */

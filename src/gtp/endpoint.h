@@ -25,6 +25,16 @@ struct service_spec;
 
 enum endpoint_direction { ENDPOINT_UP, ENDPOINT_DOWN };
 
+/* What the data plane itself has of a bearer that the endpoint has called
+ * ready. */
+struct endpoint_look {
+    const char *lacks;          /* A clause: what is not there, though it should
+                                 * be.  NULL: nothing. */
+    long long int seen;         /* When a packet of its UE last came by, or a
+                                 * proof made up for one, ms; LLONG_MIN: too
+                                 * long ago, so that the next one is held. */
+};
+
 struct endpoint_events {
     /* The bearer is programmed: what has been held for it may go. */
     void (*bearer_ready)(uint32_t id);
@@ -116,6 +126,9 @@ struct endpoint_class {
     void (*bearer_pause)(const struct endpoint_bearer *);
     /* Back to switching, from the next filter_run() on. */
     void (*bearer_clear)(const struct endpoint_bearer *);
+    /* Looks at the data plane, and changes nothing. */
+    void (*bearer_look)(const struct endpoint_bearer *,
+                        struct endpoint_look *);
 
     /* A service's chain and classification.  service_set() returns 0 or a
      * positive errno value; it is in force when service_ready() says so.  If

@@ -711,6 +711,31 @@ ovs_bearer_set(const struct endpoint_bearer *b, bool adopted)
     }
 }
 
+static void
+ovs_bearer_look(const struct endpoint_bearer *b, struct endpoint_look *look)
+{
+    const struct ovs_bearer *ob = find_bearer(b->id);
+    uint64_t left_ms;
+    int error = filter_divert_get(b, &left_ms);
+
+    *look = (struct endpoint_look) { .seen = LLONG_MIN };
+    if (!ob) {
+        look->lacks = "Open vSwitch has never been told of it";
+    } else if (error == EIO) {
+        look->lacks = "the filter's set \"divert\" has no element for it";
+    } else if (!filter_has_guard(b)) {
+        look->lacks = "the filter has no guard for it, which lets its answers "
+                      "out";
+    } else if (ofctl_was_robbed(tof) || ofctl_was_robbed(gtp)) {
+        look->lacks = "somebody else has deleted flows of Open vSwitch";
+    } else if (is_refused(ob)) {
+        look->lacks = "Open vSwitch refuses its flows";
+    } else if (!error) {
+        look->seen = (time_msec() + left_ms
+                      - conf->sessions.evidence_seconds * 1000ll);
+    }
+}
+
 /* What the filter does by itself. */
 
 static bool
@@ -774,6 +799,7 @@ const struct endpoint_class endpoint_ovs = {
     .learned = learned,
     .unlearn = filter_unlearn,
     .bearer_clear = ovs_bearer_clear,
+    .bearer_look = ovs_bearer_look,
     .service_set = ovs_services_set,
     .service_clear = ovs_services_clear,
     .service_possible = ovs_services_possible,

@@ -542,6 +542,12 @@ ofctl_is_synced(const struct ofctl *ofctl)
 }
 
 bool
+ofctl_was_robbed(const struct ofctl *ofctl)
+{
+    return ofctl->mend_at != LLONG_MAX;
+}
+
+bool
 ofctl_is_connected(const struct ofctl *ofctl)
 {
     return rconn_is_connected(ofctl->rconn);

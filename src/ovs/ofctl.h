@@ -86,6 +86,9 @@ int ofctl_unlease(struct ofctl *, const char *match);
 uint64_t ofctl_seqno(const struct ofctl *);
 bool ofctl_acked(const struct ofctl *, uint64_t seqno);
 
+/* Has somebody else deleted flows?  Soon all are compared anew. */
+bool ofctl_was_robbed(const struct ofctl *);
+
 /* S_RUN, and all changes acknowledged at least once since connecting. */
 bool ofctl_is_synced(const struct ofctl *);
 bool ofctl_is_connected(const struct ofctl *);

@@ -429,6 +429,41 @@ time_of(uint32_t tick)
     return time_msec() - (long long int) ((ago << XDP_TICK_SHIFT) / 1000000);
 }
 
+/* What of 'xb' the tables do not have.  An entry without a kind is nobody's,
+ * whatever else it says. */
+static const char *
+find_gap(const struct xdp_bearer *xb)
+{
+    const struct xdp_entry *up = entry_of(xb);
+
+    return (!xb->has_template ? "the programs' tables have no room for it"
+            : !up || !XDP_META_KIND(up->meta)
+            ? "the programs' table has no entry for its uplink tunnel"
+            : is_withdrawn(xb)
+            ? "the programs' table has no template for its answers" : NULL);
+}
+
+void
+xdp_bearers_look(const struct endpoint_bearer *b, struct endpoint_look *look)
+{
+    const struct xdp_bearer *xb = table ? find(b->id) : NULL;
+    uint32_t seen;
+
+    *look = (struct endpoint_look) { .seen = LLONG_MIN };
+    if (!xb) {
+        look->lacks = "the programs have never been told of it";
+        return;
+    }
+    look->lacks = find_gap(xb);
+    if (!look->lacks) {
+        seen = __atomic_load_n(&xdp_table_entry(table, xb->up)->stamp,
+                               __ATOMIC_ACQUIRE) & XDP_TICK_MASK;
+        if (((xdp_now() - seen) & XDP_TICK_MASK) <= table->config->evidence) {
+            look->seen = time_of(seen);
+        }
+    }
+}
+
 static void
 poll_bearer(struct xdp_bearer *xb)
 {

@@ -13,6 +13,7 @@
 
 struct endpoint_bearer;
 struct endpoint_events;
+struct endpoint_look;
 struct l2_header;
 struct xdp_table;
 
@@ -25,6 +26,7 @@ void xdp_bearers_use(struct xdp_table *);
 void xdp_bearers_set(const struct endpoint_bearer *, bool adopted);
 void xdp_bearers_pause(const struct endpoint_bearer *);
 void xdp_bearers_clear(const struct endpoint_bearer *);
+void xdp_bearers_look(const struct endpoint_bearer *, struct endpoint_look *);
 bool xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *));
 void xdp_bearers_path_changed(enum filter_side from,
                               const struct in6_addr *src,

@@ -305,6 +305,13 @@ plane_send_down(const struct endpoint_bearer *b, const void *frame_,
 }
 
 static void
+nothing_to_see(const struct endpoint_bearer *b OVS_UNUSED,
+               struct endpoint_look *look)
+{
+    *look = (struct endpoint_look) { .seen = LLONG_MIN };
+}
+
+static void
 plane_poll_counters(void)
 {
     /* The agent may clear it: then the last one, which has been read, takes its
@@ -401,6 +408,7 @@ const struct endpoint_class endpoint_ovs = {
     .unlearn = filter_unlearn,
     .bearer_pause = plane_bearer_pause,
     .bearer_clear = plane_bearer_clear,
+    .bearer_look = nothing_to_see,
     .service_set = no_error,
     .service_clear = nothing_cleared,
     .service_possible = always_possible,

@@ -4,13 +4,15 @@ names as the reason."""
 
 import contextlib
 import os
+import struct
 
 import pytest
 
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6
-from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6, TOP
-from tofnet.service import OTHER, answered, asks, diverted
+from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, TOP, ofctl
+from tofnet.programs import programs_map
+from tofnet.service import OTHER, answered, asks, diverted, service_of
 from tofnet.wait import wait_until
 
 UE, UE6 = "10.45.21.1", "2001:db8:21:1::1"
@@ -95,6 +97,67 @@ def test_what_the_data_plane_lacks(lab, api, explained, ns, what, lacks):
     wait_until(is_told, what=lacks)
     wait_until(lambda: step(explained(UE, "svc"), "entry")["verdict"] == "ok",
                10, "it to be put back")
+
+
+def empty_set(name):
+    """Takes all elements out of one of the filter's."""
+    return lambda lab, bearer: lab.run(
+        "lab-tof", "nft", f"flush set netdev tof {name}")
+
+
+def delete_flow(_lab, bearer):
+    ofctl("br-tof", "del-flows", f"table=0,cookie=0x{bearer['id']}/-1")
+
+
+def entry_in(table, bearer_id):
+    """Where the uplink tunnel of a bearer is in the programs' table: struct
+    xdp_entry, 32 bytes."""
+    wanted, at = struct.pack("<I", bearer_id), -1
+    while (at := table.find(wanted, at + 1)) >= 0:
+        if at % 32 == 8 and table[at - 4] & 3 == 1:
+            return at - 8
+    return None
+
+
+def take_entry_out(_lab, bearer):
+    """As xdp_table_release() does."""
+    with programs_map("sessions") as table:
+        at = entry_in(table, int(bearer["id"], 16))
+        if at is not None:
+            table[at + 4] = 0
+
+
+@pytest.mark.parametrize("ue, kw", [
+    (UE, {}), (UE6, {"enb": ENB6, "sgw": SGW6})], ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize("take, lacks", [
+    pytest.param(empty_set("divert"), 'set "divert" has no element',
+                 marks=pytest.mark.datapath("ovs"), id="divert"),
+    pytest.param(empty_set("down"), "has no guard for it",
+                 marks=pytest.mark.datapath("ovs"), id="guard"),
+    pytest.param(delete_flow, "has deleted flows of Open vSwitch",
+                 marks=pytest.mark.datapath("ovs"), id="flow"),
+    pytest.param(take_entry_out, "no entry for its uplink tunnel",
+                 marks=pytest.mark.datapath("xdp"), id="entry"),
+])
+def test_what_the_data_plane_lacks_of_a_bearer(lab, net, api, explained, ue,
+                                               kw, take, lacks):
+    """tofd holds it for diverted all the time, and puts it back: so it is
+    taken out until that has been seen."""
+    def is_told():
+        take(lab, bearer)
+        reason = explained(ue, "svc")["reason"]
+        return (reason["step"] == "entry" and lacks in reason["found"]
+                and reason["subject"] == f"bearer {bearer['id']}")
+
+    api.register("svc", service_of(ue), APP6 if ":" in ue else APP)
+    b = diverted(net, ue, **kw)
+    bearer, = api.session_of(ue)["bearers"]
+    wait_until(is_told, what=lacks)
+    wait_until(lambda: answered(b) and not explained(ue, "svc")["reason"], 15,
+               "it to be put back", interval=0.1)
+    found = [s["found"] for s in explained(ue, "svc")["steps"]
+             if s["step"] == "entry"]
+    assert "had a sign of the UE" in found[-1]
 
 
 def test_a_ue_that_nobody_has_seen(net, api, explained):

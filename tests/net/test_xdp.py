@@ -10,14 +10,11 @@ import pytest
 from tofnet import packet as p
 from tofnet.lab import app_sends
 from tofnet.netns import run_in
+from tofnet.programs import pins
 from tofnet.service import OTHER, echo, establish, is_text
 from tofnet.wait import wait_until
 
 pytestmark = pytest.mark.datapath("xdp")
-
-
-def pins():
-    return f"/sys/fs/bpf/tof/{os.stat('/run/netns/lab-tof').st_ino}"
 
 
 def how(api):

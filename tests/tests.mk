@@ -15,6 +15,7 @@ check_PROGRAMS += \
 	tests/unit/test_gtpu_build \
 	tests/unit/test_guard \
 	tests/unit/test_hold \
+	tests/unit/test_human \
 	tests/unit/test_idtable \
 	tests/unit/test_import \
 	tests/unit/test_journal \
@@ -49,6 +50,7 @@ FUZZ_TARGETS = fuzz_conf fuzz_gtpu fuzz_json fuzz_statelet
 # functions in place of the C library's or of Open vSwitch's.
 tests_unit_test_captures_SOURCES = tests/unit/test_captures.c \
 	tests/unit/capture.c
+tests_unit_test_human_SOURCES = tests/unit/test_human.c src/ctl/human.c
 tests_unit_test_journal_LDFLAGS = \
 	-Wl,--wrap=time_msec,--wrap=poll_timer_wait_until_at
 tests_unit_test_usage_LDFLAGS = \

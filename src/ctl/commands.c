@@ -13,11 +13,12 @@
 
 #include "ctl/export.h"
 #include "ctl/http.h"
+#include "ctl/human.h"
+#include "ctl/sessions.h"
 #include "ctl/table.h"
+#include "ctl/top.h"
 
 #define NOT_UTF8 "the arguments must be UTF-8"
-
-struct filters filters;
 
 static void
 show_status(char *args[] __attribute__((unused)))
@@ -55,8 +56,9 @@ show_health(char *args[] __attribute__((unused)))
     if (!print_raw(health)) {
         const json_t *reason = json_object_get(health, "reason");
 
-        printf("%s%s%s\n", text_of(health, "status"), reason ? ": " : "",
-               reason ? json_string_value(reason) : "");
+        printf("%s%s%s%s%s\n", human_colour(text_of(health, "status")),
+               text_of(health, "status"), human_colour_end(),
+               reason ? ": " : "", reason ? json_string_value(reason) : "");
     }
     json_decref(health);
 }
@@ -209,7 +211,7 @@ add_session_rows(const json_t *session)
         table_row(i ? "" : text_of(session, "id"),
                   i ? "" : text_of(session, "ue"),
                   i ? "" : text_of(session, "state"),
-                  i ? "" : text_of(session, "evidenceAge"),
+                  i ? "" : human_age(session, "evidenceAge"),
                   text_of(up, "enb"), text_of(up, "sgw"),
                   teid_of(up), teid_of(down), NULL);
     }
@@ -222,52 +224,10 @@ add_session_heading(void)
               "DOWN TEID", NULL);
 }
 
-/* Adds "&NAME=VALUE" to '*path', unless there is no value. */
-static void
-add_parameter(char **path, const char *name, const char *value)
-{
-    if (value) {
-        char *prefix = format_text("%s&%s=", *path, name);
-
-        free(*path);
-        *path = http_path(prefix, value);
-        free(prefix);
-    }
-}
-
-/* All pages of GET /session. */
-static json_t *
-get_sessions(const char *ue)
-{
-    char *filter = format_text("/session?limit=10000");
-    json_t *sessions = json_array();
-    struct answer answer = { .cursor = "" };
-
-    add_parameter(&filter, "ue", ue);
-    add_parameter(&filter, "state", filters.state);
-    add_parameter(&filter, "enb", filters.enb);
-    add_parameter(&filter, "sgw", filters.sgw);
-    do {
-        char *path = format_text("%s%s%s", filter,
-                                 answer.cursor[0] ? "&cursor=" : "",
-                                 answer.cursor);
-        json_t *page;
-
-        http_request("GET", path, NULL, &answer);
-        page = http_parse(&answer);
-        json_array_extend(sessions, page);
-        json_decref(page);
-        free(answer.text);
-        free(path);
-    } while (answer.cursor[0]);
-    free(filter);
-    return sessions;
-}
-
 static void
 show_sessions(char *args[])
 {
-    json_t *sessions = get_sessions(args[0]);
+    json_t *sessions = sessions_get(args[0]);
     json_t *session;
     size_t i;
 
@@ -359,7 +319,9 @@ print_step(const json_t *step)
     const json_t *subject = json_object_get(step, "subject");
     const json_t *advice = json_object_get(step, "advice");
 
-    printf("%-6s %s: ", text_of(step, "verdict"), text_of(step, "step"));
+    printf("%s%-6s%s %s: ", human_colour(text_of(step, "verdict")),
+           text_of(step, "verdict"), human_colour_end(),
+           text_of(step, "step"));
     if (subject) {
         printf("%s: ", json_string_value(subject));
     }
@@ -375,11 +337,12 @@ static void
 print_reason(const json_t *explanation)
 {
     const json_t *reason = json_object_get(explanation, "reason"), *step;
-    const char *what = "Wrong";
+    const char *what = "Wrong", *colour = human_colour("wrong");
     size_t i;
 
     if (!json_is_object(reason)) {
         what = "Nothing is wrong; but";
+        colour = human_colour("open");
         json_array_foreach (json_object_get(explanation, "steps"), i, step) {
             if (!strcmp(text_of(step, "verdict"), "open")) {
                 reason = step;
@@ -388,8 +351,8 @@ print_reason(const json_t *explanation)
         }
     }
     if (json_is_object(reason)) {
-        printf("\n%s: %s\n", what, json_string_value(
-            json_object_get(reason, "found")));
+        printf("\n%s%s:%s %s\n", colour, what, human_colour_end(),
+               json_string_value(json_object_get(reason, "found")));
     } else {
         puts("\nNothing keeps it from being diverted.");
     }
@@ -402,7 +365,7 @@ explain_ue(char *args[])
     json_t *explanation, *step;
     size_t i;
 
-    add_parameter(&path, "service", args[1]);
+    http_add_parameter(&path, "service", args[1]);
     explanation = http_get(path);
     if (!print_raw(explanation)) {
         json_array_foreach (json_object_get(explanation, "steps"), i, step) {
@@ -461,6 +424,8 @@ const struct command commands[] = {
       "Why a UE is diverted, or why not." },
     { "session", " ID", 1, 1, show_session,
       "A session, and how much of its traffic was diverted." },
+    { "top", "", 0, 0, top_run,
+      "Sessions and services by their rates, again and again." },
     { "peers", "", 0, 0, show_peers, "The eNodeBs and SGWs seen." },
     { "metrics", "", 0, 0, show_metrics,
       "All counters, in the text format of Prometheus." },

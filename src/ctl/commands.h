@@ -22,10 +22,4 @@ struct command {
 extern const struct command commands[];
 extern const size_t n_commands;
 
-/* Which sessions to list; NULL: all. */
-struct filters {
-    const char *state, *enb, *sgw;
-};
-extern struct filters filters;
-
 #endif /* ctl/commands.h */

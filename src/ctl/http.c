@@ -252,6 +252,18 @@ http_path(const char *prefix, const char *word)
     return path;
 }
 
+void
+http_add_parameter(char **path, const char *name, const char *value)
+{
+    if (value) {
+        char *prefix = format_text("%s&%s=", *path, name);
+
+        free(*path);
+        *path = http_path(prefix, value);
+        free(prefix);
+    }
+}
+
 json_t *
 http_parse(const struct answer *answer)
 {

@@ -65,4 +65,7 @@ struct json_t *http_get(const char *path);
  * it. */
 char *http_path(const char *prefix, const char *word);
 
+/* Adds "&NAME=VALUE" to '*path', which it may move, unless 'value' is NULL. */
+void http_add_parameter(char **path, const char *name, const char *value);
+
 #endif /* ctl/http.h */

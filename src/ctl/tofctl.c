@@ -16,10 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ctl/commands.h"
 #include "ctl/http.h"
+#include "ctl/human.h"
+#include "ctl/sessions.h"
 #include "ctl/table.h"
 
 #define WATCH_SECONDS 2
@@ -140,7 +141,9 @@ complete_zsh(void)
     for (size_t i = 0; i < n_commands; i++) {
         printf("    '%s:%s'\n", commands[i].name, commands[i].help);
     }
-    puts("    'help:This, or about one command.'\n)\n_arguments \\");
+    puts("    'help:This, or about one command.'\n"
+         "    'completion:A script that completes command lines.'\n"
+         ")\n_arguments \\");
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *o = &known[i].option;
 
@@ -210,9 +213,7 @@ run(const struct command *command, char *args[])
     command->run(args);
     while (watching && !fflush(stdout)) {
         nanosleep(&pause, NULL);
-        if (isatty(STDOUT_FILENO)) {
-            fputs("\033[H\033[J", stdout);      /* Clears the screen. */
-        }
+        human_clear();
         command->run(args);
     }
 }

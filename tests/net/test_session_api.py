@@ -2,13 +2,19 @@
 """GET /session, GET and DELETE /session/{id}, on what real traffic has
 taught."""
 
+import json
+import os
+
 import pytest
 
 from tofnet import packet as p
+from tofnet.background import Background
+from tofnet.lab import SERVICE_IP, TOP
 from tofnet.service import echo
 from tofnet.wait import wait_until
 
 OTHER = "203.0.113.77"
+TOFCTL = os.path.join(TOP, "tofctl")
 UE, SECOND = "10.45.6.1", "10.45.6.2"
 
 
@@ -195,3 +201,37 @@ def test_purge_of_one_leaves_others_alone(net, api):
         f"/session/{api.session_of(UE)['id']}").status == 200
     exchange(two, b"after")
     assert not [ping for ping in net.pings[pings:] if ping[1] is two]
+
+
+class SlowStream(Background):
+    """Some 20 packets a second to the service, which answers each."""
+
+    def __init__(self, bearer):
+        self.bearer = bearer
+        super().__init__()
+
+    def _run(self):
+        while not self._end.wait(0.05):
+            self.bearer.uplink(echo(self.bearer.ue, b"again"))
+
+
+def test_top_shows_rates(lab, net, api):
+    """Of packets of 33 bytes, both ways; nothing of a session without
+    traffic."""
+    api.register()
+    exchange(net.bearer(SECOND), b"quiet")
+    b = net.bearer(UE)
+    exchange(b, b"first")
+    wait_until(lambda: all(s["services"] and s["services"][0]["packetsDown"]
+                           for s in api.sessions()), what="both to be counted")
+    with SlowStream(b):
+        shown = json.loads(lab.run("lab-tof", TOFCTL, "top", "--json").stdout)
+    session, = shown["sessions"]
+    service, = shown["services"]
+    assert session["ue"] == UE
+    assert (service["name"], service["serviceIP"]) == ("svc", SERVICE_IP)
+    for rates in session, service:
+        for way in "Up", "Down":
+            assert 2 < rates[f"packets{way}"] < 30, shown
+            assert rates[f"bytes{way}"] == pytest.approx(
+                rates[f"packets{way}"] * 33)

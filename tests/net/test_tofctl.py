@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """tofctl against rest_driver: what it prints, and its exit codes."""
 
+import contextlib
 import json
 import os
 import pathlib
 import pty
+import re
 import socket
 import subprocess
 import threading
@@ -214,6 +216,22 @@ def test_long_options(tofctl, tmp_path):
     tofctl("--nothing", "services", expect=2)
 
 
+def on_a_terminal(tofctl, command, **env):
+    """What it shows there until it ends."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execve("/bin/sh", ["sh", "-c", f"stty cols 20; {command}"],
+                  {**os.environ, "TERM": "xterm",
+                   "TOF_URL": f"http://{tofctl.address}", **env})
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: nobody has it open any more.
+        while True:
+            shown += os.read(terminal, 4096)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return shown.decode().replace("\r\n", "\n")
+
+
 def test_columns(tofctl):
     """The heading is there without a row, columns are as wide as need be, and
     a terminal's width does not matter."""
@@ -224,18 +242,34 @@ def test_columns(tofctl):
              "e     2001:db8::10   fd00:100::10    -\n"
              "edge  198.51.100.10  192.168.100.10  fw\n")
     assert tofctl("services") == table
-    pid, terminal = pty.fork()
-    if not pid:
-        os.execve("/bin/sh", ["sh", "-c", f"stty cols 20; {TOFCTL} services"],
-                  {**os.environ, "TOF_URL": f"http://{tofctl.address}"})
-    shown = b""
-    while not shown.endswith(b"fw\r\n"):
-        shown += os.read(terminal, 4096)
-    os.waitpid(pid, 0)
-    os.close(terminal)
-    assert shown.decode().replace("\r\n", "\n") == table
+    assert on_a_terminal(tofctl, f"{TOFCTL} services") == table
     tofctl("delete", "edge")
     tofctl("delete", "e")
+
+
+def test_verdicts_have_colours_on_a_terminal(tofctl):
+    """Neither elsewhere, nor for who wants none."""
+    command = f"{TOFCTL} health"
+    assert on_a_terminal(tofctl, command) == "\033[32mok\033[m\n"
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert on_a_terminal(tofctl, command, **env) == "ok\n"
+    assert "\033[1;31mWrong:\033[m " in on_a_terminal(
+        tofctl, f"{TOFCTL} explain 10.46.0.1")
+    assert "\033" not in tofctl("explain", "10.46.0.1")
+
+
+def test_ages_are_for_people(tofctl):
+    heading, row = (line.split() for line in tofctl(
+        "sessions", "10.45.0.5").splitlines())
+    assert re.fullmatch(r"\d\.\ds|\d\ds|\d+m\d\ds", row[heading.index("AGE")])
+
+
+def test_top_of_nothing(tofctl):
+    """Nobody sends anything to the driver's services."""
+    shown = json.loads(tofctl("top", "--json", "--state", "established",
+                              "--enb", "10.1.0.2"))
+    assert shown["sessions"] == shown["services"] == []
+    assert shown["seconds"] >= 5
 
 
 @pytest.mark.parametrize("args, text", [

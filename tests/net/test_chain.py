@@ -26,13 +26,15 @@ PLAIN_IP = "198.51.100.20"      # Of a service without a chain.
 CONFIG = f"{STATE}/tof.yaml"
 DROPPED_PORT = 9
 FW_TOS, MON_TOS = 10 << 2, 12 << 2
+# A lower priority than that of br_netfilter, which takes packets out of the
+# way of all that come after it.
 RULES = """
 table bridge function {{
     counter up {{ }}
     counter down {{ }}
     counter dropped {{ }}
     chain forward {{
-        type filter hook forward priority 0
+        type filter hook forward priority filter
         iifname "in0" counter name up
         iifname "out0" counter name down
         {drop}

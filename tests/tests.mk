@@ -23,6 +23,7 @@ check_PROGRAMS += \
 	tests/unit/test_model \
 	tests/unit/test_ofctl_flows \
 	tests/unit/test_path \
+	tests/unit/test_pcapng \
 	tests/unit/test_persist \
 	tests/unit/test_pinger \
 	tests/unit/test_replicated \
@@ -53,6 +54,7 @@ tests_unit_test_captures_SOURCES = tests/unit/test_captures.c \
 tests_unit_test_human_SOURCES = tests/unit/test_human.c src/ctl/human.c
 tests_unit_test_journal_LDFLAGS = \
 	-Wl,--wrap=time_msec,--wrap=poll_timer_wait_until_at
+tests_unit_test_pcapng_SOURCES = tests/unit/test_pcapng.c src/ctl/pcapng.c
 tests_unit_test_usage_LDFLAGS = \
 	-Wl,--wrap=renameat,--wrap=fdatasync,--wrap=syscall
 

@@ -36,6 +36,8 @@ struct exchange {
     char *content_type;         /* NULL if none. */
     struct ds body;
     bool too_large;             /* Body was longer than EXCHANGE_BODY_MAX. */
+    bool known;                 /* Came by the Unix socket, or with the
+                                 * token. */
 
     /* What routes.c makes of it. */
     const struct route *route;  /* NULL if there is none. */

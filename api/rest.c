@@ -302,6 +302,7 @@ request_begin(struct request *r, const struct listener *l, const char *method)
     x->too_large = length && strtoull(length, NULL, 10) > EXCHANGE_BODY_MAX;
     routes_begin(x);
     refuse_strangers(r, l);
+    x->known = l->local || (secrets.token && request_is_authorized(r));
 }
 
 static void

@@ -24,6 +24,7 @@
 #include "api/exchange.h"
 #include "api/json.h"
 #include "api/snapshot.h"
+#include "api/tracing.h"
 #include "api/view.h"
 #include "api/walk.h"
 #include "base/addr.h"
@@ -47,6 +48,8 @@ struct route {
     void (*handle)(struct exchange *);
     const char *body;           /* Media type of its body, if it takes one. */
     bool open;                  /* Needs no token. */
+    bool known;                 /* Only for who has shown one, or uses the
+                                 * Unix socket. */
 };
 
 static void
@@ -500,6 +503,9 @@ static const struct route routes[] = {
     { "GET", "session", .key = true, .handle = get_session },
     { "DELETE", "session", .key = true, .handle = delete_session },
     { "GET", "explain", .handle = get_explain },
+    { "POST", "trace", .known = true, .handle = tracing_start },
+    { "GET", "trace", .known = true, .handle = tracing_read },
+    { "DELETE", "trace", .known = true, .handle = tracing_end },
     { "GET", "peer", .handle = walk_peers },
     { "GET", "statelet", .handle = snapshot_get },
     { "POST", "statelet", .body = EXCHANGE_STATELETS,
@@ -613,7 +619,11 @@ void
 routes_handle(struct exchange *x)
 {
     refuse_too_large(x);
-    if (!x->status) {
+    if (!x->status && x->route->known && !x->known) {
+        exchange_problem(x, MHD_HTTP_FORBIDDEN, "This is only for clients "
+                         "that show a token (api.token_file), or come by the "
+                         "Unix socket (api.unix).");
+    } else if (!x->status) {
         x->route->handle(x);
     }
 }

@@ -59,6 +59,7 @@
 #include "session/session.h"
 #include "stream-ssl.h"
 #include "timeval.h"
+#include "trace/trace.h"
 #include "usage/usage.h"
 #include "util.h"
 
@@ -243,6 +244,8 @@ static const struct dataplane_events dataplane_events = {
         .missed = detect_missed,
         .reused = signalling_reused,
         .service_counters = service_count,
+        .traced = trace_packet,
+        .traces_lost = trace_packets_lost,
     },
     .up = dataplane_came_up,
 };
@@ -271,6 +274,7 @@ agent_init(const struct conf *conf_, char **what)
     hold_init();
     stay_init();
     l2_init(path_changed);
+    trace_init(conf, endpoint);
     forward_init(endpoint);
     divert_init(endpoint, evidence_ms, admits);
     evidence_init(conf, counters_ms, divert_overdue);
@@ -315,6 +319,7 @@ agent_destroy(void)
     if (dataplane_is_up()) {
         release_held();
     }
+    trace_destroy();
     registry_destroy();
     replicate_receive_destroy();
     replicate_send_destroy();
@@ -423,6 +428,7 @@ agent_run(void)
     usage_run(dataplane_is_up(), !conntrack_due && nat_flows_done());
     persist_run();
     replicate_send_run();
+    trace_run();
     report_status();
 }
 
@@ -443,6 +449,7 @@ agent_wait(void)
     persist_wait();
     replicate_receive_wait();
     replicate_send_wait();
+    trace_wait();
     poll_timer_wait_until(slow_due);
     if (endpoint_started) {
         poll_timer_wait_until(counters_due);

@@ -146,6 +146,11 @@ const struct conf_key conf_keys[] = {
     TEXT("api.tls_key", api.tls_key, path, NULL,
          "Its private key, likewise."),
 
+    BOOLEAN("trace.allow", trace.allow, "false",
+            "May the packets of a UE be looked at?"),
+    BOOLEAN("trace.payload", trace.payload, "false",
+            "All of each packet, not 96 bytes of it?"),
+
     TEXT("usage.file", usage.file, path_or_none, NULL,
          "Where usage records are appended."),
     NUMBER("usage.interval_seconds", usage.interval_seconds, 1, 86400, "300",

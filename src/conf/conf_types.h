@@ -87,6 +87,10 @@ struct conf {
         char *tls_cert, *tls_key;
     } api;
     struct {
+        bool allow;
+        bool payload;           /* All of a packet, not its headers alone. */
+    } trace;
+    struct {
         char *file;             /* Records go there; NULL: none are made. */
         unsigned int interval_seconds;
     } usage;

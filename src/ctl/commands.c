@@ -17,6 +17,7 @@
 #include "ctl/sessions.h"
 #include "ctl/table.h"
 #include "ctl/top.h"
+#include "ctl/trace.h"
 
 #define NOT_UTF8 "the arguments must be UTF-8"
 
@@ -422,6 +423,8 @@ const struct command commands[] = {
       "The sessions, or those of a UE." },
     { "explain", " UE [SERVICE]", 1, 2, explain_ue,
       "Why a UE is diverted, or why not." },
+    { "trace", " UE [SECONDS]", 1, 2, trace_ue,
+      "The packets of a UE as they come, for 10 seconds or so many." },
     { "session", " ID", 1, 1, show_session,
       "A session, and how much of its traffic was diverted." },
     { "top", "", 0, 0, top_run,

@@ -36,7 +36,7 @@ static const struct {
     const char *name, *description;
 } interfaces[] = {
     [PCAPNG_GTPU] = { 1, "gtpu", "S1-U, in the UE's tunnels" },
-    [PCAPNG_UE] = { 101, "ue", "Between the TOF and Apps, out of its tunnels" },
+    [PCAPNG_UE] = { 101, "ue", "Between the TOF and Apps, without a tunnel" },
 };
 #define N_INTERFACES (sizeof interfaces / sizeof *interfaces)
 

@@ -22,11 +22,13 @@
 #include "ctl/human.h"
 #include "ctl/sessions.h"
 #include "ctl/table.h"
+#include "ctl/trace.h"
 
 #define WATCH_SECONDS 2
 
 /* Those that have no letter. */
-enum { FIRST_LONG = 256, OPTION_STATE = FIRST_LONG, OPTION_ENB, OPTION_SGW };
+enum { FIRST_LONG = 256, OPTION_STATE = FIRST_LONG, OPTION_ENB, OPTION_SGW,
+       OPTION_PCAP };
 
 static const struct {
     struct option option;
@@ -48,6 +50,8 @@ static const struct {
       "sessions behind this eNodeB" },
     { { "sgw", required_argument, NULL, OPTION_SGW }, "ADDRESS",
       "sessions of this SGW" },
+    { { "pcap", required_argument, NULL, OPTION_PCAP }, "FILE",
+      "write traced packets to this file, for Wireshark" },
     { { "help", no_argument, NULL, 'h' }, "", "print this" },
     { { "version", no_argument, NULL, 'V' }, "", "print the version" },
 };
@@ -119,7 +123,7 @@ complete_bash(void)
     printf("    case ${COMP_WORDS[COMP_CWORD-1]} in\n"
            "    set|delete) words=$(tofctl services 2>/dev/null |\n"
            "        awk 'NR > 1 { print $1 }');;\n"
-           "    export|import|--*-file|-t|-c)\n"
+           "    export|import|--*-file|--pcap|-t|-c)\n"
            "        COMPREPLY=($(compgen -f -- \"$word\")); return;;\n"
            "    --state) words='embryonic established stale';;\n"
            "    *) words='help completion");
@@ -179,6 +183,7 @@ take_option(int c)
     case OPTION_STATE: filters.state = optarg; break;
     case OPTION_ENB: filters.enb = optarg; break;
     case OPTION_SGW: filters.sgw = optarg; break;
+    case OPTION_PCAP: trace_pcap_file = optarg; break;
     case 'h': print_help(); exit(0);
     case 'V': puts("tofctl " PACKAGE_VERSION); exit(0);
     default: exit(EXIT_USAGE);          /* getopt_long() has said why. */

@@ -24,6 +24,7 @@
 #include "packets.h"
 #include "session/session.h"
 #include "timeval.h"
+#include "trace/trace.h"
 #include "usage/usage.h"
 #include "util.h"
 
@@ -46,6 +47,21 @@ METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
                "Answers without a tunnel proved for them.");
 
 static const struct endpoint_class *endpoint;
+
+/* Tells who looks on what becomes of it.  'bare': it leaves its tunnel
+ * here. */
+static void
+told(const struct hold_packet *p, bool bare, const char *where,
+     const char *reason)
+{
+    if (p->direction == HOLD_UP) {
+        trace_held(ENDPOINT_UP, p->data + p->inner, p->inner_len, bare, where,
+                   reason);
+    } else if (p->len > ETH_HEADER_LEN) {
+        trace_held(ENDPOINT_DOWN, p->data + ETH_HEADER_LEN,
+                   p->len - ETH_HEADER_LEN, false, where, reason);
+    }
+}
 
 void
 forward_init(const struct endpoint_class *endpoint_)
@@ -97,8 +113,10 @@ forward_give_up(uint32_t id, const struct hold_packet *p)
             b->forwarded = time_msec();
         }
         switch_packet(SIDE_ENB, &p->src, &p->dst, p->data, p->len);
+        told(p, false, "sgw", "not_diverted");
     } else {
         metric_inc(&n_down_dropped);
+        told(p, false, "dropped", "no_tunnel");
     }
 }
 
@@ -179,6 +197,7 @@ send_to_app(struct bearer *b, const struct hold_packet *p)
 
     if (ecn < 0) {
         metric_inc(&n_congested);
+        told(p, false, "dropped", "congestion_not_ect");
         return 0;
     } else if (ecn != gtpu_ecn(ip)) {
         memcpy(marked, ip, p->inner_len);
@@ -190,6 +209,7 @@ send_to_app(struct bearer *b, const struct hold_packet *p)
     if (!error) {
         bearer_use(b)->counters.packets_up++;
         bearer_use(b)->counters.bytes_up += p->inner_len;
+        told(p, true, "app", "released");
     }
     return error;
 }
@@ -207,6 +227,7 @@ send_to_ue(struct bearer *b, const struct hold_packet *p)
         bearer_use(b)->counters.packets_down++;
         bearer_use(b)->counters.bytes_down += p->len;
         count_unclaimed(b, p->data, p->len);
+        told(p, false, "enb", "released");
     }
     return error;
 }
@@ -225,6 +246,7 @@ forward_send(uint32_t id, const struct hold_packet *p)
 
     if (error == ENOBUFS && p->direction == HOLD_UP) {
         metric_inc(&n_lost_busy);
+        told(p, false, "dropped", "endpoint_busy");
     } else if (error) {
         forward_give_up(id, p);
     }
@@ -242,5 +264,6 @@ forward_stop_waiting(uint32_t id, const struct hold_packet *p)
         forward_send(id, p);
     } else {
         metric_inc(&n_lost_room);
+        told(p, false, "dropped", "no_room");
     }
 }

@@ -35,6 +35,21 @@ struct endpoint_look {
                                  * long ago, so that the next one is held. */
 };
 
+/* A packet of the UE that is traced. */
+struct traced_packet {
+    uint64_t time;              /* ns since 1970. */
+    enum endpoint_direction direction;
+    const uint8_t *frame;       /* From its Ethernet header on; if not
+                                 * 'tunnelled', from anything on. */
+    size_t captured;            /* Bytes there; */
+    size_t length;              /* the frame has so many. */
+    size_t offset;              /* Of the UE's packet in it. */
+    bool tunnelled;             /* In the UE's tunnel... */
+    bool bare;                  /* ...or not.  Both: it went in or out here. */
+    const char *where;          /* Where it goes: a word, and constant. */
+    const char *reason;         /* Why; likewise. */
+};
+
 struct endpoint_events {
     /* The bearer is programmed: what has been held for it may go. */
     void (*bearer_ready)(uint32_t id);
@@ -64,6 +79,11 @@ struct endpoint_events {
 
     /* Another UE's packet has been seen in the bearer's downlink tunnel. */
     void (*reused)(uint32_t id);
+    /* A packet of the UE that trace_start() has named, or of another one with
+     * an address of the same key.  The packet is the caller's. */
+    void (*traced)(const struct traced_packet *);
+    /* So many have gone untold, since the trace began. */
+    void (*traces_lost)(uint64_t n);
     /* The same as counters() for a service. */
     void (*service_counters)(const struct in6_addr *service_ip,
                              enum endpoint_direction,
@@ -87,6 +107,8 @@ struct endpoint_class {
      * filter diverts and guards for it. */
     bool fed_by_links;
     const char *ue_port;        /* Peer of ue0. */
+    /* Its event traced() has what send_app() delivers, too. */
+    bool traces_sent;
 
     void (*init)(const struct conf *, const struct endpoint_events *);
     /* Makes the links between filter and endpoint, or adopts them.  'mtu':
@@ -163,6 +185,12 @@ struct endpoint_class {
                          const struct l2_header *);
     /* Asks for counters(), in the background. */
     void (*poll_counters)(void);
+
+    /* Events traced() for the packets of 'ue', a UE's key, from now on, until
+     * trace_stop() is called; or for that many seconds, if nobody lives to
+     * call it.  Returns 0 or a positive errno value. */
+    int (*trace_start)(const struct in6_addr *ue, unsigned int seconds);
+    void (*trace_stop)(void);
 };
 
 #endif /* gtp/endpoint.h */

@@ -780,6 +780,19 @@ ovs_poll_counters(void)
     }
 }
 
+/* Not on this data path yet. */
+static int
+ovs_trace_start(const struct in6_addr *ue OVS_UNUSED,
+                unsigned int seconds OVS_UNUSED)
+{
+    return EOPNOTSUPP;
+}
+
+static void
+ovs_trace_stop(void)
+{
+}
+
 const struct endpoint_class endpoint_ovs = {
     .name = "ovs",
     .fed_by_links = true,
@@ -810,4 +823,6 @@ const struct endpoint_class endpoint_ovs = {
     .send_down = ovs_send_down,
     .path_changed = path_changed,
     .poll_counters = ovs_poll_counters,
+    .trace_start = ovs_trace_start,
+    .trace_stop = ovs_trace_stop,
 };

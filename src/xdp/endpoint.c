@@ -58,6 +58,7 @@
 #include "xdp/services.h"
 #include "xdp/stats.h"
 #include "xdp/table.h"
+#include "xdp/trace.h"
 #include "xdp/ue_socket.h"
 
 VLOG_DEFINE_THIS_MODULE(endpoint_xdp);
@@ -101,7 +102,8 @@ endpoint_xdp_load(const struct conf *conf_, char **why)
     if (dir && xdp_was_attached(dir, other)) {
         xdp_unpin(dir);         /* With adapters that are not ours any more. */
     }
-    error = dir ? xdp_load(conf_->sessions.max, dir, &xdp, why) : ENOMEM;
+    error = dir ? xdp_load(conf_->sessions.max, conf_->trace.payload, dir,
+                           &xdp, why) : ENOMEM;
     free(dir);
     if (!error) {
         table = xdp_table(xdp);
@@ -143,6 +145,7 @@ endpoint_init(const struct conf *conf_, const struct endpoint_events *events_)
     xdp_bearers_use(table);
     xdp_stats_init();
     write_config();
+    xdp_trace_stop(xdp);        /* An earlier tofd's. */
     /* Longer than the filter would, so that a tunnel is not copied twice. */
     resample = xdp_ticks(MAX(1, conf->sessions.idle_seconds / 5));
     xdp_chain_init(conf, table);
@@ -158,6 +161,7 @@ endpoint_close(void)
     xdp_chain_close();
     xdp_bearers_destroy();
     xdp_ue_close();
+    xdp_trace_stop(xdp);
     xdp_unload(xdp);
     free(unfit);
     unfit = NULL;
@@ -428,6 +432,7 @@ endpoint_run(void)
     xdp_bearers_run();
     xdp_ue_run();
     xdp_chain_run();
+    xdp_trace_run(xdp);
 }
 
 static void
@@ -436,6 +441,7 @@ endpoint_wait(void)
     xdp_bearers_wait();
     xdp_ue_wait();
     xdp_chain_wait();
+    xdp_trace_wait();
 }
 
 /* --- Tunnels. --- */
@@ -541,6 +547,20 @@ endpoint_poll_counters(void)
     xdp_stats_poll(xdp);
 }
 
+/* --- Traces. --- */
+
+static int
+endpoint_trace_start(const struct in6_addr *ue, unsigned int seconds)
+{
+    return xdp_trace_start(xdp, ue, seconds, &events);
+}
+
+static void
+endpoint_trace_stop(void)
+{
+    xdp_trace_stop(xdp);
+}
+
 const struct endpoint_class endpoint_xdp = {
     .name = "xdp",
     .ue_port = UE_LINK,
@@ -570,4 +590,6 @@ const struct endpoint_class endpoint_xdp = {
     .send_down = endpoint_send_down,
     .path_changed = xdp_bearers_path_changed,
     .poll_counters = endpoint_poll_counters,
+    .trace_start = endpoint_trace_start,
+    .trace_stop = endpoint_trace_stop,
 };

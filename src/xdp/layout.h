@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 7
+#define XDP_LAYOUT 8
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
@@ -167,6 +167,10 @@ struct xdp_config {
                                  * one to the Pinger. */
     __u8 mac[6];                /* Of a single adapter. */
     __u8 pad[2];
+    __u64 traced;               /* A UE whose packets are told of, as in struct
+                                 * xdp_entry... */
+    __u64 traced_until;         /* ...until then, ns of the monotonic clock. */
+    __u64 traces_lost;          /* The ring was full; written by programs. */
     __u64 pingers[XDP_PINGERS][2];
     __u64 service_bits[XDP_SERVICE_PLACES / 64];
     __u64 heartbeat;            /* When one has last come through br-tof: ns
@@ -177,6 +181,27 @@ struct xdp_config {
 /* Heartbeats come every 100 ms.  After this without one the switch is taken
  * for dead. */
 #define XDP_LIVE_NS 350000000ll
+
+/* --- Traces: a ring of packets, each with as many of its bytes as are
+ * 'captured' behind it. --- */
+
+#define XDP_TRACE_RING (1u << 20)
+#define XDP_TRACE_HEADERS 160   /* All headers, up to those of ports inside. */
+#define XDP_TRACE_WHOLE 2048
+
+#define XDP_TRACE_DOWN 1        /* Else up. */
+#define XDP_TRACE_UE 2          /* Not in a tunnel. */
+
+struct xdp_trace {
+    __u64 time;                 /* ns of the monotonic clock. */
+    __u32 length;               /* Of the frame. */
+    __u16 captured;
+    __u16 offset;               /* Of the UE's packet in it. */
+    __u8 verdict;               /* XDP_PASS, XDP_DROP, XDP_REDIRECT */
+    __u8 reason;                /* enum xdp_reason */
+    __u8 flags;                 /* XDP_TRACE_* */
+    __u8 pad[5];
+};
 
 /* Interfaces with a program, and keys of the map "devs": where packets are
  * redirected to.  With a single adapter there is XDP_DEV_S1U instead of the

@@ -289,7 +289,7 @@ map_tables(struct xdp *x)
 /* --- Start and end. --- */
 
 static int
-open_object(struct xdp *x, uint32_t max_bearers)
+open_object(struct xdp *x, uint32_t max_bearers, bool trace_whole)
 {
     uint32_t n_buckets = ((uint64_t) max_bearers * PLACES_PER_BEARER
                           / XDP_BUCKET + 1);
@@ -298,6 +298,7 @@ open_object(struct xdp *x, uint32_t max_bearers)
     if (!x->skel) {
         return errno;
     }
+    x->skel->rodata->trace_whole = trace_whole;
     /* A page at least: it is mapped as a whole. */
     n_buckets = n_buckets < 16 ? 16 : n_buckets;
     bpf_map__set_max_entries(x->skel->maps.sessions, n_buckets);
@@ -329,8 +330,8 @@ load_object(struct xdp *x)
 }
 
 int
-xdp_load(uint32_t max_bearers, const char *pin_dir, struct xdp **xp,
-         char **what)
+xdp_load(uint32_t max_bearers, bool trace_whole, const char *pin_dir,
+         struct xdp **xp, char **what)
 {
     struct xdp *x = calloc(1, sizeof *x);
     int error;
@@ -349,7 +350,8 @@ xdp_load(uint32_t max_bearers, const char *pin_dir, struct xdp **xp,
     x->pin_dir = pin_dir ? strdup(pin_dir) : NULL;
     error = pin_dir ? failed(what, make_pin_dir(pin_dir), BPFFS) : 0;
     if (!error) {
-        error = failed(what, open_object(x, max_bearers), "eBPF object");
+        error = failed(what, open_object(x, max_bearers, trace_whole),
+                       "eBPF object");
     }
     if (!error) {
         error = failed(what, load_object(x), "loading eBPF programs");

@@ -17,12 +17,13 @@
 struct xdp;
 struct xdp_table;
 
-/* Loads the programs, with tables for 'max_bearers'.  'pin_dir' (NULL: none),
+/* Loads the programs, with tables for 'max_bearers'; traces tell of packets
+ * with XDP_TRACE_WHOLE bytes, or only headers.  'pin_dir' (NULL: none),
  * below a bpffs, which is mounted if it is missing, is where maps and links
  * are kept: maps that are there and have the right shape are adopted with what
  * is in them.  Returns 0 or a positive errno value with '*what' (malloc'd). */
-int xdp_load(uint32_t max_bearers, const char *pin_dir, struct xdp **,
-             char **what);
+int xdp_load(uint32_t max_bearers, bool trace_whole, const char *pin_dir,
+             struct xdp **, char **what);
 /* Programs that are pinned stay attached. */
 void xdp_unload(struct xdp *);
 

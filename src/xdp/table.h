@@ -10,7 +10,7 @@
  * layout.h). There is one writer.  Needs nothing of the rest of tofd, so
  * that tests and benches link it alone:
  *
- *     xdp_load(1000000, NULL, &xdp, &what);
+ *     xdp_load(1000000, false, NULL, &xdp, &what);
  *     struct xdp_table *t = xdp_table(xdp);
  *     t->config->evidence = xdp_ticks(10);
  *     xdp_table_learn(t, &uplink, XDP_UP, false, 0,

@@ -32,8 +32,8 @@
  *
  * Who writes what: tofd all maps (table.c), the programs only counters,
  * the stamp of an uplink entry, a template's 'seen', 'owner' and 'id' (0: not
- * to be used any more), and the heartbeat.  Loads are taken to be in order, as
- * on x86: see load.c. */
+ * to be used any more), the heartbeat, and traces.  Loads are taken to be in
+ * order, as on x86: see load.c. */
 
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -103,6 +103,10 @@ struct {
     __type(value, __u32);
 } devs SEC(".maps");
 
+/* What becomes of a packet, and why. */
+#define REASON_SHIFT 8
+#define OUTCOME(VERDICT, REASON) ((VERDICT) | (REASON) << REASON_SHIFT)
+#define VERDICT(OUTCOME) ((OUTCOME) & 0xff)
 #define SWITCH -1                       /* No verdict: go on as without us. */
 
 #define READ(X) (*(const volatile typeof(X) *) &(X))
@@ -110,6 +114,7 @@ struct {
 
 #include "xdp/tof_find.bpf.h"               /* Needs all of the above. */
 
+/* Returns an outcome. */
 static __always_inline int
 done(int verdict, enum xdp_reason reason)
 {
@@ -119,7 +124,7 @@ done(int verdict, enum xdp_reason reason)
     if (s) {
         s->n[reason]++;
     }
-    return verdict;
+    return OUTCOME(verdict, reason);
 }
 
 static __always_inline __u32
@@ -141,13 +146,6 @@ static __always_inline bool
 is_switched_until(__u32 now, __u32 until)
 {
     return (__s32) (until - now) > 0;
-}
-
-/* A UE address as in the tables. */
-static __always_inline __u64
-ue_key(const __u64 addr[2], bool inner6)
-{
-    return inner6 ? addr[0] : addr[1] >> 32;
 }
 
 static __always_inline struct xdp_service *
@@ -202,6 +200,7 @@ is_heartbeat(struct xdp_md *ctx)
             && eth->h_proto == bpf_htons(ETH_P_CFM));
 }
 
+#include "xdp/tof_trace.bpf.h"
 #include "xdp/tof_s1u.bpf.h"                /* At the S1-U adapters. */
 
 /* --- From the UE port. --- */
@@ -227,7 +226,8 @@ uplink_is_fresh(struct xdp_template *t, __u32 id, __u32 entry, __u32 now)
     return true;
 }
 
-/* Fills in the rest of '*a' from the bearer's template.  Returns a verdict. */
+/* Fills in the rest of '*a' from the bearer's template.  Returns XDP_REDIRECT,
+ * or an outcome. */
 static __always_inline int
 use_template(struct answer *a)
 {
@@ -259,7 +259,7 @@ use_template(struct answer *a)
 }
 
 /* In front of the IP packet comes all that leads to the eNodeB.  'verdict' is
- * what bpf_redirect_map() has said. */
+ * what bpf_redirect_map() has said.  Returns an outcome. */
 static __always_inline int
 encapsulate(struct xdp_md *ctx, const struct answer *a, int verdict)
 {
@@ -315,28 +315,40 @@ count_answer(const struct answer *a, __u32 stats)
     }
 }
 
-/* Into the bearer's tunnel. */
+/* Into the bearer's tunnel.  Returns an outcome. */
 static __always_inline int
 send_down(struct xdp_md *ctx, struct answer *a, __u32 stats)
 {
-    int verdict;
+    int outcome, verdict;
 
     if (!a->id) {
         return done(XDP_PASS, XDP_UE_UNCLAIMED);
     }
-    verdict = use_template(a);
-    if (verdict != XDP_REDIRECT) {
-        return verdict;
+    outcome = use_template(a);
+    if (outcome != XDP_REDIRECT) {
+        return outcome;
     }
     verdict = bpf_redirect_map(&devs, XDP_DEV_ENB, XDP_PASS);
     if (verdict != XDP_REDIRECT) {
         return done(XDP_PASS, XDP_UE_NO_TARGET);
     }
-    verdict = encapsulate(ctx, a, verdict);
-    if (verdict == XDP_REDIRECT) {
+    outcome = encapsulate(ctx, a, verdict);
+    if (VERDICT(outcome) == XDP_REDIRECT) {
         count_answer(a, stats);
     }
-    return verdict;
+    return outcome;
+}
+
+/* To the chain of 's', never past one that is not there.  Returns an
+ * outcome. */
+static __always_inline int
+send_to_chain(const struct xdp_service *s)
+{
+    if (chain_lives(s)
+        && bpf_redirect_map(&devs, XDP_DEV_NAT, XDP_DROP) == XDP_REDIRECT) {
+        return done(XDP_REDIRECT, XDP_UE_CHAIN);
+    }
+    return done(XDP_DROP, XDP_UE_NO_CHAIN);
 }
 
 SEC("xdp")
@@ -351,19 +363,11 @@ tof_ue(struct xdp_md *ctx)
             WRITE(config.heartbeat, bpf_ktime_get_coarse_ns());
             return XDP_DROP;
         }
-        return done(XDP_PASS, XDP_UE_NOT_IP);
+        return VERDICT(done(XDP_PASS, XDP_UE_NOT_IP));
     }
     s = find_service(a.src);
-    if (s && READ(s->chain)) {
-        /* Never past a chain that is not there. */
-        if (chain_lives(s)
-            && bpf_redirect_map(&devs, XDP_DEV_NAT, XDP_DROP)
-            == XDP_REDIRECT) {
-            return done(XDP_REDIRECT, XDP_UE_CHAIN);
-        }
-        return done(XDP_DROP, XDP_UE_NO_CHAIN);
-    }
-    return send_down(ctx, &a, stats_of(s));
+    return told_answer(ctx, &a, s && READ(s->chain) ? send_to_chain(s)
+                       : send_down(ctx, &a, stats_of(s)));
 }
 
 /* --- Behind the chains of functions. --- */
@@ -377,9 +381,10 @@ tof_tun(struct xdp_md *ctx)
     if (is_heartbeat(ctx)) {
         return XDP_TX;
     } else if (!parse_answer(ctx, &a)) {
-        return done(XDP_PASS, XDP_UE_NOT_IP);
+        return VERDICT(done(XDP_PASS, XDP_UE_NOT_IP));
     }
-    return send_down(ctx, &a, stats_of(find_service(a.src)));
+    return told_answer(ctx, &a,
+                       send_down(ctx, &a, stats_of(find_service(a.src))));
 }
 
 SEC("xdp")
@@ -387,11 +392,11 @@ int
 tof_nat(struct xdp_md *ctx)
 {
     if (bpf_redirect_map(&devs, XDP_DEV_UE, XDP_DROP) != XDP_REDIRECT) {
-        return done(XDP_DROP, XDP_NAT_NO_TARGET);
+        return VERDICT(done(XDP_DROP, XDP_NAT_NO_TARGET));
     } else if (is_heartbeat(ctx)) {
         return XDP_REDIRECT;
     }
-    return done(XDP_REDIRECT, XDP_NAT_FORWARD);
+    return VERDICT(done(XDP_REDIRECT, XDP_NAT_FORWARD));
 }
 
 SEC("xdp")

@@ -45,7 +45,7 @@
 
 /* --- Parsing: outer IP, UDP, GTP-U, inner IP. --- */
 
-enum outcome { G_PDU, NOT_GTPU, MALFORMED, OTHER_TYPE };
+enum parsed { G_PDU, NOT_GTPU, MALFORMED, OTHER_TYPE };
 
 struct packet {
     __u64 src[2], dst[2];               /* Outer. */
@@ -89,6 +89,13 @@ static __always_inline __u8
 ecn6(const struct ipv6hdr *ip6)
 {
     return ((const __u8 *) ip6)[1] >> 4 & ECN_MASK;
+}
+
+/* A UE address as in the tables. */
+static __always_inline __u64
+ue_key(const __u64 addr[2], bool inner6)
+{
+    return inner6 ? addr[0] : addr[1] >> 32;
 }
 
 static __always_inline void
@@ -226,7 +233,7 @@ parse_inner(void *inner, void *end, struct packet *p)
     return false;
 }
 
-static __always_inline enum outcome
+static __always_inline enum parsed
 parse(struct xdp_md *ctx, struct packet *p)
 {
     void *data = (void *) (long) ctx->data;
@@ -286,7 +293,7 @@ struct answer {                         /* The frame as it came, and where
     __u64 spare;                        /* Bytes behind it. */
     bool inner6;
     __u32 id;
-    struct xdp_template *template;
+    struct xdp_template *template;      /* NULL: none yet. */
     __u32 teid, path;
     __u8 tos, qfi;
     __u8 ecn;
@@ -325,6 +332,7 @@ parse_answer(struct xdp_md *ctx, struct answer *a)
         return false;
     }
     a->spare = (long) end - (long) ip - a->len;
+    a->template = NULL;
     return true;
 }
 

@@ -74,11 +74,15 @@ divert(struct xdp_md *ctx, const struct packet *p, const struct found *f,
         s->up_packets++;
         s->up_bytes += p->inner_len;
     }
+    if (is_traced(ue_key(p->inner_src, p->inner6))) {
+        trace(ctx, OUTCOME(verdict, chain ? XDP_UP_CHAIN : XDP_UP_DECAP), 0,
+              p->offset);
+    }
     return done(decapsulate(ctx, p, id, READ(f->path->space), ecn, verdict),
                 chain ? XDP_UP_CHAIN : XDP_UP_DECAP);
 }
 
-/* A packet of tunnel 'f'.  Returns SWITCH or a verdict. */
+/* A packet of tunnel 'f'.  Returns SWITCH or an outcome. */
 static __always_inline int
 uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
 {
@@ -119,31 +123,39 @@ uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
     return SWITCH;
 }
 
-SEC("xdp")
-int
-tof_enb(struct xdp_md *ctx)
+/* Returns an outcome. */
+static __always_inline int
+from_enb(struct xdp_md *ctx, const struct packet *p)
 {
-    struct packet p;
-    enum outcome outcome = parse(ctx, &p);
-
-    if (outcome != G_PDU) {
-        return done(XDP_PASS, outcome == NOT_GTPU ? XDP_UP_NOT_GTPU
-                    : outcome == MALFORMED ? XDP_UP_MALFORMED
-                    : XDP_UP_OTHER_TYPE);
-    }
-
     struct found f;
-    if (!find_entry(&p, 0, &f)) {
+    int outcome;
+
+    if (!find_entry(p, 0, &f)) {
         return done(XDP_PASS, XDP_UP_UNKNOWN);
     }
-    int verdict = uplink(ctx, &p, &f);
-    if (verdict != SWITCH) {
-        return verdict;
+    outcome = uplink(ctx, p, &f);
+    if (outcome != SWITCH) {
+        return outcome;
     }
     if (bpf_redirect_map(&devs, XDP_DEV_SGW, XDP_PASS) != XDP_REDIRECT) {
         return done(XDP_PASS, XDP_UP_NO_TARGET);
     }
     return done(XDP_REDIRECT, XDP_UP_FORWARD);
+}
+
+SEC("xdp")
+int
+tof_enb(struct xdp_md *ctx)
+{
+    struct packet p;
+    enum parsed parsed = parse(ctx, &p);
+
+    if (parsed != G_PDU) {
+        return VERDICT(done(XDP_PASS, parsed == NOT_GTPU ? XDP_UP_NOT_GTPU
+                            : parsed == MALFORMED ? XDP_UP_MALFORMED
+                            : XDP_UP_OTHER_TYPE));
+    }
+    return told(ctx, &p, false, from_enb(ctx, &p));
 }
 
 /* --- Downlink. --- */
@@ -186,7 +198,7 @@ withdraw(__u32 id)
     }
 }
 
-/* A packet of tunnel 'f'.  Returns SWITCH or a verdict. */
+/* A packet of tunnel 'f'.  Returns SWITCH or an outcome. */
 static __always_inline int
 downlink(const struct packet *p, const struct found *f)
 {
@@ -205,28 +217,22 @@ downlink(const struct packet *p, const struct found *f)
     return SWITCH;
 }
 
-SEC("xdp")
-int
-tof_sgw(struct xdp_md *ctx)
+/* Returns an outcome. */
+static __always_inline int
+from_sgw(const struct packet *p)
 {
-    struct packet p;
-    enum outcome outcome = parse(ctx, &p);
+    struct found f;
+    int outcome;
 
-    if (outcome != G_PDU) {
-        return done(XDP_PASS, outcome == NOT_GTPU ? XDP_DOWN_NOT_GTPU
-                    : outcome == MALFORMED ? XDP_DOWN_MALFORMED
-                    : XDP_DOWN_OTHER_TYPE);
-    }
-    if (p.echo_reply && is_from_pinger_target(&p)) {
+    if (p->echo_reply && is_from_pinger_target(p)) {
         return done(XDP_PASS, XDP_DOWN_PINGER);
     }
-    struct found f;
-    if (!find_entry(&p, XDP_KIND_DOWN, &f)) {
+    if (!find_entry(p, XDP_KIND_DOWN, &f)) {
         return done(XDP_PASS, XDP_DOWN_UNKNOWN);
     }
-    int verdict = downlink(&p, &f);
-    if (verdict != SWITCH) {
-        return verdict;
+    outcome = downlink(p, &f);
+    if (outcome != SWITCH) {
+        return outcome;
     }
     if (!is_switched_until(ticks(), READ(f.e->stamp))) {
         return done(XDP_PASS, XDP_DOWN_UNKNOWN);
@@ -235,6 +241,21 @@ tof_sgw(struct xdp_md *ctx)
         return done(XDP_PASS, XDP_DOWN_NO_TARGET);
     }
     return done(XDP_REDIRECT, XDP_DOWN_FORWARD);
+}
+
+SEC("xdp")
+int
+tof_sgw(struct xdp_md *ctx)
+{
+    struct packet p;
+    enum parsed parsed = parse(ctx, &p);
+
+    if (parsed != G_PDU) {
+        return VERDICT(done(XDP_PASS, parsed == NOT_GTPU ? XDP_DOWN_NOT_GTPU
+                            : parsed == MALFORMED ? XDP_DOWN_MALFORMED
+                            : XDP_DOWN_OTHER_TYPE));
+    }
+    return told(ctx, &p, true, from_sgw(&p));
 }
 
 /* --- Both ways, at a single adapter. --- */
@@ -264,37 +285,44 @@ is_for_us(struct xdp_md *ctx)
 /* Peers are on one side or the other, so a tunnel's receiver tells which way
  * it leads.  Only diverted bearers' tunnels are in the table: the filter knows
  * which others need no copy.  Whoever sends another UE's packet in a downlink
- * tunnel, and to whom, it is a warning. */
+ * tunnel, and to whom, it is a warning.  Returns an outcome. */
+static __always_inline int
+from_s1u(struct xdp_md *ctx, const struct packet *p)
+{
+    struct found f;
+    int outcome;
+
+    if (find_entry(p, 0, &f)) {
+        if (!is_for_us(ctx)) {
+            return done(XDP_PASS, XDP_S1U_OTHER_HOST);
+        }
+        outcome = uplink(ctx, p, &f);
+        return outcome == SWITCH ? done(XDP_PASS, XDP_UP_ROUTED) : outcome;
+    }
+    if (p->echo_reply && is_from_pinger_target(p)) {
+        return done(XDP_PASS, XDP_DOWN_PINGER);
+    }
+    if (!find_entry(p, XDP_KIND_DOWN, &f)) {
+        return done(XDP_PASS, XDP_S1U_UNKNOWN);
+    }
+    outcome = downlink(p, &f);
+    return outcome == SWITCH ? done(XDP_PASS, XDP_DOWN_ROUTED) : outcome;
+}
+
 SEC("xdp")
 int
 tof_s1u(struct xdp_md *ctx)
 {
-    enum outcome outcome;
     struct packet p;
-    struct found f;
-    int verdict;
+    enum parsed parsed = is_tagged(ctx) ? NOT_GTPU : parse(ctx, &p);
 
-    outcome = is_tagged(ctx) ? NOT_GTPU : parse(ctx, &p);
-    if (outcome != G_PDU) {
-        return done(XDP_PASS, outcome == NOT_GTPU ? XDP_S1U_NOT_GTPU
-                    : outcome == MALFORMED ? XDP_S1U_MALFORMED
-                    : XDP_S1U_OTHER_TYPE);
+    if (parsed != G_PDU) {
+        return VERDICT(done(XDP_PASS, parsed == NOT_GTPU ? XDP_S1U_NOT_GTPU
+                            : parsed == MALFORMED ? XDP_S1U_MALFORMED
+                            : XDP_S1U_OTHER_TYPE));
     }
-    if (find_entry(&p, 0, &f)) {
-        if (!is_for_us(ctx)) {
-            return done(XDP_PASS, XDP_S1U_OTHER_HOST);
-        }
-        verdict = uplink(ctx, &p, &f);
-        return verdict == SWITCH ? done(XDP_PASS, XDP_UP_ROUTED) : verdict;
-    }
-    if (p.echo_reply && is_from_pinger_target(&p)) {
-        return done(XDP_PASS, XDP_DOWN_PINGER);
-    }
-    if (!find_entry(&p, XDP_KIND_DOWN, &f)) {
-        return done(XDP_PASS, XDP_S1U_UNKNOWN);
-    }
-    verdict = downlink(&p, &f);
-    return verdict == SWITCH ? done(XDP_PASS, XDP_DOWN_ROUTED) : verdict;
+    return told(ctx, &p, is_traced(ue_key(p.inner_dst, p.inner6)),
+                from_s1u(ctx, &p));
 }
 
 #endif /* xdp/tof_s1u.bpf.h */

@@ -113,7 +113,7 @@ subject_load(const struct args *args)
         fail("subject: one at a time, and of some 'work'");
         return;
     }
-    int error = xdp_load(MAX_SESSIONS, NULL, &subject, &what);
+    int error = xdp_load(MAX_SESSIONS, false, NULL, &subject, &what);
     if (error) {
         fail("subject: %s: %s", what ? what : "xdp_load", strerror(error));
         free(what);

@@ -11,6 +11,7 @@
 
 #include "plane.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -393,6 +394,13 @@ nothing_changed(enum filter_side from OVS_UNUSED,
 {
 }
 
+static int
+trace_nothing(const struct in6_addr *ue OVS_UNUSED,
+              unsigned int seconds OVS_UNUSED)
+{
+    return EOPNOTSUPP;
+}
+
 const struct endpoint_class endpoint_ovs = {
     .name = "model",
     .report = nothing_said,
@@ -419,6 +427,8 @@ const struct endpoint_class endpoint_ovs = {
     .send_down = plane_send_down,
     .path_changed = nothing_changed,
     .poll_counters = plane_poll_counters,
+    .trace_start = trace_nothing,
+    .trace_stop = nothing,
 };
 
 /* Filter. */

@@ -462,6 +462,12 @@ def test_health_without_a_part(driver, part, code):
             assert health == status
 
 
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_a_trace_needs_a_token_or_the_unix_socket(rest, driver, method):
+    problem = rest.call(method, "/trace?ue=10.45.0.1", 403).json()
+    assert "token" in problem["detail"]
+
+
 def test_metrics(rest):
     answer = rest.call("GET", "/metrics", 200)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4"

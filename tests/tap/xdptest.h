@@ -329,7 +329,7 @@ load(void)
     int error;
 
     setenv("TOF_LIBBPF_LOG", "1", 1);
-    error = xdp_load(1024, NULL, &xdp, &what);
+    error = xdp_load(1024, false, NULL, &xdp, &what);
     if (!tap_ok(!error, "the verifier accepts the programs")) {
         tap_diag("%s: %s", what, strerror(error));
         return false;

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tofctl trace: the packets of one UE, in lines and for Wireshark; and who may
+not see them."""
+
+import collections
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+from tofnet.emulator import ENB6, SGW6
+from tofnet.lab import APP6, SERVICE_IP6, TOP
+from tofnet.netns import command_in
+from tofnet.service import OTHER, answered, echo, switched
+from tofnet.wait import PATIENCE, wait_until
+
+UE, UE6, STRANGER = "10.45.31.1", "2001:db8:31:1::1", "10.45.31.2"
+UNIX = "/run/tof-lab/api.sock"
+N = 1000
+AT_ONCE = 20                    # Packets under way.
+GTPU6_LEN = 14 + 40 + 8 + 8 + 40 + 8    # Without a text.
+
+pytestmark = pytest.mark.datapath("xdp")
+
+
+@pytest.fixture(scope="module")
+def allowed(lab):
+    """A TOF that allows traces, to who comes by the Unix socket."""
+    with lab.configured((r"(?m)^api: {", f"api: {{unix: {UNIX}, "),
+                        (r"(?m)^registry:", "trace: {allow: yes}\nregistry:")):
+        yield lab
+
+
+@contextlib.contextmanager
+def tracing(ue, *args):
+    """tofctl, which traces 'ue'; it is asked to end, if it has not."""
+    with tempfile.TemporaryFile("w+") as out, \
+            tempfile.TemporaryFile("w+") as err:
+        p = subprocess.Popen(command_in(
+            "lab-tof", os.path.join(TOP, "tofctl"), "-u", f"unix:{UNIX}",
+            "trace", ue, *args), stdout=out, stderr=err)
+        p.files = out, err
+        try:
+            yield p
+        finally:
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+            p.wait(10 * PATIENCE)
+
+
+def printed(p):
+    """What it has printed, and its errors, once it ends by itself."""
+    p.wait(20 * PATIENCE)
+    for file in p.files:
+        file.seek(0)
+    out, err = (file.read() for file in p.files)
+    assert p.returncode == 0, err
+    return out, err
+
+
+def ended(p):
+    """The same, once it has been asked to end."""
+    p.send_signal(signal.SIGTERM)
+    return printed(p)
+
+
+def by_socket(method, path):
+    """The API's answer by the Unix socket: its status and what it says."""
+    done = subprocess.run(command_in(
+        "lab-tof", "curl", "-s", "-X", method, "--unix-socket", UNIX,
+        "-w", "\n%{http_code}", f"http://localhost{path}"), check=True,
+        stdout=subprocess.PIPE, text=True, timeout=10 * PATIENCE)
+    text, status = done.stdout.rsplit("\n", 1)
+    return int(status), text
+
+
+@pytest.fixture
+def said(allowed):
+    """What tofd has said in its log since the test began."""
+    seen = len(allowed.log())
+    return lambda: allowed.log()[seen:]
+
+
+def is_running():
+    return by_socket("GET", "/trace")[0] == 200
+
+
+def starts():
+    wait_until(is_running, 10, "the trace")
+
+
+def fields(file, *names):
+    """Of all packets, as tshark reads them; of a field that is there several
+    times, the last one, which is the innermost."""
+    command = ["tshark", "-r", file, "-d", "udp.port==7,data", "-T", "fields",
+               "-E", "occurrence=l"]
+    for name in names:
+        command += ["-e", name]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def packets_on(file, interface, ue):
+    """How often each UDP packet is there: (from the UE, its text)."""
+    version = "ipv6" if ":" in ue else "ip"
+    return collections.Counter(
+        (src == ue, bytes.fromhex(data))
+        for at, src, port, data in fields(
+            file, "frame.interface_name", f"{version}.src", "udp.srcport",
+            "data.data")
+        if at == interface and port in ("7", "5000"))
+
+
+def both_ways(texts):
+    return {(up, text): 1 for up in (True, False) for text in texts}
+
+
+def talks(b, n):
+    """Sends 'n' packets to the echo service, each of which is answered; gives
+    their texts."""
+    texts = [b"packet %04d" % i for i in range(n)]
+    for i in range(0, n, AT_ONCE):
+        mark = b.net.enb.mark()
+        for text in texts[i:i + AT_ONCE]:
+            b.uplink(echo(b.ue, text))
+        for text in texts[i:i + AT_ONCE]:
+            b.wait_downlink(lambda f, t=text: f.inner.payload == t,
+                            since=mark)
+    return texts
+
+
+@pytest.mark.parametrize("ue,kw", [
+    (UE, {}), (UE6, {"enb": ENB6, "sgw": SGW6})], ids=["ipv4", "ipv6"])
+def test_every_packet_is_in_the_file_both_ways(allowed, net, api, tmp_path,
+                                               ue, kw):
+    """From the first one on, which waits in tofd, on both sides of the
+    tunnel."""
+    api.register()
+    api.register("six", SERVICE_IP6, APP6)
+    file = tmp_path / "trace.pcapng"
+    with tracing(ue, "60", f"--pcap={file}") as p:
+        starts()
+        texts = talks(net.bearer(ue, **kw), N)
+        _, err = ended(p)
+    assert " 0 lost" in err
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert packets_on(file, "ue", ue) == both_ways(texts)
+    if ":" in ue:               # The text is beyond 96 bytes there.
+        sizes = collections.Counter(
+            size for interface, size in fields(
+                file, "frame.interface_name", "frame.len")
+            if interface == "gtpu")
+        assert sizes[str(GTPU6_LEN + len(texts[0]))] == 2 * N
+    else:
+        assert packets_on(file, "gtpu", ue) == both_ways(texts)
+
+
+def test_a_ue_in_a_vlan_is_seen(allowed, net, api, tmp_path):
+    api.register()
+    file = tmp_path / "trace.pcapng"
+    with tracing(UE, "60", f"--pcap={file}") as p:
+        starts()
+        texts = talks(net.bearer(UE, vlan=77), 5)
+        ended(p)
+    assert packets_on(file, "gtpu", UE) == both_ways(texts)
+    assert packets_on(file, "ue", UE) == both_ways(texts)
+
+
+def test_a_line_says_where_a_packet_went_and_why(allowed, net, api):
+    api.register()
+    b = net.bearer(UE)
+    answered(b)
+    with tracing(UE) as p:
+        starts()
+        answered(b)
+        switched(net, b.uplink(echo(UE, b"to the Internet", dst=OTHER)))
+        out, _ = ended(p)
+    assert re.search(rf" up +{UE} > \S+ UDP, \d+ bytes: to the App "
+                     r"\(decapsulated\)", out)
+    assert re.search(rf" down +\S+ > {UE} UDP, \d+ bytes: to the eNodeB "
+                     r"\(encapsulated\)", out)
+    assert re.search(rf" up +{UE} > {OTHER} UDP, 43 bytes: to the SGW "
+                     r"\(switched\)", out)
+
+
+def test_no_packet_of_another_ue_is_shown(allowed, net, api):
+    api.register()
+    b, other = net.bearer(UE), net.bearer(STRANGER)
+    with tracing(UE, "60", "--json") as p:
+        starts()
+        talks(b, 5)
+        talks(other, 5)
+        other.uplink(echo(STRANGER, b"to the first one", dst=UE))
+        out, _ = ended(p)
+    packets = [json.loads(line) for line in out.splitlines()]
+    assert len(packets) >= 10
+    for packet in packets:
+        assert UE == packet["source" if packet["direction"] == "up"
+                            else "destination"]
+
+
+def test_96_bytes_of_a_packet_are_shown(allowed, net, api):
+    api.register()
+    b = net.bearer(UE)
+    with tracing(UE, "60", "--json") as p:
+        starts()
+        b.uplink(echo(UE, b"x" * 500))
+        b.wait_downlink(lambda f: f.inner.payload == b"x" * 500)
+        out, _ = ended(p)
+    packets = [json.loads(line) for line in out.splitlines()]
+    packets = [packet for packet in packets if packet["protocol"] == 17]
+    assert {packet["length"] for packet in packets} == {528}
+    for side in ("frame", "packet"):
+        assert {len(packet[side]) for packet in packets
+                if side in packet} == {2 * 96}
+
+
+def test_there_is_one_at_a_time(allowed, net, api):
+    with tracing(UE):
+        starts()
+        status, text = by_socket("POST", f"/trace?ue={STRANGER}")
+        assert status == 409 and "only one at a time" in text
+    wait_until(lambda: not is_running(), 10, "its end")
+    status, _ = by_socket("POST", f"/trace?ue={STRANGER}")
+    assert status == 200
+    assert by_socket("DELETE", "/trace")[0] == 200
+
+
+def test_it_ends_by_itself(said, net, api):
+    with tracing(UE, "1") as p:
+        _, err = printed(p)
+    assert "0 packets seen" in err
+    assert "its time is over" in said()
+    assert not is_running()
+
+
+def test_it_ends_when_its_reader_is_killed(said, net, api):
+    with tracing(UE, "60") as p:
+        starts()
+        p.kill()
+        p.wait()
+        wait_until(lambda: "nobody looks at it" in said(), 20,
+                   "the end of the trace")
+    assert not is_running()
+
+
+def test_an_address_that_two_ues_have_is_not_traced(said, net, api):
+    """One of them might be somebody else."""
+    api.register()
+    answered(net.bearer(UE))
+    with tracing(UE, "60") as p:
+        starts()
+        net.bearer(UE, sgw="10.1.0.3").uplink(echo(UE, b"another one"))
+        printed(p)
+    assert "another UE has this address" in said()
+    status, text = by_socket("POST", f"/trace?ue={UE}")
+    assert status == 409 and "Several UEs" in text
+
+
+def test_nobody_is_traced_for_who_is_not_known(allowed, net, api):
+    """On the loopback address no token is asked for; but that is for less."""
+    for method in "POST", "GET", "DELETE":
+        answer = api.request(method, f"/trace?ue={UE}")
+        assert answer.status == 403
+        assert "token" in answer.json["detail"]
+    assert not is_running()
+
+
+def test_who_has_asked_is_in_the_log(said, net, api):
+    with tracing(UE, "60"):
+        starts()
+        assert re.search(rf"audit: uid 0.*POST /trace \({UE}, for 60 s\): 200",
+                         said())
+
+
+def test_it_is_off_unless_it_is_allowed(allowed, net, api):
+    with allowed.configured((r"trace: {allow: yes}\n", "")):
+        status, text = by_socket("POST", f"/trace?ue={UE}")
+        assert status == 403 and "trace.allow" in text

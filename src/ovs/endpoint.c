@@ -59,6 +59,7 @@
 #include "ovs/ports.h"
 #include "ovs/send.h"
 #include "ovs/services.h"
+#include "ovs/trace.h"
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
@@ -207,6 +208,7 @@ ovs_close(void)
 {
     struct ovs_bearer *ob;
 
+    ovs_trace_stop();
     HMAP_FOR_EACH_POP (ob, node, &bearers) {
         free(ob);
     }
@@ -585,6 +587,7 @@ ovs_run(void)
     run_bridges();
     run_pathless();
     run_waiting();
+    ovs_trace_run();
 }
 
 static void
@@ -610,6 +613,7 @@ ovs_wait(void)
     const struct ovs_bearer *ob;
 
     vswitch_wait();
+    ovs_trace_wait();
     ofctl_wait(tof);
     ofctl_wait(gtp);
     LIST_FOR_EACH (ob, waiting_node, &waiting) {
@@ -780,23 +784,18 @@ ovs_poll_counters(void)
     }
 }
 
-/* Not on this data path yet. */
+/* Sockets end with us. */
 static int
-ovs_trace_start(const struct in6_addr *ue OVS_UNUSED,
-                unsigned int seconds OVS_UNUSED)
+trace_start(const struct in6_addr *ue, unsigned int seconds OVS_UNUSED)
 {
-    return EOPNOTSUPP;
-}
-
-static void
-ovs_trace_stop(void)
-{
+    return ovs_trace_start(conf, ue, &events);
 }
 
 const struct endpoint_class endpoint_ovs = {
     .name = "ovs",
     .fed_by_links = true,
     .ue_port = UE_PORT,
+    .traces_sent = true,
     .init = ovs_init,
     .plumb = ovs_ports_plumb,
     .plumbed = ovs_ports_plumbed,
@@ -823,6 +822,6 @@ const struct endpoint_class endpoint_ovs = {
     .send_down = ovs_send_down,
     .path_changed = path_changed,
     .poll_counters = ovs_poll_counters,
-    .trace_start = ovs_trace_start,
+    .trace_start = trace_start,
     .trace_stop = ovs_trace_stop,
 };

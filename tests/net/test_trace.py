@@ -25,8 +25,6 @@ N = 1000
 AT_ONCE = 20                    # Packets under way.
 GTPU6_LEN = 14 + 40 + 8 + 8 + 40 + 8    # Without a text.
 
-pytestmark = pytest.mark.datapath("xdp")
-
 
 @pytest.fixture(scope="module")
 def allowed(lab):

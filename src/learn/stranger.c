@@ -54,7 +54,8 @@ struct packet {
 struct doubt {                  /* Whose is a tunnel? */
     struct hmap_node node;              /* In doubts, by bearer_id. */
     uint32_t bearer_id;                 /* Its UE's until now. */
-    long long int judged;               /* As it was. */
+    bool established;                   /* As it was; */
+    long long int judged;               /* likewise. */
     long long int asked, due;
     unsigned int n;
     struct ovs_list packets;
@@ -157,6 +158,7 @@ wait_for(const struct bearer *b, const struct nfq_packet *np)
         metric_inc(&n_asked);
         d = xzalloc(sizeof *d);
         d->bearer_id = b->id;
+        d->established = b->state == BEARER_ESTABLISHED;
         d->judged = b->judged;
         d->asked = time_msec();
         d->due = d->asked + patience_ms;
@@ -183,12 +185,20 @@ stranger_seen(const struct bearer *b, const struct nfq_packet *np,
     return STRANGER_TAKES;
 }
 
+/* The UE has been answered since then, or in the same millisecond. */
+static bool
+is_answered(const struct bearer *b, const struct doubt *d)
+{
+    return (b->state == BEARER_ESTABLISHED && !b->replicated
+            && (!d->established || b->judged != d->judged
+                || b->judged >= d->asked));
+}
+
 /* The UE has been answered, or heard, here since then. */
 static bool
 is_there(const struct bearer *b, const struct doubt *d)
 {
-    return ((b->state == BEARER_ESTABLISHED && !b->replicated
-             && b->judged != d->judged) || b->heard > d->asked);
+    return is_answered(b, d) || b->heard > d->asked;
 }
 
 void

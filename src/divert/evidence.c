@@ -71,12 +71,12 @@ evidence_watch(struct bearer *b)
     }
 }
 
-/* Has the UE of 'b' sent something since it was proved, which has renewed its
- * lease?  That is known some time after. */
+/* Has the UE of 'b' sent something here since it was proved, which has renewed
+ * its lease?  That is known some time after. */
 static bool
 is_in_use(const struct bearer *b)
 {
-    return (bearer_is_diverted(b)
+    return (bearer_is_diverted(b) && !b->replicated
             && b->heard + 2 * read_ms > prove_since(b));
 }
 

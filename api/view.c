@@ -55,7 +55,7 @@ bearer_of(const struct bearer *b, long long int now)
                      "sgw", jsontext_address(b->sgw),
                      "teid", (json_int_t) b->up_teid,
                      "downlink", downlink_of(b),
-                     "proved", prove_is_fresh(b, now));
+                     "proved", prove_is_good(b, now));
 }
 
 /* Seconds since 'seen'; null if that is LLONG_MIN / 2 or less: never. */

@@ -120,6 +120,14 @@ prove_is_fresh(const struct bearer *b, long long int now)
     return bearer_proved(b) != LLONG_MIN && now < prove_end(b);
 }
 
+bool
+prove_is_good(const struct bearer *b, long long int now)
+{
+    return (prove_is_fresh(b, now)
+            || (b->state == BEARER_ESTABLISHED && b->judged == LLONG_MIN
+                && bearer_is_diverted(b) && now < prove_end(b)));
+}
+
 /* Whether 's' has a proved bearer that is not of the UE of 'witness'. */
 static bool
 is_others(const struct session *s, const struct bearer *witness)

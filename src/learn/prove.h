@@ -37,6 +37,10 @@ long long int prove_end(const struct bearer *b);
 /* Proved, and not so long ago that the UE may have gone since. */
 bool prove_is_fresh(const struct bearer *, long long int now);
 
+/* So it is, or its diversion, which an earlier tofd has begun, was adopted not
+ * so long ago: its downlink tunnel may be used now. */
+bool prove_is_good(const struct bearer *, long long int now);
+
 /* Whether it can be proved: there is a target of its family, or the other one
  * of its dual-stack pair has targets. */
 bool prove_is_possible(const struct bearer *);

@@ -158,13 +158,16 @@ find_path(const struct endpoint_bearer *b, bool adopted)
     return path;
 }
 
-static void
+/* Returns whether a program had withdrawn it, be it a moment ago. */
+static bool
 release(struct xdp_bearer *xb)
 {
+    const bool had_template = xb->has_template;
+
     xdp_table_release(table, xb->up, xb->b.id);
     xdp_table_release(table, xb->down, xb->b.id);
-    xdp_table_template_clear(table, xb->b.id);
     xb->has_template = false;
+    return !xdp_table_template_clear(table, xb->b.id) && had_template;
 }
 
 /* A proof may be older than what a program has seen since: so a template that
@@ -260,12 +263,9 @@ xdp_bearers_pause(const struct endpoint_bearer *b)
     struct xdp_bearer *xb = find(b->id);
 
     if (xb && table) {
-        const bool withdrawn = is_withdrawn(xb);
-
         read_counts(xb);
-        release(xb);
+        xb->has_template = release(xb);         /* So that it is said. */
         xb->up = xb->down = XDP_NOWHERE;
-        xb->has_template = withdrawn;   /* So that it is said. */
         ovs_list_remove(&xb->ready_node);
         ovs_list_init(&xb->ready_node);
     }

@@ -462,14 +462,15 @@ xdp_table_template_change(struct xdp_table *t, const struct endpoint_bearer *b,
     return set_template(t, b, path, place, tos, seen, true);
 }
 
-void
+bool
 xdp_table_template_clear(struct xdp_table *t, uint32_t id)
 {
     uint32_t slot = id >> 8;
 
-    if (slot < t->config->n_templates && t->templates[slot].id == id) {
-        STORE(t->templates[slot].id, 0);
-    }
+    return (slot < t->config->n_templates
+            && __atomic_compare_exchange_n(&t->templates[slot].id, &id, 0,
+                                           false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST));
 }
 
 /* --- Counters. --- */

@@ -91,7 +91,9 @@ struct xdp_template *xdp_table_template_change(struct xdp_table *,
                                                const struct endpoint_bearer *b,
                                                uint32_t path, uint32_t place,
                                                uint8_t tos, uint32_t seen);
-void xdp_table_template_clear(struct xdp_table *, uint32_t id);
+/* Returns whether it was in use until now: if not, a program may have taken
+ * it out of use. */
+bool xdp_table_template_clear(struct xdp_table *, uint32_t id);
 /* What its bearer has been sent; see XDP_COUNT. */
 uint64_t xdp_template_count(const struct xdp_template *);
 

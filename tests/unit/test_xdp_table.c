@@ -291,10 +291,11 @@ test_templates(void)
     b.down.teid++;
     xdp_table_template_change(&t, &b, 1, 3, 0, now);
     tap_ok(x->id == 0x102 && x->entry == 3, "changed while it is in use");
-    xdp_table_template_clear(&t, 0x101);
-    tap_ok(x->id == 0x102, "not cleared for another id");
-    xdp_table_template_clear(&t, 0x102);
-    tap_ok(!x->id, "cleared");
+    tap_ok(!xdp_table_template_clear(&t, 0x101) && x->id == 0x102,
+           "not cleared for another id");
+    tap_ok(xdp_table_template_clear(&t, 0x102) && !x->id, "cleared");
+    tap_ok(!xdp_table_template_clear(&t, 0x102),
+           "it was out of use before it was cleared");
     xdp_table_template_change(&t, &b, 1, 2, 0, now);
     tap_ok(!x->id && x->entry == 2, "a change does not put it back into use");
     b.id = 64 << 8;

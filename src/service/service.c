@@ -346,18 +346,21 @@ run_entry(struct entry *e, long long int until)
 
 /* Those in force, of which there may be thousands, are not looked at in each
  * turn, but when routes have changed: what else they need may go, but packets
- * do not depend on how soon that is noticed here. */
+ * do not depend on how soon that is noticed here.  What there was no time for
+ * comes first in the next turn: to look at all again would take its time, too.
+ */
 static void
 run_entries(long long int until)
 {
     bool changed = register_routes_changed();
-    bool all = time_msec() >= look_at || changed || behind;
+    bool all = time_msec() >= look_at || changed;
     struct entry *e;
 
     routes += changed;
     behind = false;
     HMAP_FOR_EACH_SAFE (e, node, &entries) {
-        if (all || e->state != S_ACTIVE || !e->wanted) {
+        if (all || e->state != S_ACTIVE || !e->wanted
+            || e->routes_seen != routes) {
             run_entry(e, until);
         }
     }

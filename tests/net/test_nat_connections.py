@@ -111,11 +111,11 @@ def test_full_table_is_walked_in_small_parts(nat, port, svc, ue, app):
     nothing: within it the kernel steps over all other namespaces'
     connections, too.)"""
     nat.do("set", svc, app)
-    with Udp(app) as server:
-        asks(port, 0xd007, ue, svc, 4000, b"x")
-        server.receive()
     try:
         conntrack.fill(NAT, conntrack.maximum(NAT) * 9 // 10, mark=0xd008)
+        with Udp(app) as server:
+            asks(port, 0xd007, ue, svc, 4000, b"x")
+            server.receive()
         turns = conntrack.count(NAT) // TURN
         assert f"mark={0xd007}" in flows()
         nat.do("clear", svc)

@@ -83,6 +83,7 @@ def test_what_is_not_available_is_named_and_is_no_row(capsys):
     assert "migrate (xdp): not available: no such data path" in err
 
 
+@pytest.mark.hurried("what the bench sends in a second is too much for it")
 def test_migrate_loses_nothing_and_learns_nothing():
     rows = rows_of(bench("--quick", "--datapath", "xdp", "migrate"))
     values = {r["metric"]: r["value"] for r in rows}

@@ -23,13 +23,13 @@ def address(i):
 
 def change(lab, operations):
     """Changes the services' database as another member of a cluster would, in
-    transactions that are not large."""
+    transactions that are not large.  Gives the results of 'operations'."""
     with open(f"{STATE}/ovs-dir", encoding="utf-8") as f:
         client = f.read().strip() + "/bin/ovsdb-client"
-    for first in range(0, len(operations), PART):
-        lab.run("lab-tof", client, "transact",
-                f"unix:{STATE}/run/ovs/db.sock",
-                json.dumps(["TOF", *operations[first:first + PART]]))
+    return [result for first in range(0, len(operations), PART)
+            for result in json.loads(lab.run(
+                "lab-tof", client, "transact", f"unix:{STATE}/run/ovs/db.sock",
+                json.dumps(["TOF", *operations[first:first + PART]])).stdout)]
 
 
 def all_in_force(api):
@@ -47,17 +47,17 @@ def are_served(bearer, text):
 
 @pytest.fixture
 def many(lab):
-    names = [f"many-{i}" for i in range(MANY)]
+    rows = change(lab, [{"op": "insert", "table": "Service", "row": {
+        "name": f"many-{i}", "service_ip": address(i),
+        "application_ip": APP}} for i in range(MANY)])
     try:
-        change(lab, [{"op": "insert", "table": "Service", "row": {
-            "name": name, "service_ip": address(i),
-            "application_ip": APP}} for i, name in enumerate(names)])
         wait_until(lambda: all_in_force(lab.api), timeout=TIMEOUT,
                    what="all of them to be in force")
         yield
     finally:
         change(lab, [{"op": "delete", "table": "Service",
-                      "where": [["name", "==", name]]} for name in names])
+                      "where": [["_uuid", "==", row["uuid"]]]}
+                     for row in rows])
         wait_until(lambda: not lab.api.metrics()["tof_services"],
                    timeout=TIMEOUT, what="all of them to go")
 

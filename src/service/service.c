@@ -344,6 +344,14 @@ run_entry(struct entry *e, long long int until)
     }
 }
 
+/* Nothing is left to do for it, as far as is known. */
+static bool
+is_settled(const struct entry *e)
+{
+    return (e->state == S_ACTIVE && e->wanted && e->applied
+            && e->routes_seen == routes);
+}
+
 /* Those in force, of which there may be thousands, are not looked at in each
  * turn, but when routes have changed: what else they need may go, but packets
  * do not depend on how soon that is noticed here.  What there was no time for
@@ -359,8 +367,7 @@ run_entries(long long int until)
     routes += changed;
     behind = false;
     HMAP_FOR_EACH_SAFE (e, node, &entries) {
-        if (all || e->state != S_ACTIVE || !e->wanted
-            || e->routes_seen != routes) {
+        if (all || !is_settled(e)) {
             run_entry(e, until);
         }
     }

@@ -138,6 +138,14 @@ complete_bash(void)
          "complete -F _tofctl tofctl");
 }
 
+/* What zsh offers for the value of an option. */
+static const char *
+zsh_values(const char *value)
+{
+    return (!strcmp(value, "FILE") ? ":_files"
+            : !strcmp(value, "STATE") ? ":(embryonic established stale)" : "");
+}
+
 static void
 complete_zsh(void)
 {
@@ -151,8 +159,13 @@ complete_zsh(void)
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *o = &known[i].option;
 
-        printf("    '--%s%s[%s]%s%s' \\\n", o->name, o->has_arg ? "=" : "",
-               known[i].help, o->has_arg ? ":" : "", known[i].value);
+        if (o->val < FIRST_LONG) {
+            printf("    {-%c,--%s%s}", o->val, o->name, o->has_arg ? "=" : "");
+        } else {
+            printf("    --%s%s", o->name, o->has_arg ? "=" : "");
+        }
+        printf("'[%s]%s%s%s' \\\n", known[i].help, o->has_arg ? ":" : "",
+               known[i].value, zsh_values(known[i].value));
     }
     puts("    '1:command:{_describe command commands}' '*:argument:_files'");
 }

@@ -7,6 +7,7 @@ import os
 import pathlib
 import pty
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -15,6 +16,7 @@ import pytest
 from restdriver import TOP, Driver, free_port
 
 from tofnet import statelet
+from tofnet.wait import PATIENCE
 
 TOFCTL = pathlib.Path(os.environ.get("TOF_TOFCTL", TOP / "tofctl"))
 SESSIONS = 12000                # More than a page.
@@ -302,26 +304,86 @@ def test_words_that_are_no_text_are_refused_before_anything_is_sent(
     assert json.loads(tofctl("-j", "services")) == []
 
 
+def commands_of(tofctl):
+    return {line.split()[0] for line in tofctl("help").splitlines()
+            if line.startswith("  ") and line[2].isalpha()}
+
+
 def test_help_about_each_command(tofctl):
-    commands = [line.split()[0] for line in tofctl("help").splitlines()
-                if line.startswith("  ") and line[2].isalpha()]
-    assert {"status", "add", "import"} <= set(commands)
-    for command in set(commands) - {"help", "completion"}:
+    commands = commands_of(tofctl)
+    assert {"status", "add", "import"} <= commands
+    for command in commands - {"help", "completion"}:
         assert tofctl("help", command).startswith(
             f"usage: tofctl [OPTION...] {command}")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_completion(tofctl, shell):
-    script = tofctl("completion", shell)
-    assert "sessions" in script and "--state" in script
-    if shell == "bash":
-        asked = script + (
-            "COMP_WORDS=(tofctl sess); COMP_CWORD=1; _tofctl;"
-            'echo "${COMPREPLY[@]}"')
-        done = subprocess.run(["bash", "-c", asked], capture_output=True,
-                              text=True, check=True)
-        assert done.stdout.split() == ["sessions", "session"]
+def test_bash_completes(tofctl):
+    asked = tofctl("completion", "bash") + (
+        "COMP_WORDS=(tofctl sess); COMP_CWORD=1; _tofctl;"
+        'echo "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", asked], capture_output=True,
+                          text=True, check=True)
+    assert done.stdout.split() == ["sessions", "session"]
+
+
+class Zsh:
+    """One that somebody types into; as a context.  Its tofctl says with what
+    words it was called."""
+
+    SETUP = ("LISTMAX=1000; PS1='READ''Y'; fpath=($PWD $fpath);"
+             "autoload -U compinit; compinit -D -u;"
+             "tofctl() { print -r -- CALLE''D $*; }")
+
+    def __init__(self, directory):
+        self._end, end = pty.openpty()
+        self._shell = subprocess.Popen(
+            ["zsh", "-f", "-i"], stdin=end, stdout=end, stderr=end,
+            cwd=directory, start_new_session=True,
+            env={"PATH": os.environ["PATH"], "TERM": "dumb", "HOME": "/"})
+        os.close(end)
+        self.enter(self.SETUP)
+
+    def enter(self, line):
+        """What it has said when it waits for the next line."""
+        os.write(self._end, line.encode() + b"\n")
+        said = b""
+        while not said.endswith(b"READY"):
+            ready, _, _ = select.select([self._end], [], [], 20 * PATIENCE)
+            assert ready, said
+            said = re.sub(rb"\033\[[^a-z]*[a-z]", b"",
+                          said + os.read(self._end, 4096))
+        return said.decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._shell.kill()
+        self._shell.wait()
+        os.close(self._end)
+
+
+@pytest.mark.parametrize("typed,meant", [
+    ("expl", "explain"),
+    ("sessions --st", "sessions --state"),
+    ("sessions --state=es", "sessions --state=established"),
+    ("-t my", "-t my.token"),
+    ("-j -t my.token expl", "-j -t my.token explain"),
+    ("export my", "export my.token"),
+])
+def test_zsh_completes(tofctl, tmp_path, typed, meant):
+    (tmp_path / "_tofctl").write_text(tofctl("completion", "zsh"))
+    (tmp_path / "my.token").touch()
+    with Zsh(tmp_path) as zsh:
+        assert f"CALLED {meant}\r" in zsh.enter(f"tofctl {typed}\t")
+
+
+def test_zsh_lists_all_commands(tofctl, tmp_path):
+    (tmp_path / "_tofctl").write_text(tofctl("completion", "zsh"))
+    with Zsh(tmp_path) as zsh:
+        said = zsh.enter("tofctl \t\t")
+    for command in commands_of(tofctl):
+        assert re.search(rf"\n{command} +-- ", said)
 
 
 def test_a_slash_at_the_end_of_the_url(tofctl):

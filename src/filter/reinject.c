@@ -6,9 +6,7 @@
 
 #include "filter/reinject.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,6 +18,7 @@
 #include "conf/conf.h"
 #include "filter/fragment.h"
 #include "filter/links.h"
+#include "kernel/packet_socket.h"
 #include "random.h"
 #include "util.h"
 
@@ -44,31 +43,6 @@ static struct metric *const counters[] = {
  * FILTER_SGW_LINK, which takes it only with a header of its own. */
 static bool routed;
 static struct l2_header headers[2];     /* IPv4, IPv6. */
-
-static int
-open_port(const char *link, int *fdp, int *ifindex)
-{
-    struct sockaddr_ll sll = { .sll_family = AF_PACKET };
-    int fd;
-
-    sll.sll_ifindex = if_nametoindex(link);
-    if (!sll.sll_ifindex) {
-        return errno;
-    }
-    /* Protocol 0: nothing is received. */
-    fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return errno;
-    }
-    if (bind(fd, (struct sockaddr *) &sll, sizeof sll) < 0) {
-        int error = errno;
-        close(fd);
-        return error;
-    }
-    *fdp = fd;
-    *ifindex = sll.sll_ifindex;
-    return 0;
-}
 
 static int
 find_headers(char **what)
@@ -98,7 +72,8 @@ reinject_init(const struct conf *conf, char **what)
         return error;
     }
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-        error = open_port(links[i], &fds[i], &ifindexes[i]);
+        error = packet_socket_open(links[i], NULL, &fds[i]);
+        ifindexes[i] = if_nametoindex(links[i]);
         if (error) {
             *what = xasprintf("packet socket on %s", links[i]);
             reinject_close();

@@ -54,12 +54,20 @@ struct cursor {
     const uint8_t *p;
     size_t left;
     bool bad;
+    bool cut;                   /* There was more behind the end. */
 };
 
 static struct cursor
 cursor_init(const void *p, size_t len)
 {
     return (struct cursor) { .p = p, .left = len };
+}
+
+/* The same of what has been cut off after 'len' bytes. */
+static struct cursor
+cursor_init_head(const void *p, size_t len)
+{
+    return (struct cursor) { .p = p, .left = len, .cut = true };
 }
 
 /* Returns the next 'n' bytes, or NULL if they are not all there. */
@@ -126,15 +134,18 @@ cursor_ip6(struct cursor *c)
     return addr;
 }
 
-/* Lets the cursor end 'n' bytes from here; bad if there are fewer. */
+/* Lets the cursor end 'n' bytes from here; bad if there are fewer, and none
+ * have been cut off. */
 static void
 cursor_limit(struct cursor *c, size_t n)
 {
-    if (n > c->left) {
+    if (n <= c->left) {
+        c->left = n;
+        c->cut = false;
+    } else if (!c->cut) {
         c->bad = true;
-        n = 0;
+        c->left = 0;
     }
-    c->left = n;
 }
 
 /* What outer and inner IP headers have in common. */
@@ -147,6 +158,7 @@ struct ip {
     bool fragment;              /* Any fragment, even the first. */
     bool later_fragment;        /* Offset is not 0. */
     struct in6_addr src, dst;
+    size_t length;              /* As it declares. */
 };
 
 /* Why ip_parse() failed. */
@@ -154,16 +166,16 @@ enum ip_error {
     IP_OK,
     IP_E_HEADER,                /* Version, header length, or an IPv6 address
                                  * that is an IPv4-mapped one. */
-    IP_E_SHORT,                 /* Ends before the length it declares. */
+    IP_E_SHORT,                 /* Ends within the header, or before the
+                                 * length it declares. */
 };
 
 static enum ip_error
 ip4_parse(struct cursor *c, struct ip *ip)
 {
-    size_t available = c->left;
     uint8_t ihl = (cursor_u8(c) & 0x0f) * 4;
     ip->tos = cursor_u8(c);
-    uint16_t total_len = cursor_u16(c);
+    ip->length = cursor_u16(c);
     cursor_take(c, 2);
     uint16_t frag = cursor_u16(c);
     ip->ttl = cursor_u8(c);
@@ -174,15 +186,15 @@ ip4_parse(struct cursor *c, struct ip *ip)
     if (c->bad) {
         return IP_E_SHORT;
     }
-    if (ihl < IP4_MIN_LEN || total_len < ihl) {
+    if (ihl < IP4_MIN_LEN || ip->length < ihl) {
         return IP_E_HEADER;
     }
-    if (total_len > available) {
+    cursor_take(c, ihl - IP4_MIN_LEN);
+    cursor_limit(c, ip->length - ihl);
+    if (c->bad) {
         return IP_E_SHORT;
     }
 
-    cursor_take(c, ihl - IP4_MIN_LEN);
-    cursor_limit(c, total_len - ihl);
     ip->fragment = frag & (IP4_MORE_FRAGMENTS | IP4_OFFSET_MASK);
     ip->later_fragment = frag & IP4_OFFSET_MASK;
     ip->proto_reached = !ip->later_fragment;
@@ -242,6 +254,7 @@ ip6_parse(struct cursor *c, struct ip *ip)
     ip->ttl = cursor_u8(c);
     ip->src = cursor_ip6(c);
     ip->dst = cursor_ip6(c);
+    ip->length = IP6_LEN + payload_len;
     cursor_limit(c, payload_len);
     if (c->bad) {
         return IP_E_SHORT;
@@ -306,47 +319,54 @@ parse_extensions(struct cursor *c, uint8_t type, struct gtpu_msg *msg)
     return GTPU_OK;
 }
 
-enum gtpu_error
-gtpu_parse(const void *p, size_t len, struct gtpu_msg *msg)
+/* Parses the message at 'c', which then spans its payload. */
+static enum gtpu_error
+parse_msg(struct cursor *c, struct gtpu_msg *msg)
 {
-    struct cursor c = cursor_init(p, len);
-
     memset(msg, 0, sizeof *msg);
-    msg->flags = cursor_u8(&c);
-    if (!c.bad
+    msg->flags = cursor_u8(c);
+    if (!c->bad
         && (msg->flags & (VERSION_MASK | FLAG_PT)) != (VERSION_1 | FLAG_PT)) {
         return GTPU_E_VERSION;
     }
-    msg->type = cursor_u8(&c);
-    uint16_t gtp_len = cursor_u16(&c);
-    msg->teid = cursor_u32(&c);
-    if (c.bad) {
+    msg->type = cursor_u8(c);
+    uint16_t gtp_len = cursor_u16(c);
+    msg->teid = cursor_u32(c);
+    if (c->bad) {
         return GTPU_E_TRUNCATED;
     }
-    cursor_limit(&c, gtp_len);
-    if (c.bad) {
+    cursor_limit(c, gtp_len);
+    if (c->bad) {
         return GTPU_E_LENGTH;
     }
 
     if (msg->flags & (FLAG_E | FLAG_S | FLAG_PN)) {
-        uint16_t seq = cursor_u16(&c);
-        cursor_u8(&c);
-        uint8_t next_type = cursor_u8(&c);
-        if (c.bad) {
+        uint16_t seq = cursor_u16(c);
+        cursor_u8(c);
+        uint8_t next_type = cursor_u8(c);
+        if (c->bad) {
             return GTPU_E_TRUNCATED;
         }
         msg->has_seq = msg->flags & FLAG_S;
         msg->seq = msg->has_seq ? seq : 0;
         if (msg->flags & FLAG_E) {
-            enum gtpu_error error = parse_extensions(&c, next_type, msg);
+            enum gtpu_error error = parse_extensions(c, next_type, msg);
             if (error) {
                 return error;
             }
         }
     }
-    msg->payload = c.p;
-    msg->payload_len = c.left;
+    msg->payload = c->p;
+    msg->payload_len = c->left;
     return GTPU_OK;
+}
+
+enum gtpu_error
+gtpu_parse(const void *p, size_t len, struct gtpu_msg *msg)
+{
+    struct cursor c = cursor_init(p, len);
+
+    return parse_msg(&c, msg);
 }
 
 /* Parses outer IP and UDP; 'c' then spans the UDP payload. */
@@ -395,27 +415,9 @@ parse_outer(struct cursor *c, struct gtpu_packet *pkt)
     return c->bad ? GTPU_E_TRUNCATED : GTPU_OK;
 }
 
-enum gtpu_error
-gtpu_parse_packet(const void *p, size_t len, struct gtpu_packet *pkt)
+static enum gtpu_error
+parse_inner(struct cursor c, struct gtpu_inner *inner)
 {
-    struct cursor c = cursor_init(p, len);
-
-    memset(pkt, 0, sizeof *pkt);
-    enum gtpu_error error = parse_outer(&c, pkt);
-    if (!error) {
-        error = gtpu_parse(c.p, c.left, &pkt->msg);
-    }
-    if (!error && pkt->msg.type == GTPU_GPDU) {
-        error = gtpu_parse_inner(pkt->msg.payload, pkt->msg.payload_len,
-                                 &pkt->inner);
-    }
-    return error;
-}
-
-enum gtpu_error
-gtpu_parse_inner(const void *p, size_t len, struct gtpu_inner *inner)
-{
-    struct cursor c = cursor_init(p, len);
     struct ip ip;
 
     memset(inner, 0, sizeof *inner);
@@ -427,11 +429,50 @@ gtpu_parse_inner(const void *p, size_t len, struct gtpu_inner *inner)
     inner->later_fragment = ip.later_fragment;
     inner->src = ip.src;
     inner->dst = ip.dst;
+    inner->length = ip.length;
     if (ip.proto_reached) {
         inner->l4 = c.p;
         inner->l4_len = c.left;
     }
     return GTPU_OK;
+}
+
+static enum gtpu_error
+parse_packet(struct cursor c, struct gtpu_packet *pkt)
+{
+    memset(pkt, 0, sizeof *pkt);
+    enum gtpu_error error = parse_outer(&c, pkt);
+    if (!error) {
+        error = parse_msg(&c, &pkt->msg);
+    }
+    if (!error && pkt->msg.type == GTPU_GPDU) {
+        error = parse_inner(c, &pkt->inner);
+    }
+    return error;
+}
+
+enum gtpu_error
+gtpu_parse_packet(const void *p, size_t len, struct gtpu_packet *pkt)
+{
+    return parse_packet(cursor_init(p, len), pkt);
+}
+
+enum gtpu_error
+gtpu_parse_packet_head(const void *p, size_t len, struct gtpu_packet *pkt)
+{
+    return parse_packet(cursor_init_head(p, len), pkt);
+}
+
+enum gtpu_error
+gtpu_parse_inner(const void *p, size_t len, struct gtpu_inner *inner)
+{
+    return parse_inner(cursor_init(p, len), inner);
+}
+
+enum gtpu_error
+gtpu_parse_inner_head(const void *p, size_t len, struct gtpu_inner *inner)
+{
+    return parse_inner(cursor_init_head(p, len), inner);
 }
 
 /* Steps over the value of an information element of 'type' that is of no

@@ -77,6 +77,7 @@ struct gtpu_inner {
                              * IPv6 skipped. */
     bool later_fragment;    /* No transport header here. */
     struct in6_addr src, dst;
+    size_t length;          /* Of the packet, as its header says. */
     const uint8_t *l4;      /* Transport header, or NULL. */
     size_t l4_len;
 };
@@ -103,6 +104,14 @@ enum gtpu_error gtpu_parse_packet(const void *p, size_t len,
 /* Parses the IP packet of 'len' bytes at 'p' into '*inner'. */
 enum gtpu_error gtpu_parse_inner(const void *p, size_t len,
                                  struct gtpu_inner *inner);
+
+/* The same of the first 'len' bytes of a packet, of which the rest may have
+ * been cut off.  The headers have to be there, up to the fixed part of the
+ * UE's; lengths of payloads are of what is there. */
+enum gtpu_error gtpu_parse_packet_head(const void *p, size_t len,
+                                       struct gtpu_packet *pkt);
+enum gtpu_error gtpu_parse_inner_head(const void *p, size_t len,
+                                      struct gtpu_inner *inner);
 
 /* The F-TEID that an Error Indication names (TS 29.281 clause 7.3.1: TEID
  * Data I, GTP-U Peer Address).  'msg' must be of that type.  Returns GTPU_OK

@@ -19,24 +19,22 @@
 
 #include "ovs/trace.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "conf/conf.h"
 #include "filter/tap.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
 #include "hash.h"
 #include "kernel/netns.h"
+#include "kernel/packet_socket.h"
 #include "nat/nat.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
@@ -48,11 +46,9 @@
 #define HEADERS 256             /* Bytes of each. */
 #define WHOLE 2048
 #define COMPARED 64             /* Bytes of a packet behind its IP header. */
-#define RCVBUF (8 << 20)
 #define ENTRIES_MAX 1024
 #define ENTRY_MS 1000           /* Until it is said to be gone. */
 
-#define ETH_P_ALL 3             /* linux/if_ether.h and packets.h clash. */
 #define VLAN_LEN 4
 
 struct tap {
@@ -102,31 +98,9 @@ open_tap(void *opening_)
     const struct sock_fprog program = {
         .len = tap_program(code, &ue, o->tap->bare, captured), .filter = code,
     };
-    struct sockaddr_ll sll = {
-        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
-        .sll_ifindex = if_nametoindex(o->link),
-    };
-    const int on = 1, rcvbuf = RCVBUF;
-    int fd;
+    const struct packet_receive receive = { PACKET_AUXDATA, &program };
 
-    if (!sll.sll_ifindex) {
-        return errno;
-    }
-    /* Protocol 0: deaf until bound. */
-    fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return errno;
-    }
-    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
-        || setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on)
-        || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof rcvbuf)
-        || bind(fd, (struct sockaddr *) &sll, sizeof sll)) {
-        int error = errno;
-        close(fd);
-        return error;
-    }
-    o->tap->fd = fd;
-    return 0;
+    return packet_socket_open(o->link, &receive, &o->tap->fd);
 }
 
 static int
@@ -258,62 +232,45 @@ tell_gone(const struct sighting *s, const uint8_t *frame,
     }
 }
 
-/* Where the UE's packet is in the 'len' bytes of a frame: 0 if that is not
- * clear. */
+/* Where the UE's packet is in the 'len' bytes of a frame that are there, and
+ * what it is; 0 if that is not clear. */
 static size_t
-find_packet(const struct tap *tap, const uint8_t *frame, size_t len)
+find_packet(const struct tap *tap, const uint8_t *frame, size_t len,
+            struct gtpu_inner *packet)
 {
-    size_t at = ETH_HEADER_LEN;
-    uint8_t flags, next;
+    const bool tagged = (len > ETH_HEADER_LEN
+                         && get16(frame + 12) == ETH_TYPE_VLAN_8021Q);
+    const size_t at = ETH_HEADER_LEN + (tagged ? VLAN_LEN : 0);
+    struct gtpu_packet outer;
 
-    if (len < ETH_HEADER_LEN + VLAN_LEN) {
+    if (len < at) {
+        return 0;
+    } else if (tap->bare) {
+        return gtpu_parse_inner_head(frame + at, len - at, packet) ? 0 : at;
+    } else if (gtpu_parse_packet_head(frame + at, len - at, &outer)
+               || outer.msg.type != GTPU_GPDU) {
         return 0;
     }
-    at += get16(frame + 12) == ETH_TYPE_VLAN_8021Q ? VLAN_LEN : 0;
-    if (tap->bare || len < at + IP_HEADER_LEN) {
-        return tap->bare ? at : 0;
-    }
-    at += (frame[at] >> 4 == 4 ? (frame[at] & 0xf) * 4 : IPV6_HEADER_LEN)
-        + UDP_HEADER_LEN + 8;
-    if (at + 4 > len) {
-        return 0;
-    }
-    flags = frame[at - 8];
-    if (flags & 7) {
-        at += 4;
-        next = flags & 4 ? frame[at - 1] : 0;
-        while (next && at < len && frame[at] && at + frame[at] * 4 <= len) {
-            at += frame[at] * 4;
-            next = frame[at - 1];
-        }
-    }
-    return at;
+    *packet = outer.inner;
+    return outer.msg.payload - frame;
 }
 
-/* Of the 'len' bytes of the UE's packet that are there. */
-static bool
-look(struct sighting *s, const uint8_t *ip, size_t len)
+/* Notes what is said by 'packet', of which 'len' bytes are there at 'ip'. */
+static void
+look(struct sighting *s, const struct gtpu_inner *packet, const uint8_t *ip,
+     size_t len)
 {
-    const bool v4 = IN6_IS_ADDR_V4MAPPED(&ue);
+    const bool v4 = packet->version == 4;
     const size_t header = v4 ? IP_HEADER_LEN : IPV6_HEADER_LEN;
-    struct in6_addr src;
+    const struct in6_addr src = addr_ue_key(&packet->src);
 
-    if (len < header) {
-        return false;
-    }
-    if (v4) {
-        src = addr_of_ipv4(ip + 12);
-        s->hash = hash_bytes(ip + 2, 4, 0);     /* Length, identification. */
-    } else {
-        memcpy(&src, ip + 8, sizeof src);
-        s->hash = hash_bytes(ip + 4, 2, 0);     /* Length. */
-    }
-    s->hash = hash_bytes(ip + (v4 ? 12 : 8), header - (v4 ? 12 : 8), s->hash);
+    s->hash = (v4 ? hash_bytes(ip + 2, 4, 0)    /* Length, identification. */
+               : hash_bytes(ip + 4, 2, 0));     /* Length. */
+    s->hash = hash_bytes(&packet->src, sizeof packet->src, s->hash);
+    s->hash = hash_bytes(&packet->dst, sizeof packet->dst, s->hash);
     s->hash = hash_bytes(ip + header, MIN(len - header, COMPARED), s->hash);
-    src = addr_ue_key(&src);
     s->direction = (IN6_ARE_ADDR_EQUAL(&src, &ue)
                     ? ENDPOINT_UP : ENDPOINT_DOWN);
-    return true;
 }
 
 static void
@@ -321,17 +278,16 @@ take(const struct tap *tap, const uint8_t *frame, size_t len,
      size_t length, bool outgoing)
 {
     struct sighting s = { .bare = tap->bare, .captured = len,
-                          .length = length };
-    struct timespec now;
+                          .length = length,
+                          .time = clock_ns(CLOCK_REALTIME) };
+    struct gtpu_inner packet;
 
-    s.offset = find_packet(tap, frame, len);
-    if (!s.offset || s.offset > len
-        || !look(&s, frame + s.offset, len - s.offset)) {
+    s.offset = find_packet(tap, frame, len, &packet);
+    if (!s.offset) {
         n_lost++;
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    s.time = now.tv_sec * 1000000000ull + now.tv_nsec;
+    look(&s, &packet, frame + s.offset, len - s.offset);
     /* The namespace of Apps is on the other side of ue0. */
     if (tap->bare ? !outgoing : outgoing) {
         push(&exits, &s, frame);

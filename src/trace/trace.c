@@ -15,12 +15,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/addr.h"
-#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "gtp/gtpu.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/token-bucket.h"
@@ -203,24 +203,16 @@ trace_next(const struct trace_record *r)
 static bool
 read_packet(struct trace_record *r, const uint8_t *ip, size_t len)
 {
-    const bool v4 = IN6_IS_ADDR_V4MAPPED(&traced);
+    struct gtpu_inner inner;
     struct in6_addr key;
 
-    if (len < (v4 ? IP_HEADER_LEN : IPV6_HEADER_LEN)
-        || ip[0] >> 4 != (v4 ? 4 : 6)) {
+    if (gtpu_parse_inner_head(ip, len, &inner)) {
         return false;
     }
-    if (v4) {
-        r->src = addr_of_ipv4(ip + 12);
-        r->dst = addr_of_ipv4(ip + 16);
-        r->proto = ip[9];
-        r->packet_length = get16(ip + 2);
-    } else {
-        memcpy(&r->src, ip + 8, sizeof r->src);
-        memcpy(&r->dst, ip + 24, sizeof r->dst);
-        r->proto = ip[6];
-        r->packet_length = IPV6_HEADER_LEN + get16(ip + 4);
-    }
+    r->src = inner.src;
+    r->dst = inner.dst;
+    r->proto = inner.proto;
+    r->packet_length = inner.length;
     key = addr_ue_key(r->direction == ENDPOINT_UP ? &r->src : &r->dst);
     return IN6_ARE_ADDR_EQUAL(&key, &traced);
 }
@@ -291,13 +283,9 @@ void
 trace_held(enum endpoint_direction direction, const void *ip, size_t len,
            bool bare, const char *where, const char *reason)
 {
-    struct timespec now;
-
     if (running) {
-        clock_gettime(CLOCK_REALTIME, &now);
-
         const struct traced_packet p = {
-            .time = now.tv_sec * 1000000000ull + now.tv_nsec,
+            .time = clock_ns(CLOCK_REALTIME),
             .direction = direction, .frame = ip, .captured = len,
             .length = len, .bare = bare && !endpoint->traces_sent,
             .where = where, .reason = reason,

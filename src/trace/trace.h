@@ -34,7 +34,8 @@ struct trace_record {
     enum endpoint_direction direction;
     const char *where, *reason;         /* Constant words. */
     struct in6_addr src, dst;   /* The UE's packet: */
-    uint8_t proto;              /* IPv4's protocol, IPv6's next header. */
+    uint8_t proto;              /* Behind what is there of IPv6's extension
+                                 * headers. */
 
     /* Bytes and lengths of the frame that has the tunnel, and of the UE's
      * packet.  NULL: not seen so. */

@@ -9,15 +9,14 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "gtp/endpoint.h"
 #include "openvswitch/poll-loop.h"
 #include "util.h"
 #include "xdp/load.h"
 #include "xdp/table.h"
 
-#define NS 1000000000ull
 #define BUDGET 512              /* Packets a round. */
 
 static struct ring_buffer *ring;        /* NULL: there is no trace. */
@@ -25,15 +24,6 @@ static const struct endpoint_events *events;
 static unsigned int budget;             /* Of this round. */
 static uint64_t epoch;                  /* Of the monotonic clock: ns since
                                          * 1970. */
-
-static uint64_t
-now_ns(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return t.tv_sec * NS + t.tv_nsec;
-}
 
 /* Where the programs send packets with that reason. */
 static const char *
@@ -122,10 +112,10 @@ xdp_trace_start(struct xdp *xdp, const struct in6_addr *ue,
         return errno;
     }
     events = events_;
-    epoch = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC);
+    epoch = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
     c->traces_lost = 0;
     c->traced = xdp_ue_key(ue);
-    c->traced_until = now_ns(CLOCK_MONOTONIC) + seconds * NS;
+    c->traced_until = clock_ns(CLOCK_MONOTONIC) + seconds * NS_PER_SECOND;
     return 0;
 }
 

@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 #include "base/metrics.h"
 #include "gtp/endpoint.h"
 #include "gtp/ue_frame.h"
+#include "kernel/packet_socket.h"
 #include "openvswitch/poll-loop.h"
 #include "packets.h"
 #include "util.h"
@@ -29,9 +29,7 @@ METRIC_COUNTER(n_read, "tof_xdp_ue_read_total", "",
 
 #define BUDGET 256              /* Frames a round. */
 #define FRAME_MAX 65536
-#define RCVBUF (8 << 20)
 
-#define ETH_P_ALL 3             /* linux/if_ether.h and packets.h clash. */
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
@@ -52,32 +50,11 @@ int
 xdp_ue_open(enum xdp_ue_end end, const char *link,
             const struct endpoint_events *events_)
 {
-    struct sockaddr_ll sll = {
-        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
-        .sll_ifindex = if_nametoindex(link),
-    };
-    const int on = 1, rcvbuf = RCVBUF;
-    int fd;
+    const struct packet_receive receive = { .option = PACKET_IGNORE_OUTGOING };
 
     close_end(end);
-    if (!sll.sll_ifindex) {
-        return errno;
-    }
-    /* Protocol 0: deaf until bound. */
-    fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return errno;
-    }
-    if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on)
-        || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof rcvbuf)
-        || bind(fd, (struct sockaddr *) &sll, sizeof sll)) {
-        int error = errno;
-        close(fd);
-        return error;
-    }
-    fds[end] = fd;
     events = events_;
-    return 0;
+    return packet_socket_open(link, &receive, &fds[end]);
 }
 
 void

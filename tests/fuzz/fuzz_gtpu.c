@@ -11,6 +11,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What has been found lies within the input. */
+static void
+check(const struct gtpu_packet *pkt, const uint8_t *data, size_t size)
+{
+    const uint8_t *payload = pkt->msg.payload;
+    const uint8_t *end = payload + pkt->msg.payload_len;
+    const struct gtpu_inner *in = &pkt->inner;
+
+    if (payload < data || end > data + size
+        || (in->l4 && (in->l4 < payload || in->l4 + in->l4_len > end))) {
+        abort();
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -24,16 +38,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (too_big_build(icmp, data, size, 1280) > sizeof icmp) {
         abort();
     }
-    if (gtpu_parse_packet(data, size, &pkt)) {
-        return 0;
+    if (!gtpu_parse_packet_head(data, size, &pkt)) {
+        check(&pkt, data, size);
     }
-    if (pkt.msg.payload < data
-        || pkt.msg.payload + pkt.msg.payload_len > data + size
-        || (pkt.inner.l4 && (pkt.inner.l4 < pkt.msg.payload
-                             || pkt.inner.l4 + pkt.inner.l4_len
-                                > pkt.msg.payload + pkt.msg.payload_len))) {
-        abort();
+    if (!gtpu_parse_packet(data, size, &pkt)) {
+        check(&pkt, data, size);
+        gtpu_parse_error_indication(&pkt.msg, &teid, &peer);
     }
-    gtpu_parse_error_indication(&pkt.msg, &teid, &peer);
     return 0;
 }

@@ -524,6 +524,43 @@ test_truncation(void)
     }
 }
 
+/* The first bytes of a packet say what the whole does, from where its headers
+ * are all there; before that they are no packet. */
+static void
+test_heads(void)
+{
+    for (size_t i = 0; i < sizeof good_packets / sizeof *good_packets; i++) {
+        struct bytes v = unhex(good_packets[i].hex);
+        struct gtpu_packet whole, head;
+        bool ok = !gtpu_parse_packet(v.b, v.n, &whole);
+        const uint8_t *ip = whole.msg.payload;
+        const size_t at = ip - v.b;
+        const size_t headers = at + (*ip >> 4 == 4 ? (*ip & 0xf) * 4 : 40);
+
+        for (size_t n = 0; n <= v.n; n++) {
+            uint8_t *p = exact(&v, n);
+            const struct gtpu_inner *in = &head.inner;
+            struct gtpu_inner bare;
+
+            if (gtpu_parse_packet_head(p, n, &head)) {
+                ok = ok && n < headers;
+            } else {
+                ok = ok && n >= headers && head.msg.payload == p + at
+                     && head.msg.payload_len <= n - at
+                     && head.msg.teid == whole.msg.teid
+                     && addr_is(&in->src, good_packets[i].inner_src)
+                     && addr_is(&in->dst, good_packets[i].inner_dst)
+                     && in->length == whole.inner.length
+                     && !gtpu_parse_inner_head(p + at, n - at, &bare)
+                     && bare.proto == in->proto
+                     && bare.length == in->length;
+            }
+            free(p);
+        }
+        tap_ok(ok, "its first bytes: %s", good_packets[i].name);
+    }
+}
+
 static const struct {
     const char *name;
     const char *hex;            /* Information elements. */
@@ -600,6 +637,7 @@ main(void)
     test_good_packets();
     test_bad_packets();
     test_truncation();
+    test_heads();
     test_error_indications();
     test_names();
     return tap_done();

@@ -243,20 +243,24 @@ request_header(const struct request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+/* Does it come with the token, if there is one? */
 static bool
 request_is_authorized(const struct request *r)
 {
     static const char scheme[] = "Bearer ";
     const char *value = request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
 
-    return value && !strncasecmp(value, scheme, sizeof scheme - 1)
+    return secrets.token && value
+           && !strncasecmp(value, scheme, sizeof scheme - 1)
            && secret_equals(secrets.token, value + sizeof scheme - 1);
 }
 
-/* Answers those that may not ask. */
+/* Answers those that may not ask; the others it knows if they have shown who
+ * they are. */
 static void
 refuse_strangers(struct request *r, const struct listener *l)
 {
+    const bool authorized = request_is_authorized(r);
     const struct guard_request headers = {
         .host = request_header(r, MHD_HTTP_HEADER_HOST),
         .origin = request_header(r, MHD_HTTP_HEADER_ORIGIN),
@@ -266,14 +270,14 @@ refuse_strangers(struct request *r, const struct listener *l)
                                        l->local);
     struct exchange *x = &r->x;
 
+    x->known = l->local || authorized;
     if (header) {
         smap_clear(&x->headers);
         exchange_problem(x, MHD_HTTP_FORBIDDEN,
                          "The header %s names another site%s.", header,
                          strcmp(header, "Host") ? ""
                          : "; api.hosts lists the names of this one");
-    } else if (secrets.token && routes_need_token(x)
-               && !request_is_authorized(r)) {
+    } else if (secrets.token && routes_need_token(x) && !authorized) {
         smap_clear(&x->headers);
         smap_add(&x->headers, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
                  "Bearer realm=\"tof\"");
@@ -302,7 +306,6 @@ request_begin(struct request *r, const struct listener *l, const char *method)
     x->too_large = length && strtoull(length, NULL, 10) > EXCHANGE_BODY_MAX;
     routes_begin(x);
     refuse_strangers(r, l);
-    x->known = l->local || (secrets.token && request_is_authorized(r));
 }
 
 static void

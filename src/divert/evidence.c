@@ -18,8 +18,7 @@
 
 /* A proof, until it is too old, or another one has taken its place. */
 struct proof {
-    struct heap_node node;      /* By 'due'. */
-    long long int due;          /* When it is looked at, ms. */
+    struct heap_node node;      /* By due(). */
     long long int since;        /* prove_since(). */
     uint32_t bearer_id;
 };
@@ -49,11 +48,23 @@ evidence_destroy(void)
     heap_destroy(&proofs);
 }
 
-static void
-sleep_until(struct proof *p, long long int due)
+/* When 'p' is looked at, ms.  The heap gives the highest priority first. */
+static long long int
+due(const struct proof *p)
 {
-    p->due = due;
-    heap_insert(&proofs, &p->node, UINT64_MAX - due);
+    return UINT64_MAX - p->node.priority;
+}
+
+static void
+sleep_until(struct proof *p, long long int when)
+{
+    heap_insert(&proofs, &p->node, UINT64_MAX - when);
+}
+
+static struct proof *
+first(void)
+{
+    return CONTAINER_OF(heap_max(&proofs), struct proof, node);
 }
 
 void
@@ -105,13 +116,8 @@ evidence_run(void)
 {
     const long long int now = time_msec();
 
-    while (!heap_is_empty(&proofs)) {
-        struct proof *p = CONTAINER_OF(heap_max(&proofs), struct proof, node);
-
-        if (p->due > now) {
-            break;
-        }
-        run_proof(p, now);
+    while (!heap_is_empty(&proofs) && due(first()) <= now) {
+        run_proof(first(), now);
     }
 }
 
@@ -119,8 +125,7 @@ void
 evidence_wait(void)
 {
     if (!heap_is_empty(&proofs)) {
-        poll_timer_wait_until(CONTAINER_OF(heap_max(&proofs), struct proof,
-                                           node)->due);
+        poll_timer_wait_until(due(first()));
     }
 }
 

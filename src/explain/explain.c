@@ -323,19 +323,19 @@ tell_proof(struct explanation *e, const struct bearer *b)
                  addr_format(b->down_enb, enb));
         }
         tell_unproved(e, b);
-    } else if (!prove_is_fresh(b, e->now) && b->heard > b->judged + AT_ONCE) {
+    } else if (prove_is_fresh(b, e->now)) {
+        tell(e, "proved", EXPLAIN_OK, NULL,
+             "Its downlink tunnel, TEID 0x%08"PRIx32" at eNodeB %s, was proved "
+             "%.1f s ago.", b->down_teid, addr_format(b->down_enb, enb),
+             seconds_since(e, bearer_proved(b)));
+    } else if (b->heard > b->judged + AT_ONCE) {
         tell_unproved(e, b);    /* It is there, and was asked for in vain. */
-    } else if (!prove_is_fresh(b, e->now)) {
+    } else {
         tell(e, "proved", EXPLAIN_OPEN,
              "Its next packet waits until it is proved anew.",
              "Its downlink tunnel was proved %.1f s ago, and the UE has been "
              "silent since: that is not good any more.",
              seconds_since(e, b->judged));
-    } else {
-        tell(e, "proved", EXPLAIN_OK, NULL,
-             "Its downlink tunnel, TEID 0x%08"PRIx32" at eNodeB %s, was proved "
-             "%.1f s ago.", b->down_teid, addr_format(b->down_enb, enb),
-             seconds_since(e, bearer_proved(b)));
     }
 }
 

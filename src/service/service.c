@@ -95,6 +95,7 @@ static struct hmap entries;
 static long long int look_at;   /* When all of them are looked at next. */
 static unsigned int routes = 1; /* Grows when routes may have changed. */
 static bool behind;             /* There was no time for all of them. */
+static size_t n_unapplied;      /* Of them, those to be applied. */
 static struct ovs_list requests;
 static unsigned int registry_seen;
 static bool synced;
@@ -128,6 +129,7 @@ service_init(void)
 {
     hmap_init(&entries);
     look_at = 0;
+    n_unapplied = 0;
     ovs_list_init(&requests);
     synced = false;
     registry_seen = 0;
@@ -218,6 +220,7 @@ apply(struct entry *e)
 {
     int error = register_apply(&e->spec);
 
+    n_unapplied -= !e->applied;
     e->applied = true;
     e->state = error ? S_WAITING : S_APPLYING;
     e->retry_at = time_msec() + RETRY_MS;
@@ -233,6 +236,7 @@ withdraw(struct entry *e)
 {
     VLOG_INFO("service %s is withdrawn", e->spec.name);
     register_withdraw(&e->spec);
+    n_unapplied -= !e->applied;
     hmap_remove(&entries, &e->node);
     free(e);
 }
@@ -273,6 +277,7 @@ follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
     e->reachable = true;        /* Until it is known. */
     e->wanted = true;
     hmap_insert(&entries, &e->node, hash_ip(&spec->service_ip));
+    n_unapplied++;
 }
 
 static void
@@ -427,14 +432,7 @@ service_is_synced(void)
 bool
 service_is_applied(void)
 {
-    const struct entry *e;
-
-    HMAP_FOR_EACH (e, node, &entries) {
-        if (!e->applied) {
-            return false;
-        }
-    }
-    return synced;
+    return synced && !n_unapplied;
 }
 
 void
@@ -445,6 +443,7 @@ service_reapply(void)
     HMAP_FOR_EACH (e, node, &entries) {
         e->applied = false;
     }
+    n_unapplied = hmap_count(&entries);
     look_at = 0;
 }
 

@@ -348,7 +348,7 @@ class Zsh:
         os.write(self._end, line.encode() + b"\n")
         said = b""
         while not said.endswith(b"READY"):
-            ready, _, _ = select.select([self._end], [], [], 20 * PATIENCE)
+            ready, _, _ = select.select([self._end], [], [], 60 * PATIENCE)
             assert ready, said
             said = re.sub(rb"\033\[[^a-z]*[a-z]", b"",
                           said + os.read(self._end, 4096))
@@ -363,6 +363,17 @@ class Zsh:
         os.close(self._end)
 
 
+@pytest.fixture(scope="module")
+def zsh(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("zsh")
+    script = subprocess.run([str(TOFCTL), "completion", "zsh"], check=True,
+                            stdout=subprocess.PIPE).stdout
+    (directory / "_tofctl").write_bytes(script)
+    (directory / "my.token").touch()
+    with Zsh(directory) as shell:
+        yield shell
+
+
 @pytest.mark.parametrize("typed,meant", [
     ("expl", "explain"),
     ("sessions --st", "sessions --state"),
@@ -371,17 +382,12 @@ class Zsh:
     ("-j -t my.token expl", "-j -t my.token explain"),
     ("export my", "export my.token"),
 ])
-def test_zsh_completes(tofctl, tmp_path, typed, meant):
-    (tmp_path / "_tofctl").write_text(tofctl("completion", "zsh"))
-    (tmp_path / "my.token").touch()
-    with Zsh(tmp_path) as zsh:
-        assert f"CALLED {meant}\r" in zsh.enter(f"tofctl {typed}\t")
+def test_zsh_completes(zsh, typed, meant):
+    assert f"CALLED {meant}\r" in zsh.enter(f"tofctl {typed}\t")
 
 
-def test_zsh_lists_all_commands(tofctl, tmp_path):
-    (tmp_path / "_tofctl").write_text(tofctl("completion", "zsh"))
-    with Zsh(tmp_path) as zsh:
-        said = zsh.enter("tofctl \t\t")
+def test_zsh_lists_all_commands(zsh, tofctl):
+    said = zsh.enter("tofctl \t\t")
     for command in commands_of(tofctl):
         assert re.search(rf"\n{command} +-- ", said)
 

@@ -117,6 +117,29 @@ parse_options(int argc, char *argv[], const char **file)
     return action;
 }
 
+/* Whether the files that 'conf' names can be used. */
+static int
+check_files(const struct conf *conf, char **error)
+{
+    const struct {
+        const char *key, *file;
+    } files[] = {
+        { "tls.cert", conf->tls.cert },
+        { "tls.key", conf->tls.key },
+        { "tls.ca", conf->tls.ca },
+    };
+    int retval = rest_check(conf, error);
+
+    for (size_t i = 0; !retval && i < ARRAY_SIZE(files); i++) {
+        if (files[i].file && access(files[i].file, R_OK)) {
+            retval = errno;
+            *error = xasprintf("%s: cannot read %s: %s", files[i].key,
+                               files[i].file, ovs_strerror(retval));
+        }
+    }
+    return retval;
+}
+
 /* And, but for PRINT, which is for scripts that need none of that, the files
  * that it names. */
 static struct conf *
@@ -125,7 +148,7 @@ read_conf(const char *file, enum action action)
     char *error = NULL;
     struct conf *conf = conf_read(file, &error);
 
-    if (!conf || (action != PRINT && rest_check(conf, &error))) {
+    if (!conf || (action != PRINT && check_files(conf, &error))) {
         fprintf(stderr, "tofd: %s\n", error);
         free(error);
         exit(EX_CONFIG);
@@ -233,7 +256,7 @@ is_another(const struct conf *conf, const char *file)
     struct conf *new = conf_read(file, &error);
     bool differs = new && conf_differs(conf, new);
 
-    if (!new || (differs && rest_check(new, &error))) {
+    if (!new || (differs && check_files(new, &error))) {
         VLOG_ERR("%s; the configuration in force stays so", error);
         free(error);
         differs = false;

@@ -37,6 +37,29 @@ def configured(lab, text, registry="[]"):
                            f"{text}registry: {registry}\n"))
 
 
+@pytest.mark.parametrize("key", ["cert", "key", "ca"])
+def test_a_file_that_is_not_there_is_named(tmp_path, authority, key):
+    """By "tofd -t", before anything is restarted."""
+    cert, private = authority.make("tof")
+    files = {"cert": cert, "key": private, "ca": authority.ca}
+    conf = tmp_path / "tof.yaml"
+
+    def checked():
+        conf.write_text(
+            "s1u: {enb: enb0, sgw: sgw0}\n"
+            "apps: {interface: app0, address: 192.168.100.1/24}\n"
+            "tls: {" + ", ".join(f"{k}: {v}" for k, v in files.items())
+            + "}\n")
+        return subprocess.run([TOP / "tofd", "-t", "-c", conf], text=True,
+                              stderr=subprocess.PIPE, check=False)
+
+    assert checked().returncode == 0
+    files[key] = tmp_path / "nowhere"
+    done = checked()
+    assert done.returncode == 78
+    assert f"tls.{key}: cannot read {files[key]}: No such file" in done.stderr
+
+
 @pytest.fixture
 def database(tmp_path, authority, lab):
     """A server of services that speaks TLS only; gives its address."""

@@ -37,9 +37,14 @@ struct explanation {
     explain_cb *cb;
     void *aux;
     char subject[24];           /* Of the steps that come. */
-    bool has_spec;              /* The service asked about is in force; then */
-    struct service_spec spec;   /* it is that. */
+    bool complete;              /* All parts are ready. */
+    bool has_spec;              /* The service asked about is registered; */
+    struct service_spec spec;   /* then it is that, */
+    bool in_force;              /* and maybe in force. */
 };
+
+#define WHY_LEFT "Somebody has put it there, or tofd could not take it out; a " \
+                 "restart of tofd looks through all entries."
 
 static const struct endpoint_class *endpoint;
 
@@ -77,7 +82,8 @@ tell_tof(struct explanation *e)
 {
     enum status_part part = status_first_missing();
 
-    if (part == STATUS_N_PARTS) {
+    e->complete = part == STATUS_N_PARTS;
+    if (e->complete) {
         tell(e, "tof", EXPLAIN_OK, NULL,
              "All that diverting depends on is there.");
     } else {
@@ -112,12 +118,55 @@ match(const struct service_spec *spec,
     }
 }
 
+/* What is in the data plane though no such service is in force.  One that
+ * waits keeps its entry in the NAT. */
+static void
+tell_service_left(struct explanation *e, const struct in6_addr *ip)
+{
+    const char *keeps = (!e->complete || IN6_IS_ADDR_UNSPECIFIED(ip) ? NULL
+                         : filter_has_service(ip)
+                         ? "The filter has an element"
+                         : !e->has_spec && nat_translates(ip)
+                         ? "The NAT has an entry" : NULL);
+    char text[INET6_ADDRSTRLEN];
+
+    if (keeps) {
+        tell(e, "entry", EXPLAIN_WRONG, WHY_LEFT,
+             "%s for %s, though no service with that address is in force.",
+             keeps, addr_format(ip, text));
+    }
+}
+
+static void
+tell_registered(struct explanation *e)
+{
+    const struct service_spec *s = &e->spec;
+    bool changing;
+    const char *waits = service_waits_for(&s->service_ip, &changing);
+    char ip[INET6_ADDRSTRLEN], app[INET6_ADDRSTRLEN];
+
+    e->has_spec = true;
+    e->in_force = !waits;
+    if (waits) {
+        tell(e, "service", EXPLAIN_WRONG,
+             "Until that is there, its packets are switched.",
+             "Service %s is not in force: %s.", s->name, waits);
+        if (!changing) {
+            tell_service_left(e, &s->service_ip);
+        }
+    } else {
+        tell(e, "service", EXPLAIN_OK, NULL,
+             "Service %s is in force: %s goes to %s.", s->name,
+             addr_format(&s->service_ip, ip),
+             addr_format(&s->application_ip, app));
+    }
+}
+
 static void
 tell_service(struct explanation *e)
 {
     struct search search = { .key = e->service,
                              .family = addr_family(e->ue) };
-    char ip[INET6_ADDRSTRLEN], app[INET6_ADDRSTRLEN];
 
     if (e->service && !addr_parse(e->service, &search.ip)) {
         search.ip = in6addr_any;
@@ -133,18 +182,15 @@ tell_service(struct explanation *e)
         tell(e, "service", EXPLAIN_WRONG,
              "\"tofctl services\" lists them; \"tofctl add\" registers one.",
              "There is no service %s in force.", e->service);
+        tell_service_left(e, &search.ip);
     } else if (addr_family(&search.spec.service_ip) != search.family) {
         tell(e, "service", EXPLAIN_WRONG,
              "Ask about the UE's address of the other family.",
              "Service %s has an address of the other family.",
              search.spec.name);
     } else {
-        tell(e, "service", EXPLAIN_OK, NULL,
-             "Service %s is in force: %s goes to %s.", search.spec.name,
-             addr_format(&search.spec.service_ip, ip),
-             addr_format(&search.spec.application_ip, app));
-        e->has_spec = true;
         e->spec = search.spec;
+        tell_registered(e);
     }
 }
 
@@ -375,13 +421,6 @@ tell_bearer_in_force(struct explanation *e, const struct bearer *b)
     const struct endpoint_bearer eb = bearer_describe(b);
     struct endpoint_look look;
 
-    if (bearer_use_get(b)->paused) {
-        tell(e, "entry", EXPLAIN_OPEN,
-             "Its next packet to a service is held until it is proved.",
-             "Its proof is too old, so the data plane diverts nothing of it, "
-             "and sends it no answers.");
-        return;
-    }
     endpoint->bearer_look(&eb, &look);
     if (look.lacks) {
         tell(e, "entry", EXPLAIN_WRONG,
@@ -397,6 +436,24 @@ tell_bearer_in_force(struct explanation *e, const struct bearer *b)
         tell(e, "entry", EXPLAIN_OK, NULL,
              "The data plane has it, too, and had a sign of the UE %.1f s "
              "ago.", seconds_since(e, look.seen));
+    }
+}
+
+/* The same of one that tofd does not hold for diverted. */
+static void
+tell_bearer_left(struct explanation *e, const struct bearer *b)
+{
+    const struct endpoint_bearer eb = bearer_describe(b);
+    const char *left = e->complete ? endpoint->bearer_left(&eb) : NULL;
+
+    if (left) {
+        tell(e, "entry", EXPLAIN_WRONG, WHY_LEFT,
+             "tofd does not divert it, and the data plane differs: %s.", left);
+    } else if (bearer_is_ready(b)) {
+        tell(e, "entry", EXPLAIN_OPEN,
+             "Its next packet to a service is held until it is proved.",
+             "Its proof is too old, so the data plane diverts nothing of it, "
+             "and sends it no answers.");
     }
 }
 
@@ -437,8 +494,10 @@ tell_bearers(struct explanation *e, const struct session *s)
         tell_vlan(e, b);
         tell_proof(e, b);
         tell_diversion(e, b);
-        if (bearer_is_ready(b)) {
+        if (bearer_is_ready(b) && !bearer_use_get(b)->paused) {
             tell_bearer_in_force(e, b);
+        } else if (b->diversion != DIVERSION_ASKED) {
+            tell_bearer_left(e, b);
         }
         if (e->has_spec) {
             tell_usage(e, b);
@@ -520,8 +579,10 @@ explain(const struct in6_addr *ue, const char *service, explain_cb *cb,
 
     tell_tof(&e);
     tell_service(&e);
-    if (e.has_spec) {
+    if (e.in_force) {
         tell_service_in_force(&e);
+    }
+    if (e.has_spec) {
         tell_app(&e);
     }
     tell_ue(&e);

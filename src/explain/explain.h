@@ -18,7 +18,8 @@ struct endpoint_class;
 
 enum explain_verdict {
     EXPLAIN_OK,
-    EXPLAIN_WRONG,              /* It keeps the UE from being diverted. */
+    EXPLAIN_WRONG,              /* It keeps the UE from being diverted; or it
+                                 * is there, and should not be. */
     EXPLAIN_OPEN,               /* Not known yet, or not asked for. */
 };
 

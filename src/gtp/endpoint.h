@@ -151,6 +151,9 @@ struct endpoint_class {
     /* Looks at the data plane, and changes nothing. */
     void (*bearer_look)(const struct endpoint_bearer *,
                         struct endpoint_look *);
+    /* The same of a bearer that is paused, or not diverted: a clause, what is
+     * there of it, though it should not be.  NULL: nothing. */
+    const char *(*bearer_left)(const struct endpoint_bearer *);
 
     /* A service's chain and classification.  service_set() returns 0 or a
      * positive errno value; it is in force when service_ready() says so.  If

@@ -62,6 +62,8 @@ int nat_service_set(const struct in6_addr *service_ip,
 /* Is it still there as it was set?  (True if that cannot be told.) */
 bool nat_has_service(const struct in6_addr *service_ip,
                      const struct in6_addr *application_ip);
+/* Is there an entry, whatever for?  (False if that cannot be told.) */
+bool nat_translates(const struct in6_addr *service_ip);
 int nat_service_clear(const struct in6_addr *service_ip);
 
 /* No such flow of the service is left: now packets may be diverted to it. */

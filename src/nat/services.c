@@ -134,6 +134,14 @@ nat_service_set(const struct in6_addr *service_ip,
 }
 
 bool
+nat_translates(const struct in6_addr *service_ip)
+{
+    return nat.open && !nft_elem_get(nat.nft, &nat_inet,
+                                     &nat_services[family_of(service_ip)],
+                                     bytes(service_ip), NULL, NULL);
+}
+
+bool
 nat_has_service(const struct in6_addr *service_ip,
                 const struct in6_addr *application_ip)
 {

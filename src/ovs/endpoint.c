@@ -59,6 +59,7 @@
 #include "ovs/ports.h"
 #include "ovs/send.h"
 #include "ovs/services.h"
+#include "ovs/strays.h"
 #include "ovs/trace.h"
 #include "packets.h"
 #include "timeval.h"
@@ -163,6 +164,9 @@ flow_stats(const struct ofctl_flow_stats *fs, void *aux OVS_UNUSED)
          ? ENDPOINT_DOWN : ENDPOINT_UP);
 
     if (!(fs->cookie & COOKIE_KIND_MASK)) {
+        if (fs->table_id == TABLE_INPUT && !find_bearer(fs->cookie)) {
+            strays_note(fs->cookie, polled_at);
+        }
         events.counters(fs->cookie, direction, fs->packets, fs->bytes,
                         polled_at);
     } else if (fs->table_id != TABLE_INPUT) {
@@ -740,6 +744,19 @@ ovs_bearer_look(const struct endpoint_bearer *b, struct endpoint_look *look)
     }
 }
 
+static const char *
+ovs_bearer_left(const struct endpoint_bearer *b)
+{
+    uint64_t left_ms;
+    int error = (filter_committed(filter_seqno())
+                 ? filter_divert_get(b, &left_ms) : ENOENT);
+
+    return (!error ? "the filter's set \"divert\" has an element for it"
+            : error == EIO ? "the filter's set \"bound\" has an element for it"
+            : !find_bearer(b->id) && strays_has(b->id)
+            ? "Open vSwitch has a flow for it" : NULL);
+}
+
 /* What the filter does by itself. */
 
 static bool
@@ -812,6 +829,7 @@ const struct endpoint_class endpoint_ovs = {
     .unlearn = filter_unlearn,
     .bearer_clear = ovs_bearer_clear,
     .bearer_look = ovs_bearer_look,
+    .bearer_left = ovs_bearer_left,
     .service_set = ovs_services_set,
     .service_clear = ovs_services_clear,
     .service_possible = ovs_services_possible,

@@ -213,6 +213,20 @@ service_ip_exists(const struct in6_addr *ip)
     return find_by_ip(ip) != NULL;
 }
 
+const char *
+service_waits_for(const struct in6_addr *service_ip, bool *changing)
+{
+    const struct entry *e = find_by_ip(service_ip);
+    const char *why = REGISTER_NO_ROUTE;
+
+    *changing = e && e->state == S_APPLYING;
+    if (!e || e->state == S_ACTIVE) {
+        return NULL;
+    }
+    return (e->reachable && register_possible(&e->spec, &why)
+            ? "it is being applied" : why);
+}
+
 /* The table follows the registry. */
 
 static void

@@ -41,7 +41,12 @@ void service_delete(const char *key, service_done_cb *, void *aux);
 /* The name of the service that has 'service_ip'; NULL if none has. */
 const char *service_name_of(const struct in6_addr *service_ip);
 
-/* Calls 'cb' for each service in effect, ordered by name. */
+/* Why the service that has 'service_ip' is not in force, as a clause; NULL if
+ * it is, or there is none.  '*changing': it may be in force as it was before. */
+const char *service_waits_for(const struct in6_addr *service_ip,
+                              bool *changing);
+
+/* Calls 'cb' for each service, ordered by name. */
 void service_for_each(void (*cb)(const struct service_spec *,
                                  const struct counters *, void *aux),
                       void *aux);

@@ -104,20 +104,20 @@ entry_of(const struct xdp_bearer *xb)
 }
 
 static const struct xdp_template *
-template_of(const struct xdp_bearer *xb)
+template_of(uint32_t id)
 {
-    uint32_t slot = xb->b.id >> 8;
+    uint32_t slot = id >> 8;
     const struct xdp_template *t = (slot < table->config->n_templates
                                     ? &table->templates[slot] : NULL);
 
-    return t && t->id == xb->b.id ? t : NULL;
+    return t && t->id == id ? t : NULL;
 }
 
 /* tof_sgw clears the template's id. */
 static bool
 is_withdrawn(const struct xdp_bearer *xb)
 {
-    return xb->has_template && !template_of(xb);
+    return xb->has_template && !template_of(xb->b.id);
 }
 
 static uint64_t
@@ -130,7 +130,7 @@ static void
 read_counts(struct xdp_bearer *xb)
 {
     const struct xdp_entry *e = entry_of(xb);
-    const struct xdp_template *t = template_of(xb);
+    const struct xdp_template *t = template_of(xb->b.id);
 
     if (e) {
         xdp_count_read(up_count(e), &xb->last_up, &xb->packets_up,
@@ -198,7 +198,7 @@ follow_counts(struct xdp_bearer *xb, const struct xdp_entry *entry_before,
               const struct xdp_template *template_before)
 {
     const struct xdp_entry *e = entry_of(xb);
-    const struct xdp_template *t = template_of(xb);
+    const struct xdp_template *t = template_of(xb->b.id);
 
     if (e != entry_before) {
         xb->last_up = e ? up_count(e) : 0;
@@ -237,7 +237,7 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
         if (!adopted) {
             read_counts(xb);
             e = entry_of(xb);
-            t = template_of(xb);
+            t = template_of(xb->b.id);
         }
         if (!endpoint_same_tunnels(&xb->b, b)) {
             release(xb);
@@ -462,6 +462,16 @@ xdp_bearers_look(const struct endpoint_bearer *b, struct endpoint_look *look)
             look->seen = time_of(seen);
         }
     }
+}
+
+const char *
+xdp_bearers_left(const struct endpoint_bearer *b)
+{
+    return (!table ? NULL
+            : xdp_table_diverts(table, b)
+            ? "the programs' table has an entry that diverts its uplink tunnel"
+            : template_of(b->id)
+            ? "the programs' table has a template for its answers" : NULL);
 }
 
 static void

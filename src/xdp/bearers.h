@@ -27,6 +27,7 @@ void xdp_bearers_set(const struct endpoint_bearer *, bool adopted);
 void xdp_bearers_pause(const struct endpoint_bearer *);
 void xdp_bearers_clear(const struct endpoint_bearer *);
 void xdp_bearers_look(const struct endpoint_bearer *, struct endpoint_look *);
+const char *xdp_bearers_left(const struct endpoint_bearer *);
 bool xdp_bearers_adopt(bool (*cb)(const struct endpoint_bearer *));
 void xdp_bearers_path_changed(enum filter_side from,
                               const struct in6_addr *src,

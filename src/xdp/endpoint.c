@@ -580,6 +580,7 @@ const struct endpoint_class endpoint_xdp = {
     .bearer_pause = xdp_bearers_pause,
     .bearer_clear = xdp_bearers_clear,
     .bearer_look = xdp_bearers_look,
+    .bearer_left = xdp_bearers_left,
     .service_set = xdp_svc_set,
     .service_clear = xdp_svc_clear,
     .service_possible = xdp_svc_possible,

@@ -312,6 +312,16 @@ xdp_table_seen(struct xdp_table *t, uint32_t place, bool *forwarded)
     return stamp & XDP_TICK_MASK;
 }
 
+bool
+xdp_table_diverts(const struct xdp_table *t, const struct endpoint_bearer *b)
+{
+    const struct key key = make_key(t, &b->up, XDP_UP, is_inner6(&b->ue));
+    const uint32_t place = find(t, &key);
+
+    return (place != XDP_NOWHERE
+            && xdp_table_entry(t, place)->bearer == b->id);
+}
+
 void
 xdp_table_unlearn(struct xdp_table *t, const struct endpoint_bearer *b)
 {

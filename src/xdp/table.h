@@ -67,6 +67,10 @@ uint32_t xdp_table_bind(struct xdp_table *, const struct endpoint_bearer *b);
  * unknown. */
 void xdp_table_release(struct xdp_table *, uint32_t place, uint32_t id);
 
+/* Is the uplink tunnel of 'b' there, and diverted for that bearer? */
+bool xdp_table_diverts(const struct xdp_table *,
+                       const struct endpoint_bearer *b);
+
 /* What is diverted, in no order.  'cb' must not change the table.  */
 void xdp_table_dump(const struct xdp_table *,
                     void (*cb)(const struct endpoint_bearer *, uint32_t place,

@@ -312,6 +312,12 @@ nothing_to_see(const struct endpoint_bearer *b OVS_UNUSED,
     *look = (struct endpoint_look) { .seen = LLONG_MIN };
 }
 
+static const char *
+nothing_left(const struct endpoint_bearer *b OVS_UNUSED)
+{
+    return NULL;
+}
+
 static void
 plane_poll_counters(void)
 {
@@ -417,6 +423,7 @@ const struct endpoint_class endpoint_ovs = {
     .bearer_pause = plane_bearer_pause,
     .bearer_clear = plane_bearer_clear,
     .bearer_look = nothing_to_see,
+    .bearer_left = nothing_left,
     .service_set = no_error,
     .service_clear = nothing_cleared,
     .service_possible = always_possible,

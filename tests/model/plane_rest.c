@@ -224,6 +224,12 @@ nat_service_set(const struct in6_addr *service_ip OVS_UNUSED,
 }
 
 bool
+nat_translates(const struct in6_addr *service_ip OVS_UNUSED)
+{
+    return false;
+}
+
+bool
 nat_has_service(const struct in6_addr *service_ip OVS_UNUSED,
                 const struct in6_addr *application_ip OVS_UNUSED)
 {

@@ -182,6 +182,13 @@ service_delete(const char *key, service_done_cb *cb, void *aux)
     start_change(CHANGE_DELETE, key, NULL, cb, aux);
 }
 
+const char *
+service_waits_for(const struct in6_addr *service_ip OVS_UNUSED, bool *changing)
+{
+    *changing = false;
+    return NULL;
+}
+
 void
 service_for_each(void (*cb)(const struct service_spec *,
                             const struct counters *, void *aux),

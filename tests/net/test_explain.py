@@ -4,6 +4,7 @@ names as the reason."""
 
 import contextlib
 import os
+import re
 import struct
 
 import pytest
@@ -158,6 +159,116 @@ def test_what_the_data_plane_lacks_of_a_bearer(lab, net, api, explained, ue,
     found = [s["found"] for s in explained(ue, "svc")["steps"]
              if s["step"] == "entry"]
     assert "had a sign of the UE" in found[-1]
+
+
+@contextlib.contextmanager
+def left_element(lab, _bearer):
+    """What brings it back, as it was before the bearer was given up."""
+    shown = lab.run("lab-tof", "nft", "list set netdev tof divert").stdout
+    kept = re.search(r"elements = {([^}]*)}", shown)[1]
+    kept = re.sub(r" expires \w+", "", kept)
+    yield lambda: lab.run("lab-tof", "nft", "add element netdev tof divert "
+                          f"{{{kept}}}")
+    lab.run("lab-tof", "nft", "flush set netdev tof divert")
+
+
+@contextlib.contextmanager
+def left_flow(_lab, bearer):
+    cookie = f"cookie=0x{bearer['id']}"
+    yield lambda: ofctl("br-tof", "add-flow", f"table=0,{cookie},priority=7,"
+                        "tun_id=0x7fffff01,actions=drop")
+    ofctl("br-tof", "del-flows", f"{cookie}/-1")
+
+
+@contextlib.contextmanager
+def left_entry(lab, bearer):
+    with programs_map("sessions") as table:
+        at = entry_in(table, int(bearer["id"], 16))
+        kept = table[at:at + 32]
+
+    def put_back():
+        with programs_map("sessions") as table:
+            table[at:at + 32] = kept
+
+    yield put_back
+    take_entry_out(lab, bearer)
+
+
+@contextlib.contextmanager
+def left_template(_lab, bearer):
+    """struct xdp_template, 64 bytes, begins with the bearer's number."""
+    number = int(bearer["id"], 16)
+
+    def put(value):
+        with programs_map("templates") as table:
+            struct.pack_into("<I", table, (number >> 8) * 64, value)
+
+    yield lambda: put(number)
+    put(0)
+
+
+@pytest.mark.parametrize("ue, kw", [
+    (UE, {}), (UE6, {"enb": ENB6, "sgw": SGW6})], ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize("left, what", [
+    pytest.param(left_element, 'set "divert" has an element',
+                 marks=pytest.mark.datapath("ovs"), id="divert"),
+    pytest.param(left_flow, "Open vSwitch has a flow for it",
+                 marks=pytest.mark.datapath("ovs"), id="flow"),
+    pytest.param(left_entry, "has an entry that diverts its uplink tunnel",
+                 marks=pytest.mark.datapath("xdp"), id="entry"),
+    pytest.param(left_template, "has a template for its answers",
+                 marks=pytest.mark.datapath("xdp"), id="template"),
+])
+def test_what_is_left_of_a_bearer_that_was_given_up(
+        lab, net, api, explained, ue, kw, left, what):
+    def told():
+        return [s for s in explained(ue, "svc")["steps"]
+                if s["step"] == "entry"
+                and s.get("subject") == f"bearer {bearer['id']}"]
+
+    api.register("svc", service_of(ue), APP6 if ":" in ue else APP)
+    b = diverted(net, ue, **kw)
+    bearer, = api.session_of(ue)["bearers"]
+    with left(lab, bearer) as bring_back:
+        net.silent = True
+        b.end_marker()
+        wait_until(lambda: not told(), what="the bearer to be given up")
+        bring_back()
+        one, = wait_until(told, 20, "explain to tell of what is left")
+        assert one["verdict"] == "wrong" and what in one["found"]
+        assert one["advice"]
+
+
+@pytest.mark.parametrize("ns, where, element, what", [
+    ("lab-tof", "netdev tof services", f"::ffff:{SERVICE_IP}",
+     "The filter has an element"),
+    ("tof-app", "inet tof_nat services4", f"{SERVICE_IP} : {APP}",
+     "The NAT has an entry"),
+], ids=["filter", "nat"])
+def test_what_is_left_of_a_service(lab, api, explained, ns, where, element,
+                                   what):
+    api.register()
+    api.unregister()
+    assert not [s for s in explained(UE, SERVICE_IP)["steps"]
+                if s["step"] == "entry"]
+    lab.run(ns, "nft", f"add element {where} {{ {element} }}")
+    try:
+        told = step(explained(UE, SERVICE_IP), "entry")
+        assert told["verdict"] == "wrong" and what in told["found"]
+    finally:
+        lab.run(ns, "nft", f"delete element {where} {{ {element} }}")
+
+
+def test_a_service_that_waits(lab, net, api, explained):
+    """It is registered, and the way to its App is gone."""
+    route = ("192.0.2.0/24", "via", "192.168.100.10", "dev", "app0")
+    lab.run("tof-app", "ip", "route", "add", *route)
+    api.register(app="192.0.2.5")
+    assert step(explained(UE, "svc"), "service")["verdict"] == "ok"
+    lab.run("tof-app", "ip", "route", "del", *route)
+    reason_is(explained, "service", "Service svc is not in force: there is no "
+              "route")
+    api.unregister()
 
 
 def test_a_ue_that_nobody_has_seen(net, api, explained):

@@ -46,6 +46,7 @@ where_to(const json_t *packet)
         { "sgw", "to the SGW" }, { "enb", "to the eNodeB" },
         { "app", "to the App" }, { "chain", "to the chain of functions" },
         { "filter", "to the filter" }, { "tofd", "to tofd" },
+        { "ovs", "to Open vSwitch" },
     };
     const char *word = text_of(packet, "where");
 

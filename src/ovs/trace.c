@@ -3,14 +3,15 @@
 /* The packets of one UE, as packet sockets see them: see trace.h.
  *
  *      eNodeB --> [S1-U adapter] - - - - - - > [S1-U adapter] --> SGW
- *                      \ - - - > [ue0] --> App
+ *                      \ - [tof-enb] - > [ue0] --> App
  *
  * What comes in waits in 'entries' until the same packet is seen going out,
- * which says where it went; one that is not seen any more has been left to the
- * filter: it is held, or it is for tofd, or it is lost.  A packet is known
- * again by what a tunnel's end does not change in it.  What goes out is looked
- * at only after all sockets have been read once more: before that the socket
- * that has it coming in might not have been read.
+ * which says where it went; one that is not seen any more has been left where
+ * it was last seen: in the filter it is held, or it is for tofd, or it is lost;
+ * in Open vSwitch it is lost, or a function has not let it pass.  A packet is
+ * known again by what a tunnel's end does not change in it.  What goes out is
+ * looked at only after all sockets have been read once more: before that the
+ * socket that has it coming in might not have been read.
  *
  * The sockets are there only while there is a trace, and a program in each
  * (filter/tap.c) keeps others' packets in the kernel. */
@@ -29,6 +30,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "filter/filter.h"
 #include "filter/tap.h"
 #include "gtp/endpoint.h"
 #include "gtp/gtpu.h"
@@ -54,12 +56,16 @@
 struct tap {
     int fd;                     /* -1: none. */
     bool bare;                  /* ue0: packets without a tunnel. */
+    bool inside;                /* tof-enb: what passes between the filter and
+                                 * Open vSwitch. */
 };
 
 /* A frame as it has been seen. */
 struct sighting {
     uint64_t time;              /* ns since 1970. */
     bool bare;                  /* At ue0. */
+    const char *left;           /* Who has it if it is not seen any more; */
+    bool passing;               /* and that is all that it says. */
     enum endpoint_direction direction;
     uint32_t hash;              /* Of what does not change. */
     size_t offset, captured, length;
@@ -72,7 +78,9 @@ struct entry {
     uint8_t frame[];
 };
 
-static struct tap taps[3] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
+static struct tap taps[4] = {
+    { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 },
+};
 static size_t n_taps;
 static struct in6_addr ue;
 static uint32_t captured;
@@ -133,6 +141,10 @@ ovs_trace_start(const struct conf *conf, const struct in6_addr *ue_,
     if (!error && !conf->s1u.interface) {
         error = add_tap(-1, conf->s1u.sgw, false);
     }
+    if (!error) {
+        taps[n_taps].inside = true;
+        error = add_tap(-1, FILTER_ENB_LINK, false);
+    }
     if (error) {
         ovs_trace_stop();
     }
@@ -158,8 +170,7 @@ tell(const struct sighting *s, const uint8_t *frame, bool bare,
 static void
 tell_left(const struct entry *e)
 {
-    tell(&e->s, e->frame, e->s.bare, e->s.bare ? "tofd" : "filter",
-         "not_seen_again");
+    tell(&e->s, e->frame, e->s.bare, e->s.left, "not_seen_again");
 }
 
 static struct entry *
@@ -288,8 +299,11 @@ take(const struct tap *tap, const uint8_t *frame, size_t len,
         return;
     }
     look(&s, &packet, frame + s.offset, len - s.offset);
+    s.passing = tap->inside;
+    s.left = (tap->inside && outgoing ? "ovs"
+              : tap->bare ? "tofd" : "filter");
     /* The namespace of Apps is on the other side of ue0. */
-    if (tap->bare ? !outgoing : outgoing) {
+    if (s.passing || (tap->bare ? !outgoing : outgoing)) {
         push(&exits, &s, frame);
         n_exits++;
     } else {
@@ -359,9 +373,13 @@ match_exit(struct entry *out)
 {
     struct entry *in = find_entry(&out->s);
 
-    tell_gone(&out->s, out->frame, in);
-    if (in) {
-        remove_entry(in);
+    if (!out->s.passing) {
+        tell_gone(&out->s, out->frame, in);
+        if (in) {
+            remove_entry(in);
+        }
+    } else if (in) {
+        in->s.left = out->s.left;
     }
     ovs_list_remove(&out->node);
     n_exits--;
@@ -425,8 +443,8 @@ ovs_trace_stop(void)
 
         if (tap->fd >= 0) {
             close(tap->fd);
-            tap->fd = -1;
         }
+        *tap = (struct tap) { .fd = -1 };
     }
     LIST_FOR_EACH_SAFE (e, node, &entries) {
         remove_entry(e);

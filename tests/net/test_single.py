@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 from test_chain import FW_TOS, Function, arrived
+from test_trace import ended, fates, starts, tracing
 from tofnet import netns
 from tofnet import packet as p
 from tofnet.emulator import ENB_MAC, SGW_MAC, Emulator
@@ -34,6 +35,8 @@ s1u: {{interface: s1u0, enodebs: [10.1.1.0/24, "fd01:1::/64"],
 apps: {{interface: app0, address: [192.168.100.1/24, "fd00:100::1/64"]}}
 pinger: {{targets: [203.0.113.10, "2001:db8:9::10"]}}
 functions: {{fw: {{in: fw0, out: fw1}}}}
+api: {{unix: {0}/api.sock}}
+trace: {{allow: yes}}
 run_dir: {0}/run
 state_dir: {0}/state
 """
@@ -286,6 +289,26 @@ def test_forwarding_goes_on_without_tofd(host, net):
         host.start_tofd()
     b.uplink(to_service(b, b"back"))
     b.wait_downlink(is_text(b"back"))
+
+
+@paths
+def test_its_packets_are_traced(host, net, ue, kw):
+    """Both ways by the same adapter."""
+    b = bearer(net, ue, kw)
+    for text in (b"held", b"diverted from now on"):
+        b.uplink(to_service(b, text))
+        b.wait_downlink(is_text(text))
+    at = "single-tof", f"{host.dir}/api.sock"
+    with tracing(ue, "60", "--json", at=at) as traced:
+        starts(at)
+        for text in (b"one", b"two"):
+            b.uplink(to_service(b, text))
+            b.wait_downlink(is_text(text))
+        b.uplink(to_other(b, b"up"))
+        b.wait_uplink(is_text(b"up"))
+        out, _ = ended(traced)
+    assert fates(out) == {("up", "app"): 2, ("down", "enb"): 2,
+                          ("up", "sgw"): 1}
 
 
 @pytest.fixture

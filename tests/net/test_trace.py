@@ -13,14 +13,16 @@ import tempfile
 
 import pytest
 
+from test_chain import FW_TOS, Function
 from tofnet.emulator import ENB6, SGW6
-from tofnet.lab import APP6, SERVICE_IP6, TOP
+from tofnet.lab import APP6, SERVICE_IP6, TOP, ofctl
 from tofnet.netns import command_in
-from tofnet.service import OTHER, answered, echo, switched
+from tofnet.service import OTHER, answered, diverted, echo, switched
 from tofnet.wait import PATIENCE, wait_until
 
 UE, UE6, STRANGER = "10.45.31.1", "2001:db8:31:1::1", "10.45.31.2"
 UNIX = "/run/tof-lab/api.sock"
+LAB = "lab-tof", UNIX           # Whom to ask, and how.
 N = 1000
 AT_ONCE = 20                    # Packets under way.
 GTPU6_LEN = 14 + 40 + 8 + 8 + 40 + 8    # Without a text.
@@ -35,13 +37,14 @@ def allowed(lab):
 
 
 @contextlib.contextmanager
-def tracing(ue, *args):
+def tracing(ue, *args, at=LAB):
     """tofctl, which traces 'ue'; it is asked to end, if it has not."""
+    ns, unix = at
     with tempfile.TemporaryFile("w+") as out, \
             tempfile.TemporaryFile("w+") as err:
         p = subprocess.Popen(command_in(
-            "lab-tof", os.path.join(TOP, "tofctl"), "-u", f"unix:{UNIX}",
-            "trace", ue, *args), stdout=out, stderr=err)
+            ns, os.path.join(TOP, "tofctl"), "-u", f"unix:{unix}", "trace",
+            ue, *args), stdout=out, stderr=err)
         p.files = out, err
         try:
             yield p
@@ -61,17 +64,23 @@ def printed(p):
     return out, err
 
 
+def shown(p, text):
+    """Whether it has printed that by now."""
+    return text in os.pread(p.files[0].fileno(), 1 << 20, 0).decode()
+
+
 def ended(p):
     """The same, once it has been asked to end."""
     p.send_signal(signal.SIGTERM)
     return printed(p)
 
 
-def by_socket(method, path):
+def by_socket(method, path, at=LAB):
     """The API's answer by the Unix socket: its status and what it says."""
+    ns, unix = at
     done = subprocess.run(command_in(
-        "lab-tof", "curl", "-s", "-X", method, "--unix-socket", UNIX,
-        "-w", "\n%{http_code}", f"http://localhost{path}"), check=True,
+        ns, "curl", "-s", "-X", method, "--unix-socket", unix, "-w",
+        "\n%{http_code}", f"http://localhost{path}"), check=True,
         stdout=subprocess.PIPE, text=True, timeout=10 * PATIENCE)
     text, status = done.stdout.rsplit("\n", 1)
     return int(status), text
@@ -84,12 +93,20 @@ def said(allowed):
     return lambda: allowed.log()[seen:]
 
 
-def is_running():
-    return by_socket("GET", "/trace")[0] == 200
+def is_running(at=LAB):
+    return by_socket("GET", "/trace", at)[0] == 200
 
 
-def starts():
-    wait_until(is_running, 10, "the trace")
+def starts(at=LAB):
+    wait_until(lambda: is_running(at), 10, "the trace")
+
+
+def fates(out):
+    """How many UDP packets of a trace with --json have gone where."""
+    packets = [json.loads(line) for line in out.splitlines()]
+    return collections.Counter(
+        (packet["direction"], packet["where"]) for packet in packets
+        if packet["protocol"] == 17)
 
 
 def fields(file, *names):
@@ -217,6 +234,80 @@ def test_96_bytes_of_a_packet_are_shown(allowed, net, api):
     for side in ("frame", "packet"):
         assert {len(packet[side]) for packet in packets
                 if side in packet} == {2 * 96}
+
+
+@pytest.mark.parametrize("ue,kw", [
+    (UE, {}), (UE6, {"enb": ENB6, "sgw": SGW6})], ids=["ipv4", "ipv6"])
+def test_all_of_a_packet_is_shown_if_that_is_allowed(allowed, net, api, ue,
+                                                     kw):
+    data = os.urandom(700)
+    with allowed.configured((r"trace: {allow: yes}",
+                             "trace: {allow: yes, payload: yes}")):
+        api.register()
+        api.register("six", SERVICE_IP6, APP6)
+        b = net.bearer(ue, **kw)
+        answered(b)
+        with tracing(ue, "60", "--json") as p:
+            starts()
+            b.uplink(echo(ue, data))
+            b.wait_downlink(lambda f: f.inner.payload == data)
+            out, _ = ended(p)
+        api.clean()
+    packets = [json.loads(line) for line in out.splitlines()]
+    sides = {(packet["direction"], side): packet[side] for packet in packets
+             if packet["protocol"] == 17 and packet["length"] > len(data)
+             for side in ("frame", "packet") if side in packet}
+    assert set(sides) == {(direction, side) for direction in ("up", "down")
+                          for side in ("frame", "packet")}
+    for shown in sides.values():
+        assert shown.endswith(data.hex())
+
+
+def test_a_packet_through_a_chain(allowed, net, api, datapath):
+    """The eBPF programs show it on its way into the chain, and an answer once
+    more when it has come out."""
+    fw = Function("fw", "", FW_TOS)
+    known = json.dumps({"fw": fw.config})
+    try:
+        with allowed.configured((r"functions: {}", f"functions: {known}")):
+            api.register(chain=["fw"])
+            b = diverted(net, UE)
+            with tracing(UE, "60", "--json") as p:
+                starts()
+                for _ in range(3):
+                    answered(b)
+                out, _ = ended(p)
+            api.clean()
+    finally:
+        fw.close()
+    assert fates(out) == (
+        {("up", "chain"): 3, ("down", "chain"): 3, ("down", "enb"): 3}
+        if datapath == "xdp" else {("up", "app"): 3, ("down", "enb"): 3})
+
+
+@pytest.mark.datapath("ovs")
+@pytest.mark.parametrize("ue,kw", [
+    (UE, {}), (UE6, {"enb": ENB6, "sgw": SGW6})], ids=["ipv4", "ipv6"])
+def test_a_packet_that_open_vswitch_drops(allowed, net, api, ue, kw):
+    api.register()
+    api.register("six", SERVICE_IP6, APP6)
+    b = diverted(net, ue, **kw)
+    ofctl("br-tof", "add-flow", "table=0,cookie=0x7e57,priority=65000,"
+          f"tun_id={b.up_teid:#x},actions=drop")
+    try:
+        with tracing(ue, "60") as p:
+            starts()
+
+            def is_told():
+                b.uplink(echo(ue, b"into the void"))
+                return shown(p, "Open vSwitch")
+
+            wait_until(is_told, 15, "the packet", interval=0.2)
+            out, _ = ended(p)
+    finally:
+        ofctl("br-tof", "del-flows", "cookie=0x7e57/-1")
+    assert re.search(r" up .* UDP, \d+ bytes: to Open vSwitch "
+                     r"\(not seen again\)", out)
 
 
 def test_there_is_one_at_a_time(allowed, net, api):

@@ -4,7 +4,10 @@
  *
  * Place in the flow: rest.c opens them at start and gives them to the HTTP
  * server.  The server could open a plain TCP socket by itself, but can neither
- * bind it to an interface nor say what went wrong. */
+ * bind it to an interface nor say what went wrong.
+ *
+ * Connections take over from the listening socket how much the kernel keeps of
+ * what their clients do not read, which would be 4 MB of each. */
 
 #include <config.h>
 
@@ -21,6 +24,7 @@
 #include "util.h"
 
 #define BACKLOG 128
+#define SENDING (128 * 1024)    /* By the kernel, of each connection. */
 
 /* Binds 'fd' and starts to listen.  Returns NULL, or the name of what
  * failed, with errno set. */
@@ -28,10 +32,13 @@ static const char *
 bind_and_listen(int fd, const struct sockaddr_storage *ss,
                 const char *interface)
 {
-    int one = 1;
+    const int one = 1, sending = SENDING;
 
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one)) {
         return "SO_REUSEADDR";
+    } else if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sending,
+                          sizeof sending)) {
+        return "SO_SNDBUF";
     } else if (interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE,
                                        interface, strlen(interface))) {
         return interface;

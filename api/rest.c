@@ -26,7 +26,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -35,6 +34,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/clients.h"
 #include "api/exchange.h"
 #include "api/guard.h"
 #include "api/listen.h"
@@ -50,7 +50,6 @@
 #include "openvswitch/vlog.h"
 #include "socket-util.h"
 #include "svec.h"
-#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(rest);
@@ -63,12 +62,13 @@ METRIC_COUNTER(answers_refused, "tof_api_answers_total", "class=\"4xx\"",
                "Answers of the REST API, by class of status.");
 METRIC_COUNTER(answers_failed, "tof_api_answers_total", "class=\"5xx\"",
                "Answers of the REST API, by class of status.");
-METRIC_COUNTER(clients_late, "tof_api_clients_too_slow_total", "",
-               "Connections closed because a request took too long.");
+METRIC_COUNTER(refusals_unlogged, "tof_api_refusals_unlogged_total", "",
+               "Refused changes without a line in the log, as there were too "
+               "many.");
 
-#define CONNECTIONS_MAX 256
+/* Those that are given up, and have not ended yet, count for the server. */
+#define CONNECTIONS_MAX (2 * CLIENTS_MAX)
 #define SILENCE_SECONDS 15      /* Of a connection. */
-#define REQUEST_SECONDS 30      /* To send one, or to take its answer. */
 #define PART_BUFFER (16 * 1024) /* For what is sent at a time. */
 
 struct listener {
@@ -76,6 +76,7 @@ struct listener {
     int epoll_fd;
     bool local;                 /* A socket in the file system, which no
                                  * browser reaches. */
+    struct clients clients;
 };
 static struct listener listeners[2];    /* TCP and Unix. */
 static size_t n_listeners;
@@ -88,16 +89,6 @@ struct secrets {
     char *tls_cert, *tls_key;
 };
 static struct secrets secrets;
-
-/* A connection. */
-struct client {
-    struct ovs_list node;       /* In 'clients'. */
-    int fd;
-    long long int deadline;     /* For the request under way. */
-    struct request *request;    /* NULL between requests. */
-};
-static struct ovs_list clients = OVS_LIST_INITIALIZER(&clients);
-static long long int next_check;        /* Of deadlines. */
 
 struct request {
     struct exchange x;
@@ -133,22 +124,28 @@ describe_client(const struct client *c)
     return ds_steal_cstr(&s);
 }
 
-/* A line for every change that is asked for, whatever became of it. */
+/* A line for every change that is asked for, whatever became of it; but of
+ * those that are refused only so many a minute, since anybody can ask. */
 static void
 audit(const struct request *r)
 {
+    static struct vlog_rate_limit refused_rl = VLOG_RATE_LIMIT_INIT(60, 60);
     const struct exchange *x = &r->x;
     struct ds path = DS_EMPTY_INITIALIZER;
 
-    if (r->who) {
-        ds_put_printable(&path, x->path, strlen(x->path));
-        VLOG_INFO("audit: %s%s: %s %s%s: %u", r->who,
-                  secrets.token && x->status != MHD_HTTP_UNAUTHORIZED
-                  ? ", with the token" : "",
-                  x->method, ds_cstr(&path), x->change ? x->change : "",
-                  x->status);
-        ds_destroy(&path);
+    if (!r->who) {
+        return;
+    } else if (x->status >= 400 && VLOG_DROP_INFO(&refused_rl)) {
+        metric_inc(&refusals_unlogged);
+        return;
     }
+    ds_put_printable(&path, x->path, strlen(x->path));
+    VLOG_INFO("audit: %s%s: %s %s%s: %u", r->who,
+              secrets.token && x->status != MHD_HTTP_UNAUTHORIZED
+              ? ", with the token" : "",
+              x->method, ds_cstr(&path), x->change ? x->change : "",
+              x->status);
+    ds_destroy(&path);
 }
 
 static void
@@ -182,6 +179,7 @@ request_resume(struct exchange *x)
         request_free(r);
     } else if (r->suspended) {
         r->suspended = false;
+        client_extend(r->client);
         MHD_resume_connection(r->connection);
         poll_immediate_wake();  /* A resume shows at no descriptor. */
     }
@@ -191,17 +189,29 @@ static void
 request_suspend(struct request *r)
 {
     r->suspended = true;
-    r->client->deadline = LLONG_MAX;
+    client_waits(r->client, r->x.owed);
     if (r->x.step) {
         ovs_list_push_back(&walks, &r->walk_node);
     }
     MHD_suspend_connection(r->connection);
 }
 
+/* Its client is given up: a walk for it goes no further. */
 static void
-client_extend(struct client *c)
+client_given_up(struct client *c)
 {
-    c->deadline = time_msec() + REQUEST_SECONDS * 1000;
+    struct request *r = c->request;
+
+    if (r && r->suspended && !r->x.owed) {
+        ovs_list_remove(&r->walk_node);
+        ovs_list_init(&r->walk_node);
+        r->x.more = false;
+        if (!r->x.status) {
+            exchange_problem(&r->x, MHD_HTTP_SERVICE_UNAVAILABLE,
+                             "There are too many clients.");
+        }
+        request_resume(&r->x);
+    }
 }
 
 /* MHD_OPTION_URI_LOG_CALLBACK: the only one that sees the request's target
@@ -232,6 +242,7 @@ request_completed(void *aux OVS_UNUSED,
 
     if (r) {
         *requestp = NULL;
+        client_keeps(r->client, 0);
         client_extend(r->client);
         request_gone(r);
     }
@@ -324,8 +335,12 @@ static ssize_t
 send_part(void *r_, uint64_t pos OVS_UNUSED, char *buf, size_t max)
 {
     struct request *r = r_;
-    size_t n = exchange_send(&r->x, buf, max);
+    size_t n;
 
+    if (r->client->visitor.leaves) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    n = exchange_send(&r->x, buf, max);
     client_extend(r->client);
     if (!n && !r->x.more) {
         return MHD_CONTENT_READER_END_OF_STREAM;
@@ -360,6 +375,7 @@ static enum MHD_Result
 request_answer(struct request *r)
 {
     struct exchange *x = &r->x;
+    const size_t allocated = x->answer.allocated;
     struct MHD_Response *response = make_response(r);
     const struct smap_node *node;
     enum MHD_Result result;
@@ -378,6 +394,7 @@ request_answer(struct request *r)
     VLOG_DBG("%s %s: %u", x->method, x->path, x->status);
     audit(r);
     client_extend(r->client);
+    client_keeps(r->client, allocated);
     result = MHD_queue_response(r->connection, x->status, response);
     MHD_destroy_response(response);
     return result;
@@ -414,51 +431,45 @@ handle(void *listener, struct MHD_Connection *connection OVS_UNUSED,
 
 /* Clients. */
 
+/* MHD_AcceptPolicyCallback. */
+static enum MHD_Result
+client_admit(void *listener, const struct sockaddr *sa,
+             socklen_t len OVS_UNUSED)
+{
+    struct listener *l = listener;
+
+    return clients_admit(&l->clients, sa) ? MHD_YES : MHD_NO;
+}
+
+static struct client *
+client_started(struct listener *l, struct MHD_Connection *connection)
+{
+    return client_create(
+        &l->clients,
+        MHD_get_connection_info(
+            connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+        MHD_get_connection_info(
+            connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+}
+
 static void
-client_notify(void *aux OVS_UNUSED, struct MHD_Connection *connection,
+client_notify(void *listener, struct MHD_Connection *connection,
               void **clientp, enum MHD_ConnectionNotificationCode code)
 {
     struct client *c = *clientp;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        c = xzalloc(sizeof *c);
-        c->fd = MHD_get_connection_info(
-            connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        client_extend(c);
-        ovs_list_push_back(&clients, &c->node);
-        *clientp = c;
+        *clientp = client_started(listener, connection);
     } else if (c) {
         if (c->request) {
             /* Left before its headers were complete. */
             request_gone(c->request);
         }
-        ovs_list_remove(&c->node);
-        free(c);
+        client_destroy(c);
         *clientp = NULL;
         /* At its limit of connections the server stops to listen; it starts
          * again in the MHD_run() after this one. */
         poll_immediate_wake();
-    }
-}
-
-/* A client that sends a byte now and then is never silent, but would keep a
- * connection for good. */
-static void
-clients_check(void)
-{
-    struct client *c;
-    long long int now = time_msec();
-
-    if (now < next_check) {
-        return;
-    }
-    next_check = now + 1000;
-    LIST_FOR_EACH (c, node, &clients) {
-        if (now >= c->deadline) {
-            c->deadline = LLONG_MAX;
-            metric_inc(&clients_late);
-            shutdown(c->fd, SHUT_RDWR);
-        }
     }
 }
 
@@ -497,7 +508,7 @@ server_start(struct listener *l, int fd, const struct secrets *s,
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
         | (tls ? MHD_USE_TLS : 0),
-        0, NULL, NULL, handle, l,
+        0, client_admit, l, handle, l,
         MHD_OPTION_EXTERNAL_LOGGER, log_error, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned int) CONNECTIONS_MAX,
@@ -505,7 +516,7 @@ server_start(struct listener *l, int fd, const struct secrets *s,
         MHD_OPTION_URI_LOG_CALLBACK, request_new, NULL,
         MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL,
-        MHD_OPTION_NOTIFY_CONNECTION, client_notify, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, client_notify, l,
         MHD_OPTION_ARRAY, tls ? tls_options : no_options,
         MHD_OPTION_END);
     if (!daemon) {
@@ -534,6 +545,7 @@ listener_start(int fd, bool local, char **error)
     if (!daemon) {
         return EINVAL;
     }
+    clients_init(&l->clients, local, client_given_up);
     listener_set(l, daemon);
     n_listeners++;
     return 0;
@@ -547,12 +559,12 @@ is_served_by(const struct request *r, const struct MHD_Daemon *daemon)
 }
 
 static void
-server_stop(struct MHD_Daemon *daemon)
+server_stop(struct listener *l, struct MHD_Daemon *daemon)
 {
     struct client *c;
 
     /* It must not be stopped with connections suspended. */
-    LIST_FOR_EACH (c, node, &clients) {
+    LIST_FOR_EACH (c, visitor.node, &l->clients.visitors.list) {
         struct request *r = c->request;
 
         if (r && r->suspended && is_served_by(r, daemon)) {
@@ -577,7 +589,7 @@ listener_renew(struct listener *l, const struct secrets *s, char **error)
         return EINVAL;
     }
     close(MHD_quiesce_daemon(l->daemon));
-    server_stop(l->daemon);
+    server_stop(l, l->daemon);
     listener_set(l, daemon);
     return 0;
 }
@@ -729,6 +741,19 @@ rest_reload(const struct conf *conf, char **error)
     return retval;
 }
 
+/* One after the other, so that few answers are in memory that grow. */
+static void
+run_walk(struct request *r)
+{
+    r->x.step(&r->x);
+    if (r->x.status && (r->x.answer.length || !r->x.more)) {
+        ovs_list_remove(&r->walk_node);
+        ovs_list_init(&r->walk_node);
+        request_resume(&r->x);
+    }
+    client_keeps(r->client, r->x.answer.allocated);
+}
+
 void
 rest_run(void)
 {
@@ -736,18 +761,10 @@ rest_run(void)
         MHD_run(listeners[i].daemon);
     }
     if (!ovs_list_is_empty(&walks)) {
-        struct request *r = CONTAINER_OF(ovs_list_pop_front(&walks),
-                                         struct request, walk_node);
-
-        ovs_list_init(&r->walk_node);
-        r->x.step(&r->x);
-        if (r->x.status && (r->x.answer.length || !r->x.more)) {
-            request_resume(&r->x);
-        } else {
-            ovs_list_push_back(&walks, &r->walk_node);
-        }
+        run_walk(CONTAINER_OF(ovs_list_front(&walks), struct request,
+                              walk_node));
     }
-    clients_check();
+    clients_run();
 }
 
 void
@@ -764,16 +781,17 @@ rest_wait(void)
     if (!ovs_list_is_empty(&walks)) {
         poll_immediate_wake();
     }
-    if (!ovs_list_is_empty(&clients)) {
-        poll_timer_wait_until(next_check);
-    }
+    clients_wait();
 }
 
 void
 rest_destroy(void)
 {
     while (n_listeners) {
-        server_stop(listeners[--n_listeners].daemon);
+        struct listener *l = &listeners[--n_listeners];
+
+        server_stop(l, l->daemon);
+        clients_destroy(&l->clients);
     }
     if (unix_path) {
         fatal_signal_unlink_file_now(unix_path);

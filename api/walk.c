@@ -30,6 +30,10 @@
 #define SLICE_VISITS 4096
 #define SLICE_SESSIONS 32
 
+/* An answer ends at its limit, or at so many bytes: a session may have many
+ * bearers. */
+#define ANSWER_MAX (16 * 1024 * 1024)
+
 /* Peers shown.  Their number is the network's, a few thousand; what is beyond
  * was made up by somebody. */
 #define PEERS_MAX 10000
@@ -95,7 +99,7 @@ session_walk_step(struct exchange *x)
     for (int i = 0; i < SLICE_VISITS && written < SLICE_SESSIONS; i++) {
         const struct session *s = session_next(w->cursor);
 
-        if (!s || w->n == w->filter.limit) {
+        if (!s || w->n == w->filter.limit || x->answer.length > ANSWER_MAX) {
             session_walk_finish(x, w, s != NULL);
             return;
         }

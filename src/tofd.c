@@ -26,6 +26,7 @@
 
 #include "agent.h"
 #include "api/rest.h"
+#include "base/descriptors.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -183,6 +184,7 @@ start(const struct conf *conf)
     char *what = NULL;
     int error;
 
+    descriptors_raise_limit();
     make_dir(conf->run_dir);
     make_dir(conf->state_dir);
     error = lock_take(conf->run_dir, LOCK_WAIT_MS, &what);

@@ -32,6 +32,7 @@ check_PROGRAMS += \
 	tests/unit/test_statelet \
 	tests/unit/test_tap \
 	tests/unit/test_usage \
+	tests/unit/test_visitors \
 	tests/unit/test_wire_faults \
 	tests/unit/test_xdp_table
 

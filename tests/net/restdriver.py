@@ -62,8 +62,8 @@ class Driver:
     def __exit__(self, *exc):
         self.stop()
 
-    def connect(self):
-        return Client(self.port)
+    def connect(self, source="127.0.0.1"):
+        return Client(self.port, source)
 
     def memory(self):
         """The most it has taken so far, in bytes."""
@@ -76,9 +76,10 @@ class Driver:
 class Client:
     """A bare connection, for what no HTTP library would send."""
 
-    def __init__(self, port):
+    def __init__(self, port, source="127.0.0.1"):
         self.socket = socket.create_connection(("127.0.0.1", port),
-                                               timeout=PATIENCE)
+                                               timeout=PATIENCE,
+                                               source_address=(source, 0))
 
     def send(self, text):
         self.socket.sendall(text if isinstance(text, bytes)

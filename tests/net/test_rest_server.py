@@ -231,14 +231,116 @@ def test_slow_clients(driver, rest):
     assert 25 < ended["dripping"] < 40
 
 
-def test_more_connections_than_the_limit(driver):
-    clients = [driver.connect() for _ in range(300)]
-    for client in clients[:250]:
-        client.send(GET)
-        assert " 200 " in client.read_until("\r\n\r\n")
-    for client in clients:
+HOLD = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: "
+
+
+def held(driver, n, source="127.0.0.1"):
+    """So many connections from 'source' that ask for nothing yet."""
+    clients = []
+    for _ in range(n):
+        client = driver.connect(source)
+        try:
+            client.send(HOLD)
+        except OSError:
+            pass                # Given up again.
+        clients.append(client)
+    return clients
+
+
+def asks(driver, source="127.0.0.1"):
+    """How long an answer takes to one who comes and asks."""
+    started = time.monotonic()
+    client = driver.connect(source)
+    client.send(GET)
+    assert " 200 " in client.read_until("\r\n\r\n")
+    client.close()
+    return time.monotonic() - started
+
+
+def metric(rest, name):
+    text = rest.call("GET", "/metrics", 200).text
+    return int(next(line.rsplit(" ", 1)[1] for line in text.splitlines()
+                    if line.startswith(name + " ")))
+
+
+GIVEN_UP = "tof_api_clients_given_up_total"
+
+
+@pytest.mark.parametrize("sources", [
+    ["127.0.0.1"], [f"127.0.0.{i}" for i in range(2, 9)]],
+    ids=["one-address", "many-addresses"])
+def test_who_asks_is_answered_though_others_hold_connections(driver, rest,
+                                                             sources):
+    """Those that hold them come back at once; the one who asks has one of
+    their addresses."""
+    others = []
+    for _ in range(2):
+        for source in sources:
+            others += held(driver, 300 // len(sources), source)
+        assert asks(driver, sources[0]) < PATIENCE / 5
+    reason = "address" if len(sources) == 1 else "connections"
+    assert metric(rest, f'{GIVEN_UP}{{reason="{reason}"}}') > 100
+    assert metric(rest, "tof_api_clients_refused_total") == 0
+    for client in others:
         client.close()
-    Rest(f"http://127.0.0.1:{driver.port}").call("GET", "/healthz", 200)
+
+
+def test_an_address_with_many_connections_costs_others_none(driver):
+    first = driver.connect("127.0.0.2")
+    first.send(HOLD)
+    others = held(driver, 300)
+    first.send("y\r\n\r\n")
+    assert " 200 " in first.read_until("\r\n\r\n")
+    assert all(client.is_closed_within(PATIENCE) for client in others[:236])
+    assert not any(client.is_closed_within(0) for client in others[236:])
+
+
+def test_who_waits_for_a_change_is_not_given_up(driver):
+    waiting = driver.connect()
+    waiting.send(post("slow-1", "198.51.100.1"))
+    others = held(driver, 100)
+    assert " 200 " in waiting.read_until("\r\n\r\n")
+    for client in others:
+        client.close()
+
+
+LISTING = "GET /session?limit=10000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_answers_that_nobody_reads_are_not_kept_in_memory():
+    """The first ones make room; who reads gets all of his."""
+    n = 6000
+    with Driver("-s", str(n)) as driver:
+        rest = Rest(f"http://127.0.0.1:{driver.port}")
+        whole = rest.call("GET", "/session?limit=10000", 200)
+        assert len(whole.json()) == n and len(whole.content) > 2 << 20
+        before = driver.memory()
+        others = [driver.connect() for _ in range(60)]
+        for client in others:
+            client.send(LISTING)
+        wait_for(lambda: metric(rest, f'{GIVEN_UP}{{reason="memory"}}'),
+                 PATIENCE)
+        whole = rest.call("GET", "/session?limit=10000", 200)
+        assert len(whole.json()) == n
+        assert driver.memory() - before < 100 << 20
+        for client in others:
+            client.close()
+        wait_for(lambda: metric(rest, "tof_api_answer_bytes") == 0, PATIENCE)
+
+
+def test_lines_about_refused_changes_are_bounded(token_file):
+    """Anybody can ask, but not fill the log."""
+    running = Driver("-t", token_file)
+    client = running.connect()
+    for i in range(300):
+        client.send(post(f"x-{i}", "198.51.100.1"))
+        assert " 401 " in client.read_until("}")
+    rest = Rest(f"http://127.0.0.1:{running.port}",
+                headers={"Authorization": "Bearer " + TOKEN})
+    dropped = metric(rest, "tof_api_refusals_unlogged_total")
+    running.process.send_signal(signal.SIGTERM)
+    _, log = running.process.communicate(timeout=PATIENCE)
+    assert log.count("audit: ") == 300 - dropped < 150
 
 
 # The end.

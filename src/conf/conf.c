@@ -477,6 +477,9 @@ check_tls(struct loader *l)
 {
     const struct conf *conf = l->conf;
 
+    if (conf->standby.names.n && !conf_yaml_find(l->root, "tls")) {
+        return fail(l, "standby.names", "needs section tls");
+    }
     return (!conf_yaml_find(l->root, "tls")
             || ((conf->tls.cert || missing(l, "tls.cert"))
                 && (conf->tls.key || missing(l, "tls.key"))

@@ -160,6 +160,8 @@ const struct conf_key conf_keys[] = {
          "Where those connect that follow this one."),
     TEXTS("standby.follow", standby.follow, ONE_OR_MANY, endpoint, NULL,
           "Those that this one follows."),
+    TEXTS("standby.names", standby.names, ONE_OR_MANY, name, NULL,
+          "The names in the certificates of those TOFs."),
 
     TEXT("tls.cert", tls.cert, path, NULL,
          "The certificate of this TOF in PEM format."),

@@ -97,6 +97,7 @@ struct conf {
     struct {
         char *listen;           /* "ADDRESS:PORT", or NULL: nobody follows. */
         struct text_list follow;        /* The same, of others. */
+        struct text_list names; /* In their certificates; empty: any. */
     } standby;
     struct {
         char *cert, *key, *ca;  /* Files: all of them, or all NULL. */

@@ -21,6 +21,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "persist/replicate_names.h"
 #include "session/session.h"
 #include "session/statelet.h"
 #include "stream.h"
@@ -216,7 +217,10 @@ run_connect(struct source *s)
 
     stream_run(s->stream);
     error = stream_connect(s->stream);
-    if (!error) {
+    if (!error && !replicate_is_allowed(conf, s->stream)) {
+        lose(s, "its certificate has another name than those of "
+             "standby.names");
+    } else if (!error) {
         s->connected = true;
         s->heard_at = s->alive_due = time_msec();
         report();

@@ -20,7 +20,7 @@ from tofnet.wait import wait_until
 pytestmark = pytest.mark.datapath("xdp")        # No matter which one.
 
 UE, TEID = "10.45.10.1", 0x5afec0de
-FOLLOWERS_MAX = 16
+FOLLOWERS_MAX = UNKNOWN_OF_ADDRESS_MAX = 16
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +193,33 @@ def test_number_of_followers_is_bounded(both):
             f.sock.close()
 
 
+REFUSED = "tof_standby_refused_total"
+
+
+def refused(both, reason):
+    return both.a.metrics()[f'{REFUSED}{{reason="{reason}"}}']
+
+
+def test_who_does_not_say_what_it_is_keeps_no_follower_out(both):
+    """However many connections it holds, it is told nothing, and they end
+    after a few seconds."""
+    ns = both.pair.b.site.ns("lab-tof")
+    silent = refused(both, "silent")
+    others = [Follower((ADDRESSES[0], PORT), ns) for _ in range(100)]
+    try:
+        b = both.learned("10.45.9.1")
+        with follower(both) as f:
+            f.hear(is_bearer(b))
+        wait_until(lambda: both.a.metrics()["tof_standby_followers"] == 1,
+                   what="the one follower that is left")
+        assert refused(both, "gave_way") >= 100 - UNKNOWN_OF_ADDRESS_MAX
+        assert all(f.is_ended() for f in others)
+        assert refused(both, "silent") > silent
+    finally:
+        for f in others:
+            f.sock.close()
+
+
 def test_stopped_follower_stops_nobody_and_is_cut_off(both):
     """And is told everything when it goes on."""
     with both.pair.b.stopped():
@@ -272,22 +299,41 @@ class TestBothWays:
 
 # --- TLS ---------------------------------------------------------------------
 
+def by_tls(authority, name, *keys):
+    return (section(*keys),
+            ("(?m)^run_dir:", f"{authority.section(name)}run_dir:"))
+
+
 def test_follows_by_tls(following, both, tmp_path):
+    """Each knows the other one by its name."""
     authority = Authority(tmp_path / "authority")
-
-    def changes(name, keys):
-        return (section(keys),
-                ("(?m)^run_dir:", f"{authority.section(name)}run_dir:"))
-
     a, b = following.a, following.b
-    with a.configured(*changes("a", listens(a))), \
-            b.configured(*changes("b", follows(a))):
+    with a.configured(*by_tls(authority, "a", listens(a), "names: [x, b]")), \
+            b.configured(*by_tls(authority, "b", follows(a), "names: a")):
         both.wait_connected()
         both.clean()
         both.register()
         bearer = both.diverted("10.45.9.1")
         answered(both.there.take_over(bearer))
         assert not both.there.pings
+
+
+@pytest.mark.parametrize("at", "ab")
+def test_a_tof_of_another_name_is_none(following, both, tmp_path, at):
+    """Though its certificate is of the same authority."""
+    authority = Authority(tmp_path / "authority")
+    a, b = following.a, following.b
+    names = {"a": ["names: x"], "b": []} if at == "a" else {
+        "a": [], "b": ["names: [x, b]"]}
+    with a.configured(*by_tls(authority, "a", listens(a), *names["a"])), \
+            b.configured(*by_tls(authority, "b", follows(a), *names["b"])):
+        if at == "a":
+            wait_until(lambda: refused(both, "name"), 10, "a refusal")
+        else:
+            wait_until(lambda: "another name" in both.b.part("standby")[
+                "detail"], 10, "a refusal")
+        assert both.a.metrics()["tof_standby_told_total"] == 0
+        assert both.b.metrics()["tof_standby_heard_total"] == 0
 
 
 # --- Configuration -----------------------------------------------------------
@@ -307,6 +353,7 @@ BAD = {
     "standby: {follow: {a: b}}": "standby.follow",
     "standby: {leader: '10.255.0.1:7677'}": "leader",
     "standby: 10.255.0.1:7677": "standby",
+    "standby: {names: tof-2}": "standby.names",
     "tls: {cert: /x, key: /x}": "tls",
     "tls: {cert: x, key: /x, ca: /x}": "tls.cert",
     "tls: {cert: /x, key: /x, ca: /x, more: /x}": "more",

@@ -180,6 +180,9 @@ static const struct {
       "f:4: standby.follow[1]: 'b:7677' is not ADDRESS:PORT (an IPv6 address "
       "goes in brackets)" },
     { "standby: {leader: yes}\n", "f:3: standby.leader: unknown key" },
+    { "standby: {names: tof-2}\n", "f:3: standby.names: needs section tls" },
+    { "standby: {names: [a, 'b c']}\n", "f:3: standby.names[1]: 'b c' is not "
+      "a name: only letters, digits, '-', '_' and '.'" },
     { "tls: {cert: /c, key: /k}\n", "f:3: tls.ca: missing" },
     { "tls:\n", "f:3: tls.cert: missing" },
     { "tls: {cert: c, key: /k, ca: /a}\n",
@@ -488,7 +491,8 @@ static const struct {
       "api_tls_key=''\ntrace_allow='false'\ntrace_payload='false'\n"
       "usage_file='/var/lib/tof/usage.jsonl'\n"
       "usage_interval_seconds='300'\nstandby_listen=''\n"
-      "standby_follow=''\ntls_cert=''\ntls_key=''\ntls_ca=''\n"
+      "standby_follow=''\nstandby_names=''\ntls_cert=''\n"
+      "tls_key=''\ntls_ca=''\n"
       "registry=''\nrun_dir='/run/tof'\n"
       "state_dir='/var/lib/tof'\n" },
     { "every key",
@@ -508,7 +512,8 @@ static const struct {
       "  hosts: [tof1, tof1.example.net], tls_cert: /c, tls_key: /k}\n"
       "trace: {allow: yes, payload: yes}\n"
       "usage: {file: /u/r, interval_seconds: 86400}\n"
-      "standby: {listen: '[fd00::1]:7677', follow: 10.9.0.2:7677}\n"
+      "standby: {listen: '[fd00::1]:7677', follow: 10.9.0.2:7677,\n"
+      "  names: tof-2.example.net}\n"
       "tls: {cert: /tc, key: /tk, ca: /ca}\n"
       "registry: ['ssl:192.0.2.1:6641', 'unix:/x']\n"
       "run_dir: /run/$(x)\nstate_dir: /s\n",
@@ -536,7 +541,9 @@ static const struct {
       "api_tls_key='/k'\ntrace_allow='true'\ntrace_payload='true'\n"
       "usage_file='/u/r'\n"
       "usage_interval_seconds='86400'\nstandby_listen='[fd00::1]:7677'\n"
-      "standby_follow='10.9.0.2:7677'\ntls_cert='/tc'\ntls_key='/tk'\n"
+      "standby_follow='10.9.0.2:7677'\n"
+      "standby_names='tof-2.example.net'\n"
+      "tls_cert='/tc'\ntls_key='/tk'\n"
       "tls_ca='/ca'\nregistry='ssl:192.0.2.1:6641 unix:/x'\n"
       "run_dir='/run/$(x)'\nstate_dir='/s'\n" },
 };

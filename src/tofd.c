@@ -29,6 +29,7 @@
 #include "base/descriptors.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/secure.h"
 #include "base/status.h"
 #include "conf/conf.h"
 #include "explain/explain.h"
@@ -141,8 +142,17 @@ check_files(const struct conf *conf, char **error)
     return retval;
 }
 
-/* And, but for PRINT, which is for scripts that need none of that, the files
- * that it names. */
+/* Warns of secrets that others may read. */
+static void
+check_modes(const struct conf *conf)
+{
+    secure_check_file("api.token_file", conf->api.token_file);
+    secure_check_file("api.tls_key", conf->api.tls_key);
+    secure_check_file("tls.key", conf->tls.key);
+}
+
+/* Reads 'file' and, but for PRINT, which is for scripts that need none of that,
+ * checks the files that it names. */
 static struct conf *
 read_conf(const char *file, enum action action)
 {
@@ -153,6 +163,9 @@ read_conf(const char *file, enum action action)
         fprintf(stderr, "tofd: %s\n", error);
         free(error);
         exit(EX_CONFIG);
+    }
+    if (action != PRINT) {
+        check_modes(conf);
     }
     return conf;
 }
@@ -185,6 +198,7 @@ start(const struct conf *conf)
     int error;
 
     descriptors_raise_limit();
+    umask(027);                 /* Files say who talks to whom. */
     make_dir(conf->run_dir);
     make_dir(conf->state_dir);
     error = lock_take(conf->run_dir, LOCK_WAIT_MS, &what);
@@ -273,6 +287,7 @@ reload_files(const struct conf *conf)
 {
     char *error = NULL;
 
+    check_modes(conf);
     agent_reload();
     if (rest_reload(conf, &error)) {
         VLOG_ERR("%s; what was read before stays in force", error);

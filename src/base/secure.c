@@ -13,7 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "openvswitch/vlog.h"
 #include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(secure);
 
 int
 secure_random(void *buf, size_t n)
@@ -83,6 +86,26 @@ secure_key_load(const char *dir, const char *name, struct secure_key *key,
         error = error ? error : write_key(dir, name, key);
     }
     return error;
+}
+
+/* What is wrong with it as a place for a secret, or NULL. */
+static const char *
+file_problem(const struct stat *st)
+{
+    return (st->st_uid && st->st_uid != geteuid() ? "it is another user's"
+            : st->st_mode & 022 ? "others can write it"
+            : st->st_mode & 04 ? "everybody on this host can read it" : NULL);
+}
+
+void
+secure_check_file(const char *key, const char *file)
+{
+    struct stat st;
+
+    if (file && !stat(file, &st) && file_problem(&st)) {
+        VLOG_WARN("%s: %s: %s; its mode should be 0600", key, file,
+                  file_problem(&st));
+    }
 }
 
 static uint64_t

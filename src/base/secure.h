@@ -42,4 +42,10 @@ uint32_t secure_table_hash(const struct in6_addr *addr, uint32_t number);
 /* The same of any 'n' bytes. */
 uint32_t secure_bytes_hash(const void *, size_t n);
 
+/* Says in the log if other users than the owner and the group may read 'file',
+ * or others than the owner change it, or if its owner is neither root nor this
+ * user: it holds a secret.  'key' of the configuration names it; NULL is
+ * fine. */
+void secure_check_file(const char *key, const char *file);
+
 #endif /* secure.h */

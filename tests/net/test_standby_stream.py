@@ -2,13 +2,17 @@
 """The stream between two TOFs: who speaks it wrongly, who does not listen, who
 is not let in; and what configuration of it is refused."""
 
+import itertools
 import os
+import socket
 import subprocess
 
 import pytest
 
+from tofnet import netns
 from tofnet import packet as p
-from tofnet.replication import BEARER, GONE, Follower, Leader, Statelet, alive
+from tofnet.replication import (
+    BEARER, GONE, Follower, Leader, Statelet, Stream, alive)
 from tofnet.lab import TOP
 from tofnet.pair import ADDRESSES, PORT, follows, listens
 from tofnet.service import OTHER, answered
@@ -218,6 +222,35 @@ def test_who_does_not_say_what_it_is_keeps_no_follower_out(both):
     finally:
         for f in others:
             f.sock.close()
+
+
+def test_follower_that_lives_and_does_not_read_is_cut_off(both):
+    """What it is not told takes no memory for long."""
+    cut_off = both.a.metrics()["tof_standby_cut_off_total"]
+
+    def connect():
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.connect((ADDRESSES[0], PORT))
+        return sock
+
+    n = itertools.count()
+    sock = netns.call_in(both.pair.b.site.ns("lab-tof"), connect)
+    with Stream(sock) as f:
+        def is_cut_off():
+            f.say(alive())
+            for i in itertools.islice(n, 20):
+                b = both.net.bearer(f"10.47.{i // 250}.{i % 250 + 1}",
+                                    enb=f"10.1.{i // 250 + 2}.{i % 250 + 1}")
+                b.uplink(p.ip_udp(b.ue, OTHER, b"x"))
+                both.net.forget(b)
+            return both.a.metrics()["tof_standby_cut_off_total"] > cut_off
+
+        try:
+            wait_until(is_cut_off, 60, "it to be cut off")
+        except ConnectionError:
+            assert both.a.metrics()["tof_standby_cut_off_total"] > cut_off
+    both.learned("10.45.9.1")
 
 
 def test_stopped_follower_stops_nobody_and_is_cut_off(both):

@@ -11,7 +11,8 @@
 #           vSwitch beside them, TAP output
 #   net     tests/net: pytest, in lanes: several at once, each of them with a
 #           lab of its own (tests/net/private)
-#   fuzz    FUZZ_TARGETS of the Makefile, some seconds each (clang)
+#   fuzz    scripts/fuzz.sh: FUZZ_TARGETS of the Makefile, some seconds each
+#           (clang)
 #   dist    tests/dist: what is shipped and installed; make distcheck
 #   packages  only if asked for: tests/packages: Debian packages, lintian,
 #           installed and upgraded in a Debian root
@@ -226,37 +227,18 @@ stage_net() {
     [ "$bad" -eq 0 ] || show_log "$log" 400
 }
 
-# A program that finds nothing in its time has passed.
+# A target that finds nothing in its time has passed.
 stage_fuzz() {
-    local programs prog name seeds work ok=0 bad=0
+    local programs
     programs=$(make_var FUZZ_TARGETS)
-    if [ -z "$programs" ]; then
-        skip "no fuzz targets in the Makefile"
-        return
-    fi
     # shellcheck disable=SC2086
-    if ! run 300 make $programs; then
+    if run 300 make -j"$(nproc)" $programs; then
+        tap_script 300 scripts/fuzz.sh --seconds "$fuzz_seconds" \
+            --keep "$logs/fuzz"
+    else
         count 0 1 0
         show_log "$log"
-        return
     fi
-    for prog in $programs; do
-        name=$(basename "$prog") work=$logs/$name seeds=
-        mkdir -p "$work"
-        for dir in "tests/fuzz/seeds/${name#fuzz_}" \
-                   "tests/fuzz/seeds_${name#fuzz_}"; do
-            [ ! -d "$dir" ] || seeds=$dir
-        done
-        # shellcheck disable=SC2086
-        if run $((fuzz_seconds + 60)) "./$prog" -artifact_prefix="$work/" \
-                -max_total_time="$fuzz_seconds" "$work" $seeds; then
-            ok=$((ok + 1))
-        else
-            bad=$((bad + 1))
-        fi
-    done
-    count "$ok" "$bad" 0
-    [ "$bad" -eq 0 ] || show_log "$log"
 }
 
 stage_programs() {
@@ -276,9 +258,9 @@ stage_dist() { tap_script 900 tests/dist; }
 
 stage_packages() { tap_script 1500 tests/packages; }
 
-tap_script() {                  # SECONDS SCRIPT
+tap_script() {                  # SECONDS SCRIPT [ARGUMENT...]
     local rc=0 result ok bad no
-    run "$1" "$2" || rc=$?
+    run "$@" || rc=$?
     result=$(tap_result "$rc" "$log")
     read -r ok bad no <<<"$result"
     grep -i '# *skip' "$log" || :

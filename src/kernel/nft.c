@@ -32,6 +32,7 @@
 #include "kernel/nft_private.h"
 
 #define RCVBUF (4 << 20)
+#define MAX_ERRNO 4095
 #define BATCH_MAX (512u << 20)  /* The kernel's own limit is not far above. */
 
 int
@@ -262,6 +263,13 @@ struct outcome {
     char hint[128];
 };
 
+/* What the kernel says as a negative errno value, as a positive one. */
+static int
+errno_of(int error)
+{
+    return error < 0 && error >= -MAX_ERRNO ? -error : EPROTO;
+}
+
 /* Takes one NLMSG_ERROR in. */
 static void
 take_answer(const struct nlmsghdr *nlh, const struct nft_batch *b,
@@ -282,7 +290,7 @@ take_answer(const struct nlmsghdr *nlh, const struct nft_batch *b,
     if (o->error) {
         return;
     }
-    o->error = -err->error;
+    o->error = errno_of(err->error);
     o->seq = nlh->nlmsg_seq;
 
     /* With NETLINK_CAP_ACK the attributes follow at once. */
@@ -393,13 +401,13 @@ take_reply(const struct nlmsghdr *nlh, struct nft_answer *answer,
     if (nlh->nlmsg_type == NLMSG_ERROR) {
         const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
 
-        return err->error ? -err->error : answer->cb_error;
+        return err->error ? errno_of(err->error) : answer->cb_error;
     }
     if (nlh->nlmsg_type == NLMSG_DONE) {
         const int *status = mnl_nlmsg_get_payload(nlh);
 
         if (mnl_nlmsg_get_payload_len(nlh) >= sizeof *status && *status < 0) {
-            return -*status;
+            return errno_of(*status);
         }
         return (answer->cb_error ? answer->cb_error
                 : answer->torn ? EAGAIN : 0);

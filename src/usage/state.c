@@ -284,7 +284,8 @@ restore_pair(const char *args, struct restoring *r)
     struct in6_addr ip;
     int up, down;
 
-    if (!r->bearer
+    /* What is closed has none. */
+    if (!r->bearer || r->bearer->state == USAGE_CLOSED
         || sscanf(args, "%45s %d %d "COUNTERS_IN, text, &up, &down,
                   &c.packets_up, &c.bytes_up, &c.packets_down,
                   &c.bytes_down) != 7

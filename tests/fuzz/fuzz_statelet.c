@@ -4,25 +4,10 @@
  * because no fuzzer guesses it; what is decoded must encode to what decodes to
  * the same again. */
 
-#include "session/statelet.h"
-
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* CRC-32C bit by bit, written to the end of 'buf'. */
-static void
-put_crc(uint8_t buf[STATELET_LEN])
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < 8 * (STATELET_LEN - 4); i++) {
-        crc ^= buf[i / 8] >> i % 8 & 1;
-        crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-    }
-    for (size_t i = 0; i < 4; i++) {
-        buf[STATELET_LEN - 1 - i] = ~crc >> 8 * i;
-    }
-}
+#include "records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -45,7 +45,8 @@ TAP_TESTS = \
 	tests/tap/test_rtnl \
 	tests/tap/test_xdp \
 	tests/tap/test_xdp_bearers \
-	tests/tap/test_xdp_chain
+	tests/tap/test_xdp_chain \
+	tests/tap/test_xdp_random
 
 FUZZ_TARGETS = fuzz_conf fuzz_fragment fuzz_gtpu fuzz_journal fuzz_json \
 	fuzz_netlink fuzz_openflow fuzz_receive fuzz_rest fuzz_rows \

@@ -170,6 +170,7 @@ read_conf(const char *file, enum action action)
     return conf;
 }
 
+/* What has to be there is missed later; tofd is of use without a state_dir. */
 static void
 make_dir(const char *dir)
 {
@@ -180,7 +181,9 @@ make_dir(const char *dir)
             char c = *p;
             *p = '\0';
             if (mkdir(copy, 0755) && errno != EEXIST) {
-                ovs_fatal(errno, "cannot make directory %s", copy);
+                VLOG_ERR("cannot make directory %s: %s", copy,
+                         ovs_strerror(errno));
+                break;
             }
             *p = c;
             if (!c) {

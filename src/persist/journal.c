@@ -61,8 +61,9 @@ struct log {
 };
 
 struct journal {
+    char *dir;
     int dir_fd;
-    struct log log;
+    struct log log;             /* .fd is -1 while it cannot be opened. */
     bool lost;                  /* Records were dropped. */
     long long int retry_at;     /* If log.error. */
     bool dirty;                 /* Written since the last sync began. */
@@ -170,32 +171,108 @@ replay_file(int fd, off_t size,
     return error;
 }
 
-/* Opens the file and brings it into a state to append to. */
+/* Returns 0 or a positive errno value: EBUSY if another process has it. */
 static int
-open_file(struct journal *j, void (*replay)(const struct statelet *, void *),
-          void *aux, unsigned int *n_bad)
+open_dir(struct journal *j)
 {
-    struct stat st;
-
-    unlinkat(j->dir_fd, TEMPORARY_NAME, 0);
-    j->log.fd = openat(j->dir_fd, FILE_NAME,
-                       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (j->log.fd < 0 || fstat(j->log.fd, &st)) {
+    j->dir_fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (j->dir_fd < 0) {
         return errno;
     }
-    if (!S_ISREG(st.st_mode)) {
-        return EINVAL;
-    }
-    int error = replay_file(j->log.fd, st.st_size, replay, aux, &j->log.count,
-                            n_bad);
-    if (error) {
+    if (flock(j->dir_fd, LOCK_EX | LOCK_NB)) {
+        int error = errno == EWOULDBLOCK ? EBUSY : errno;
+
+        close(j->dir_fd);
+        j->dir_fd = -1;
         return error;
     }
-    if (ftruncate(j->log.fd, (off_t) j->log.count * STATELET_LEN)
-        || fsync(j->dir_fd)) {
-        return errno;
-    }
     return 0;
+}
+
+/* Opens the file for 'access' and sets '*size'.  Returns 0 or a positive errno
+ * value. */
+static int
+open_file(struct journal *j, int access, off_t *size)
+{
+    int fd = openat(j->dir_fd, FILE_NAME,
+                    access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct stat st;
+    int error;
+
+    if (fd < 0 || fstat(fd, &st)) {
+        error = errno;
+    } else {
+        error = S_ISREG(st.st_mode) ? 0 : EINVAL;
+    }
+    if (error) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return error;
+    }
+    j->log.fd = fd;
+    *size = st.st_size;
+    return 0;
+}
+
+/* What has been read is not what can be appended to. */
+static void
+close_file(struct journal *j)
+{
+    if (j->log.fd >= 0) {
+        close(j->log.fd);
+        j->log.fd = -1;
+    }
+}
+
+/* Replays the file and brings it into a state to append to, or replays it at
+ * least.  Returns 0 or a positive errno value. */
+static int
+start_file(struct journal *j, void (*replay)(const struct statelet *, void *),
+           void *aux, unsigned int *n_bad)
+{
+    off_t size;
+    int error = open_file(j, O_RDWR | O_CREAT, &size);
+    const bool can_write = !error;
+
+    if (!can_write && open_file(j, O_RDONLY, &size)) {
+        return error;
+    }
+    int read_error = replay_file(j->log.fd, size, replay, aux, &j->log.count,
+                                 n_bad);
+    error = error ? error : read_error;
+    if (!error && (ftruncate(j->log.fd, (off_t) j->log.count * STATELET_LEN)
+                   || fsync(j->dir_fd))) {
+        error = errno;
+    }
+    if (error) {
+        close_file(j);
+    } else {
+        unlinkat(j->dir_fd, TEMPORARY_NAME, 0);
+    }
+    return error;
+}
+
+/* Tries again what could not be opened at start, by its path, where something
+ * else may be mounted now.  What has changed since is not in it: it is for the
+ * owner to compact it. */
+static int
+open_late(struct journal *j)
+{
+    off_t size;
+    int error;
+
+    if (j->dir_fd >= 0) {
+        close(j->dir_fd);
+        j->dir_fd = -1;
+    }
+    error = open_dir(j);
+    error = error ? error : open_file(j, O_RDWR | O_CREAT, &size);
+    if (!error) {
+        j->log.count = size / STATELET_LEN;
+        j->lost = true;
+    }
+    return error;
 }
 
 int
@@ -207,23 +284,22 @@ journal_open(const char *dir, void (*replay)(const struct statelet *, void *),
     int error;
 
     *journalp = NULL;
+    j->dir = check_alloc(strdup(dir));
     j->log.fd = j->new_log.fd = -1;
     j->sync = fdsync_create();
-    j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (j->dir_fd < 0) {
-        error = errno;
-    } else if (flock(j->dir_fd, LOCK_EX | LOCK_NB)) {
-        error = errno == EWOULDBLOCK ? EBUSY : errno;
-    } else {
-        error = open_file(j, replay, aux, &n_bad);
+    error = open_dir(j);
+    if (!error) {
+        error = start_file(j, replay, aux, &n_bad);
     }
     if (n_badp) {
         *n_badp = n_bad;
     }
-    if (error) {
+    if (error == EBUSY) {
         journal_close(j);
         return error;
     }
+    j->log.error = error;
+    j->retry_at = time_msec() + RETRY_INTERVAL_MS;
     *journalp = j;
     return 0;
 }
@@ -240,7 +316,7 @@ compaction_failed(struct journal *j, int error)
 void
 journal_append(struct journal *j, const struct statelet *s)
 {
-    if (j->log.n_buffered < MAX_BUFFERED) {
+    if (j->log.fd >= 0 && j->log.n_buffered < MAX_BUFFERED) {
         log_add(&j->log, s);
     } else {
         j->lost = true;
@@ -320,7 +396,8 @@ journal_run(struct journal *j)
     if (j->log.error && now < j->retry_at) {
         return j->log.error;
     }
-    j->log.error = 0;
+    j->log.error = (j->log.fd < 0 && j->compaction == IDLE ? open_late(j)
+                    : 0);
     if (j->log.n_buffered && !log_write(&j->log) && !j->dirty) {
         j->dirty = true;
         j->sync_at = now + SYNC_INTERVAL_MS;
@@ -438,5 +515,6 @@ journal_close(struct journal *j)
     if (j->dir_fd >= 0) {
         close(j->dir_fd);
     }
+    free(j->dir);
     free(j);
 }

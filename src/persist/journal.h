@@ -14,8 +14,13 @@ struct journal;
 /* Opens 'DIR/sessions.journal' (made if missing, mode 0600), calls 'replay'
  * for every good record in order, and stands ready to append.  A record that
  * is torn or corrupt is left out, and cut off if no good one follows; '*n_bad'
- * (may be NULL) gets their number.  Returns 0 or a positive errno value: EBUSY
- * if another process has a journal in DIR open. */
+ * (may be NULL) gets their number.  Returns 0, or EBUSY if another process has
+ * a journal in DIR open.
+ *
+ * Where DIR or the file cannot be opened, or only be read, there is a journal
+ * all the same: what can be read is replayed, journal_run() says what is wrong
+ * and tries again once a second, and all that comes meanwhile counts as
+ * dropped. */
 int journal_open(const char *dir, void (*replay)(const struct statelet *,
                                                  void *aux), void *aux,
                  struct journal **, unsigned int *n_bad);
@@ -24,8 +29,8 @@ int journal_open(const char *dir, void (*replay)(const struct statelet *,
  * most once a second, has the file synced in the background.  A write error is
  * kept, retried once a second, and returned by journal_run() as a positive
  * errno value; records stay buffered until a later write succeeds.  The buffer
- * is bounded: once records had to be dropped, journal_run() returns ENOBUFS,
- * until the owner has compacted the journal. */
+ * is bounded: once records had to be dropped, journal_run() returns ENOBUFS
+ * (or what is wrong besides), until the owner has compacted the journal. */
 void journal_append(struct journal *, const struct statelet *);
 int journal_run(struct journal *);
 void journal_wait(struct journal *);    /* poll-loop: wake up to sync. */

@@ -29,6 +29,7 @@ static long long int compact_at;        /* Not before this. */
 static bool compacting;                 /* A smaller journal is being made. */
 static bool copying;                    /* Bearers are copied to it. */
 static uint32_t copied;                 /* The last bearer that was. */
+static bool incomplete;                 /* Records were dropped. */
 
 bool
 persist_is_replaying(void)
@@ -67,6 +68,15 @@ replay(const struct statelet *st, void *aux OVS_UNUSED)
     }
 }
 
+static void
+report(int error)
+{
+    incomplete = error == ENOBUFS;
+    status_set(STATUS_JOURNAL, !error, "%s%s",
+               error ? "what changes is not kept over a restart: " : "open",
+               error ? ovs_strerror(error) : "");
+}
+
 int
 persist_open(const char *dir, char **what)
 {
@@ -84,7 +94,7 @@ persist_open(const char *dir, char **what)
         VLOG_WARN("journal: %u damaged records were cut off", n_bad);
     }
     VLOG_INFO("journal: %"PRIuSIZE" sessions restored", session_count());
-    status_set(STATUS_JOURNAL, true, "open");
+    report(journal_run(journal));
     return 0;
 }
 
@@ -141,7 +151,8 @@ compact(void)
         }
         return;
     }
-    if (!compacting && time_msec() >= compact_at && is_large()) {
+    if (!compacting && time_msec() >= compact_at
+        && (incomplete || is_large())) {
         compact_at = time_msec() + COMPACT_RETRY_MS;
         error = journal_compact_begin(journal);
         compacting = copying = true;
@@ -162,12 +173,8 @@ compact(void)
 void
 persist_run(void)
 {
-    int error;
-
     compact();
-    error = journal_run(journal);
-    status_set(STATUS_JOURNAL, !error, "%s",
-               error ? ovs_strerror(error) : "open");
+    report(journal_run(journal));
 }
 
 void

@@ -15,8 +15,9 @@
 
 struct bearer;
 
-/* Opens the journal in 'dir' and restores what it holds.  Returns 0 or a
- * positive errno value with '*what' (malloc'd). */
+/* Opens the journal in 'dir' and restores what it holds.  Returns 0, though
+ * the directory may be read-only or missing, which status tells; or EBUSY with
+ * '*what' (malloc'd) if it is another process's. */
 int persist_open(const char *dir, char **what);
 void persist_close(void);
 

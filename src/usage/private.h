@@ -123,7 +123,7 @@ uint64_t usage_log_last_seq(void);
  * is the old one until the new one is on the disk, which run() sees to in the
  * background; begin() waits for that if it is still busy, and destroy() does.
  * 'final': nothing has come after it. */
-void usage_state_init(const char *dir);
+void usage_state_init(const char *dir);     /* Which stays the caller's. */
 void usage_state_destroy(void);
 void usage_state_run(void);
 void usage_state_wait(void);
@@ -132,6 +132,6 @@ void usage_state_begin(void);
 void usage_state_put(const struct usage_account *);
 void usage_state_end(uint64_t seq, bool final);
 /* Puts all back, by the functions above. */
-void usage_state_restore(const char *dir, uint64_t *seq, bool *final);
+void usage_state_restore(uint64_t *seq, bool *final);
 
 #endif /* usage/private.h */

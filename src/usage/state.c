@@ -47,7 +47,8 @@ VLOG_DEFINE_THIS_MODULE(usage_state);
 
 static FILE *stream;            /* Being saved. */
 static struct fdsync *fdsync;   /* Of what has been saved last. */
-static int dir_fd = -1;
+static const char *dir;
+static int dir_fd = -1;         /* -1 while it cannot be opened. */
 
 static char *
 boot_id(void)
@@ -76,19 +77,33 @@ warn(int error)
 static int
 open_stream(void)
 {
+    if (dir_fd < 0) {
+        dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0) {
+            return errno;
+        }
+    }
     unlinkat(dir_fd, TEMPORARY_NAME, 0);
     int fd = openat(dir_fd, TEMPORARY_NAME,
                     O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     stream = fd < 0 ? NULL : fdopen(fd, "w");
-    return stream ? 0 : errno;
+    if (!stream) {
+        int error = errno;
+
+        /* By its path next time, where something else may be mounted then. */
+        close(dir_fd);
+        dir_fd = -1;
+        return error;
+    }
+    return 0;
 }
 
 void
-usage_state_init(const char *dir)
+usage_state_init(const char *dir_)
 {
     fdsync = fdsync_create();
-    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = dir_;
 }
 
 /* Waits until what was saved last is in its place. */
@@ -343,7 +358,7 @@ restore_line(char *line, struct restoring *r)
 }
 
 void
-usage_state_restore(const char *dir, uint64_t *seq, bool *final)
+usage_state_restore(uint64_t *seq, bool *final)
 {
     char *path = xasprintf("%s/"NAME, dir);
     struct restoring r = { .seq = 0 };

@@ -438,7 +438,7 @@ usage_init(const struct conf *conf,
     save_at = time_msec() + interval_ms;
     usage_log_init(conf->usage.file);
     usage_state_init(dir);
-    usage_state_restore(dir, &seq, &final);
+    usage_state_restore(&seq, &final);
     seq = MAX(seq, usage_log_last_seq());
     end_restored(final);
     save_all(false);

@@ -187,6 +187,55 @@ def test_schema_upgrade(ovs, tmp_path):
     assert (ovs.state / "tof.db.backup-0.9.0").exists()
 
 
+def add_service(ovs, name, last):
+    ovs.client("transact", ovs.db, json.dumps(
+        ["TOF", {"op": "insert", "table": "Service", "row": {
+            "name": name, "service_ip": f"198.51.100.{last}",
+            "application_ip": "192.168.100.10"}}]))
+
+
+def services(ovs):
+    return {name for name in ("old", "new") if re.search(
+        rf"\b{name}\b", ovs.client("dump", ovs.db, "TOF", "Service", "name"))}
+
+
+def make_read_only(state):
+    run_in(None, "mount", "--bind", state, state)
+    run_in(None, "mount", "-o", "remount,ro,bind", state)
+
+
+def make_full(state):
+    """The same files, on a file system that has room for no more."""
+    files = {f.name: f.read_bytes() for f in state.iterdir()}
+    pages = sum(len(data) // 4096 + 1 for data in files.values()) + 1
+    run_in(None, "mount", "-t", "tmpfs", "-o", f"size={pages * 4096}", "full",
+           state)
+    for name, data in files.items():
+        (state / name).write_bytes(data)
+
+
+@pytest.mark.parametrize("spoil", [make_read_only, make_full])
+def test_databases_are_copies_while_their_directory_cannot_be_written(
+        ovs, spoil):
+    """What is said, and taken back by the next start that can."""
+    ovs("start")
+    add_service(ovs, "old", 1)
+    ovs("stop")
+    spoil(ovs.state)
+    try:
+        assert "cannot be written" in ovs("start").stderr
+        assert services(ovs) == {"old"}
+        add_service(ovs, "new", 2)
+        ovs("restart")
+        assert services(ovs) == {"old", "new"}
+        ovs("stop")
+    finally:
+        run_in(None, "umount", "-l", ovs.state)
+    assert "cannot" not in ovs("start").stderr
+    assert services(ovs) == {"old", "new"}
+    assert not (ovs.run / "ovs/tof.db").exists()
+
+
 def test_failure_is_told(ovs):
     ovs.state.mkdir()
     (ovs.state / "conf.db").write_text("this is no database\n")

@@ -189,8 +189,103 @@ test_new(void)
     append(j, 3);
     journal_close(j);
     tap_ok(has("1 2 3", 0), "close writes, open replays in order");
-    error = journal_open("nonexistent", replay_cb, &r, &j, NULL);
-    tap_ok(error == ENOENT && !j, "no such directory");
+}
+
+/* What cannot be opened is tried again; what has come before that is dropped,
+ * so that the owner compacts. */
+static void
+open_late(const char *path, const char *what, int expected,
+          int (*mend)(const char *))
+{
+    struct replayed r = { .n = 0 };
+    struct journal *j;
+
+    int error = journal_open(path, replay_cb, &r, &j, NULL);
+    tap_ok(!error && j && journal_run(j) == expected, "%s: %s", what,
+           strerror(expected));
+    append(j, 1);
+    wake_at = 0;
+    journal_wait(j);
+    tap_ok(wake_at == now + 1000 && !journal_count(j),
+           "%s: tried again in a second, nothing is gathered", what);
+    tap_ok(!mend(path) && journal_run(j) == expected,
+           "%s: not before its time", what);
+    now += 1000;
+    tap_ok(journal_run(j) == ENOBUFS, "%s: mended, records are missing", what);
+    append(j, 2);
+    journal_compact_begin(j);
+    compact_add(j, 7);
+    journal_compact_end(j);
+    finish(j);
+    tap_ok(!journal_run(j), "%s: compacted, all is there", what);
+    journal_close(j);
+}
+
+static int
+make_directory(const char *path)
+{
+    return mkdir(path, 0700);
+}
+
+static int
+remove_file(const char *path)
+{
+    (void) path;
+    return rmdir(file);
+}
+
+/* Another directory is there now, as if something had been mounted. */
+static int
+replace_directory(const char *path)
+{
+    char aside[96];
+
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    return rename(path, aside) || mkdir(path, 0700);
+}
+
+static void
+test_not_to_be_opened(void)
+{
+    char missing[80], it[128];
+
+    snprintf(missing, sizeof missing, "%s/missing", dir);
+    open_late(missing, "no directory", ENOENT, make_directory);
+    snprintf(it, sizeof it, "%s/sessions.journal", missing);
+    unlink(it);
+    mkdir(it, 0700);
+    open_late(missing, "another directory", EISDIR, replace_directory);
+    unlink(it);
+    rmdir(missing);
+    snprintf(it, sizeof it, "%s/missing.aside/sessions.journal", dir);
+    rmdir(it);
+    *strrchr(it, '/') = '\0';
+    rmdir(it);
+
+    unlink(file);
+    mkdir(file, 0700);
+    open_late(dir, "no file", EISDIR, remove_file);
+    tap_ok(has("7", 0), "no file: replayed");
+}
+
+/* A file that can only be read, but by a user who may do anything. */
+static void
+test_read_only(void)
+{
+    struct replayed r = { .n = 0 };
+    struct journal *j;
+
+    make_file(2);
+    chmod(file, 0400);
+    int fd = open(file, O_RDWR);
+    if (fd >= 0) {
+        close(fd);
+    } else if (!journal_open(dir, replay_cb, &r, &j, NULL)) {
+        tap_ok(r.n == 2 && journal_run(j) == EACCES,
+               "read-only file: replayed all the same");
+        journal_close(j);
+    }
+    chmod(file, 0600);
 }
 
 static void
@@ -544,6 +639,8 @@ main(void)
     }
     snprintf(file, sizeof file, "%s/sessions.journal", dir);
     test_new();
+    test_not_to_be_opened();
+    test_read_only();
     test_damage();
     test_append_after_damage();
     test_many();

@@ -11,7 +11,8 @@ import pytest
 
 from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6
-from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, TOP, ofctl
+from tofnet.lab import (
+    APP, APP6, SERVICE_IP, SERVICE_IP6, TOP, delete_flows, ofctl)
 from tofnet.programs import programs_map
 from tofnet.service import OTHER, answered, asks, diverted, service_of
 from tofnet.wait import wait_until
@@ -173,11 +174,11 @@ def left_element(lab, _bearer):
 
 
 @contextlib.contextmanager
-def left_flow(_lab, bearer):
+def left_flow(lab, bearer):
     cookie = f"cookie=0x{bearer['id']}"
     yield lambda: ofctl("br-tof", "add-flow", f"table=0,{cookie},priority=7,"
                         "tun_id=0x7fffff01,actions=drop")
-    ofctl("br-tof", "del-flows", f"{cookie}/-1")
+    delete_flows(lab, "br-tof", f"{cookie}/-1")
 
 
 @contextlib.contextmanager

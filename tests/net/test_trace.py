@@ -15,7 +15,7 @@ import pytest
 
 from test_chain import FW_TOS, Function
 from tofnet.emulator import ENB6, SGW6
-from tofnet.lab import APP6, SERVICE_IP6, TOP, ofctl
+from tofnet.lab import APP6, SERVICE_IP6, TOP, delete_flows, ofctl
 from tofnet.netns import command_in
 from tofnet.service import OTHER, answered, diverted, echo, switched
 from tofnet.wait import PATIENCE, wait_until
@@ -305,7 +305,7 @@ def test_a_packet_that_open_vswitch_drops(allowed, net, api, ue, kw):
             wait_until(is_told, 15, "the packet", interval=0.2)
             out, _ = ended(p)
     finally:
-        ofctl("br-tof", "del-flows", "cookie=0x7e57/-1")
+        delete_flows(allowed, "br-tof", "cookie=0x7e57/-1")
     assert re.search(r" up .* UDP, \d+ bytes: to Open vSwitch "
                      r"\(not seen again\)", out)
 

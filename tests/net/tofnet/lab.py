@@ -299,6 +299,14 @@ def ofctl(bridge, *args):
                         f"unix:{STATE}/run/ovs/{bridge}.mgmt", *rest).stdout
 
 
+def delete_flows(lab, bridge, flows):
+    """Deletes a test's own flows, and waits until tofd has compared all flows
+    for it: else that would take out what the next test puts there."""
+    mended = lab.mended()
+    ofctl(bridge, "del-flows", flows)
+    wait_until(mended, 15, "tofd to have compared the flows")
+
+
 def datapath():
     """The data path that tofd says it has: "ovs" or "xdp"."""
     return Api().get("/status").json["facts"]["datapath"].split(":")[0]

@@ -14,6 +14,7 @@
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs/cache_guard.h"
 #include "ovs/classifier.h"
@@ -30,11 +31,13 @@ struct ovs_service {
     struct service_spec spec;
     uint32_t number;                    /* Low half of the cookie. */
     uint64_t seqno;
-    long long int guarded_until;
+    long long int guarded_until;        /* Not diverted before this. */
+    struct ovs_list guarded_node;       /* In 'guarded', or alone. */
     bool compiled;                      /* All ports are known. */
 };
 
 static struct hmap services, by_number;
+static struct ovs_list guarded; /* Whose time, in 'guarded_until', may come. */
 static const struct conf *conf;
 static struct ofctl *tof;
 static ofp_port_t nat_port;
@@ -44,6 +47,7 @@ ovs_services_init(const struct conf *conf_, struct ofctl *br_tof)
 {
     hmap_init(&services);
     hmap_init(&by_number);
+    ovs_list_init(&guarded);
     conf = conf_;
     tof = br_tof;
     nat_port = 0;
@@ -64,11 +68,14 @@ ovs_services_destroy(void)
 void
 ovs_services_wait(void)
 {
-    const struct ovs_service *os;
+    struct ovs_service *os;
 
-    HMAP_FOR_EACH (os, node, &services) {
+    LIST_FOR_EACH_SAFE (os, guarded_node, &guarded) {
         if (time_msec() < os->guarded_until) {
             poll_timer_wait_until(os->guarded_until);
+        } else {
+            ovs_list_remove(&os->guarded_node);
+            ovs_list_init(&os->guarded_node);
         }
     }
 }
@@ -171,6 +178,7 @@ create(const struct in6_addr *ip)
     struct ovs_service *os = xzalloc(sizeof *os);
 
     os->number = hash_ip(ip);
+    ovs_list_init(&os->guarded_node);
     hmap_insert(&services, &os->node, os->number);
     while (find_by_number(os->number)) {
         os->number++;
@@ -198,6 +206,8 @@ ovs_services_set(const struct service_spec *spec)
     os->spec = *spec;
     os->compiled = false;
     os->guarded_until = cache_guard_until(&spec->service_ip, 0);
+    ovs_list_remove(&os->guarded_node);
+    ovs_list_push_back(&guarded, &os->guarded_node);
     if (nat_port) {
         compile(os);
     }
@@ -215,6 +225,7 @@ ovs_services_clear(const struct in6_addr *ip)
         cache_guard_note(ip, 0);
         hmap_remove(&services, &os->node);
         hmap_remove(&by_number, &os->number_node);
+        ovs_list_remove(&os->guarded_node);
         free(os);
     }
 }

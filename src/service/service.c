@@ -50,6 +50,7 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define TIMEOUT_MS 3000
 #define RETRY_MS 500
 #define LOOK_MS 100
+#define LOOK_BUDGET 1000        /* Settled services looked at then. */
 #define CHECK_MS 1000
 #define CHECK_BUDGET 200        /* Services looked up at a time. */
 #define TURN_MS 5               /* For what takes system calls, a turn. */
@@ -65,6 +66,7 @@ METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"service\"",
 
 struct entry {
     struct hmap_node node;      /* In entries, by service IP. */
+    struct ovs_list turn_node;  /* In 'due' or in 'settled'. */
     struct service_spec spec;
     enum { S_APPLYING, S_ACTIVE, S_WAITING } state;
     bool applied;               /* Since the data plane came up. */
@@ -92,9 +94,13 @@ struct request {
 };
 
 static struct hmap entries;
-static long long int look_at;   /* When all of them are looked at next. */
+/* Each of them is in one of these; the one that was looked at longest ago comes
+ * first. */
+static struct ovs_list due;     /* To be looked at in the next turn. */
+static struct ovs_list settled; /* The others: see is_settled(). */
+static long long int look_at;   /* When some that are settled become due. */
 static unsigned int routes = 1; /* Grows when routes may have changed. */
-static bool behind;             /* There was no time for all of them. */
+static bool behind;             /* There was no time for all that are due. */
 static size_t n_unapplied;      /* Of them, those to be applied. */
 static struct ovs_list requests;
 static unsigned int registry_seen;
@@ -128,6 +134,8 @@ void
 service_init(void)
 {
     hmap_init(&entries);
+    ovs_list_init(&due);
+    ovs_list_init(&settled);
     look_at = 0;
     n_unapplied = 0;
     ovs_list_init(&requests);
@@ -229,6 +237,29 @@ service_waits_for(const struct in6_addr *service_ip, bool *changing)
 
 /* The table follows the registry. */
 
+/* Nothing is left to do for it, as far as is known. */
+static bool
+is_settled(const struct entry *e)
+{
+    return (e->state != S_APPLYING && e->wanted && e->applied
+            && e->routes_seen == routes);
+}
+
+/* Puts it where it belongs, as the last one there. */
+static void
+place(struct entry *e)
+{
+    ovs_list_remove(&e->turn_node);
+    ovs_list_push_back(is_settled(e) ? &settled : &due, &e->turn_node);
+}
+
+/* All are looked at as soon as there is time. */
+static void
+all_become_due(void)
+{
+    ovs_list_push_back_all(&due, &settled);
+}
+
 static void
 apply(struct entry *e)
 {
@@ -252,6 +283,7 @@ withdraw(struct entry *e)
     register_withdraw(&e->spec);
     n_unapplied -= !e->applied;
     hmap_remove(&entries, &e->node);
+    ovs_list_remove(&e->turn_node);
     free(e);
 }
 
@@ -267,6 +299,7 @@ change(struct entry *e, const struct service_spec *spec)
     if (!alike) {
         e->routes_seen = 0;
         apply(e);
+        place(e);
     }
 }
 
@@ -291,6 +324,7 @@ follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
     e->reachable = true;        /* Until it is known. */
     e->wanted = true;
     hmap_insert(&entries, &e->node, hash_ip(&spec->service_ip));
+    ovs_list_push_front(&due, &e->turn_node);
     n_unapplied++;
 }
 
@@ -309,21 +343,18 @@ follow_registry(void)
     }
     registry_for_each(follow_row, NULL);
     synced = true;
-}
-
-/* Whether there is time left in this turn, which ends at 'until'. */
-static bool
-has_time(long long int until)
-{
-    behind = behind || time_msec() >= until;
-    return !behind;
+    HMAP_FOR_EACH (e, node, &entries) {
+        if (!e->wanted) {
+            place(e);
+        }
+    }
 }
 
 /* Whether the entry can be in force; if not, '*why' says why not. */
 static bool
-is_possible(struct entry *e, long long int until, const char **why)
+is_possible(struct entry *e, const char **why)
 {
-    if (e->routes_seen != routes && has_time(until)) {
+    if (e->routes_seen != routes) {
         e->routes_seen = routes;
         e->reachable = register_reaches(&e->spec);
     }
@@ -332,19 +363,14 @@ is_possible(struct entry *e, long long int until, const char **why)
 }
 
 static void
-run_entry(struct entry *e, long long int until)
+run_entry(struct entry *e)
 {
     const char *why;
 
-    if ((!e->wanted || !e->applied) && !has_time(until)) {
-        return;
-    } else if (!e->wanted) {
-        withdraw(e);
-        return;
-    } else if (!e->applied) {
+    if (!e->applied) {
         apply(e);
     }
-    if (!is_possible(e, until, &why)) {
+    if (!is_possible(e, &why)) {
         if (e->state != S_WAITING) {
             VLOG_WARN("service %s is not in force: %s", e->spec.name, why);
             register_undivert(&e->spec);
@@ -352,48 +378,56 @@ run_entry(struct entry *e, long long int until)
         }
         return;
     }
-    if (e->state == S_WAITING && time_msec() >= e->retry_at
-        && has_time(until)) {
+    if (e->state == S_WAITING && time_msec() >= e->retry_at) {
         apply(e);
     }
     if (e->state == S_APPLYING && register_applied(&e->spec)
-        && has_time(until) && !register_divert(&e->spec)) {
+        && !register_divert(&e->spec)) {
         e->state = S_ACTIVE;
         VLOG_INFO("service %s is in force", e->spec.name);
     }
 }
 
-/* Nothing is left to do for it, as far as is known. */
-static bool
-is_settled(const struct entry *e)
-{
-    return (e->state == S_ACTIVE && e->wanted && e->applied
-            && e->routes_seen == routes);
-}
-
-/* Those in force, of which there may be thousands, are not looked at in each
- * turn, but when routes have changed: what else they need may go, but packets
- * do not depend on how soon that is noticed here.  What there was no time for
- * comes first in the next turn: to look at all again would take its time, too.
- */
+/* Those that are settled, of which there may be thousands, are not looked at in
+ * each turn, but some now and then, and all when routes have changed: what else
+ * they need may go, or come, but packets do not depend on how soon that is
+ * noticed here. */
 static void
-run_entries(long long int until)
+look_at_settled(void)
 {
-    bool changed = register_routes_changed();
-    bool all = time_msec() >= look_at || changed;
-    struct entry *e;
-
-    routes += changed;
-    behind = false;
-    HMAP_FOR_EACH_SAFE (e, node, &entries) {
-        if (all || !is_settled(e)) {
-            run_entry(e, until);
+    if (register_routes_changed()) {
+        routes++;
+        all_become_due();
+    }
+    if (time_msec() >= look_at) {
+        look_at = time_msec() + LOOK_MS;
+        for (int i = 0; i < LOOK_BUDGET && !ovs_list_is_empty(&settled); i++) {
+            ovs_list_push_back(&due, ovs_list_pop_front(&settled));
         }
     }
-    if (all) {
-        look_at = time_msec() + LOOK_MS;
+}
+
+/* Looks once at each one that is due, until 'until': what there is no time for
+ * comes first in the next turn. */
+static void
+run_due(long long int until)
+{
+    struct ovs_list turn = OVS_LIST_INITIALIZER(&turn);
+
+    ovs_list_push_back_all(&turn, &due);
+    while (!ovs_list_is_empty(&turn) && time_msec() < until) {
+        struct entry *e = CONTAINER_OF(ovs_list_front(&turn), struct entry,
+                                       turn_node);
+        if (e->wanted) {
+            run_entry(e);
+            place(e);
+        } else {
+            withdraw(e);
+        }
     }
+    behind = !ovs_list_is_empty(&turn);
     if (behind) {
+        ovs_list_splice(due.next, turn.next, &turn);
         poll_immediate_wake();
     }
 }
@@ -407,6 +441,7 @@ mend(struct entry *e)
                  "back", e->spec.name);
     metric_inc(&n_mended);
     apply(e);
+    place(e);
 }
 
 /* Somebody else may empty the kernel's sets.  Some services are looked up each
@@ -458,7 +493,7 @@ service_reapply(void)
         e->applied = false;
     }
     n_unapplied = hmap_count(&entries);
-    look_at = 0;
+    all_become_due();
 }
 
 /* Requests. */
@@ -647,12 +682,11 @@ void
 service_run(void)
 {
     struct request *r;
-    long long int until;
 
-    until = time_msec() + TURN_MS;
     registry_run();
     follow_registry();
-    run_entries(until);
+    look_at_settled();
+    run_due(time_msec() + TURN_MS);
     check_entries();
 
     r = active_request();

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# release.sh - what has to hold before a release, besides the tests of test.sh:
+# release.sh - all that has to hold before a release, and that CI runs; what it
+# needs is installed:
 #
 #   shell     shellcheck of all shell scripts
 #   manual    mandoc of all manual pages
-#   contract  the API as it answers, against swagger/tof.yaml
+#   tests     the tests of test.sh
 #   dist      what is shipped and installed; make distcheck
 #   packages  Debian packages: built, lintian, installed, upgraded, purged
+#   contract  only if asked for, being among the tests: the API as it answers,
+#             against swagger/tof.yaml
 #
 #   release.sh [CHECK...]      only these
 #
@@ -56,16 +59,15 @@ run() {                         # CHECK
         else
             failed=$((failed + 1))
         fi ;;
+    tests) tests unit ovs tap net fuzz ;;
     contract) tests test_rest test_rest_server ;;
     dist|packages) tests "$1" ;;
     *) echo "release.sh: there is no check $1" >&2; exit 2 ;;
     esac
 }
 
-for tool in shellcheck mandoc; do
-    type "$tool" >/dev/null || { echo "release.sh: install $tool" >&2; exit 2; }
-done
-[ $# -gt 0 ] || set -- shell manual contract dist packages
+scripts/bootstrap.sh
+[ $# -gt 0 ] || set -- shell manual tests dist packages
 for check; do run "$check"; done
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] ||
     echo ", $skipped skipped")"

@@ -88,7 +88,7 @@ step(enum status_part part, int error, char **what)
                    ovs_strerror(error));
         free(*what);
         *what = NULL;
-    } else {
+    } else if (part != STATUS_ENDPOINT) {       /* Which reports itself. */
         status_set(part, true, "in force");
     }
     return error;

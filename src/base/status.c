@@ -31,6 +31,7 @@ static struct {
     const char *name;
     bool vital;                 /* Does diverting depend on it? */
     bool ready;
+    bool was_ready;             /* Now, or at any time before. */
     char *detail;               /* NULL: it has said nothing yet. */
 } parts[STATUS_N_PARTS] = {
     [STATUS_INTERCEPTION] = { .name = "interception", .vital = true },
@@ -49,20 +50,12 @@ static struct {
 
 static struct smap facts = SMAP_INITIALIZER(&facts);
 
-void
-status_set(enum status_part part, bool ready, const char *format, ...)
+/* Takes over 'detail'. */
+static void
+set(enum status_part part, bool ready, enum vlog_level level, char *detail)
 {
-    va_list args;
-    char *detail;
-
-    va_start(args, format);
-    detail = xvasprintf(format, args);
-    va_end(args);
-
-    /* Whatever is needed starts by not being there. */
     bool first = !parts[part].detail;
-    enum vlog_level level = (ready || (first && parts[part].vital)
-                             ? VLL_INFO : VLL_WARN);
+
     if (first || parts[part].ready != ready) {
         VLOG(level, "%s: %s: %s", parts[part].name,
              ready ? "ready" : "not ready", detail);
@@ -72,6 +65,32 @@ status_set(enum status_part part, bool ready, const char *format, ...)
     free(parts[part].detail);
     parts[part].detail = detail;
     parts[part].ready = ready;
+    parts[part].was_ready = parts[part].was_ready || ready;
+}
+
+void
+status_set(enum status_part part, bool ready, const char *format, ...)
+{
+    va_list args;
+
+    /* Whatever is needed starts by not being there. */
+    bool starts = !parts[part].detail && parts[part].vital;
+
+    va_start(args, format);
+    set(part, ready, ready || starts ? VLL_INFO : VLL_WARN,
+        xvasprintf(format, args));
+    va_end(args);
+}
+
+void
+status_wait(enum status_part part, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    set(part, false, parts[part].was_ready ? VLL_WARN : VLL_INFO,
+        xvasprintf(format, args));
+    va_end(args);
 }
 
 const char *

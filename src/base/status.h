@@ -27,6 +27,11 @@ enum status_part {
 void status_set(enum status_part part, bool ready, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* 'part' is not ready, as it waits for what comes by itself: no warning in the
+ * log, unless it had been ready before. */
+void status_wait(enum status_part part, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 const char *status_name(enum status_part part);
 bool status_ready(enum status_part part);
 const char *status_detail(enum status_part part);

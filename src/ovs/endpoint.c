@@ -600,14 +600,16 @@ ovs_report(bool up)
     bool ready = up && flows_are_in_force();
     bool refused = ofctl_last_error(tof) || ofctl_last_error(gtp);
 
-    status_set(STATUS_OPENFLOW, ready, "%s",
-               !ready ? "waiting for Open vSwitch"
-               : refused ? OVS_SERVICES_REFUSED : "flows are in force");
-    if (up) {
-        bool live = ready && filter_endpoint_is_live();
-
-        status_set(STATUS_ENDPOINT, live, "%s",
-                   live ? "heartbeats arrive" : "no heartbeats: switching");
+    if (!ready) {
+        status_wait(STATUS_OPENFLOW, "waiting for Open vSwitch");
+    } else {
+        status_set(STATUS_OPENFLOW, true, "%s",
+                   refused ? OVS_SERVICES_REFUSED : "flows are in force");
+    }
+    if (up && ready && filter_endpoint_is_live()) {
+        status_set(STATUS_ENDPOINT, true, "heartbeats arrive");
+    } else if (up) {
+        status_wait(STATUS_ENDPOINT, "no heartbeats: switching");
     }
 }
 

@@ -233,14 +233,19 @@ ovs_ports_report(const struct conf *conf, const char *port)
     const char *why = NULL;
     bool synced = vswitch_is_synced();
 
-    if (!synced) {
+    if (!synced && vswitch_is_connected()) {
         vswitch_ofport(port, &why);
     }
     for (size_t i = 0; synced && !why && i < conf->n_functions; i++) {
         why = ovs_ports_missing(&conf->functions[i]);
     }
-    status_set(STATUS_OVSDB, synced, "%s",
-               !vswitch_is_connected() ? "not connected"
-               : why ? why : synced ? "bridges and ports are there"
-               : "waiting for ports");
+    if (synced) {
+        status_set(STATUS_OVSDB, true, "%s",
+                   why ? why : "bridges and ports are there");
+    } else if (why) {
+        status_set(STATUS_OVSDB, false, "%s", why);
+    } else {
+        status_wait(STATUS_OVSDB, "%s", vswitch_is_connected()
+                    ? "waiting for ports" : "not connected");
+    }
 }

@@ -129,6 +129,19 @@ def test_life(lab, init):
     assert passes()
 
 
+def test_a_healthy_start_logs_no_warning(lab, init):
+    """Neither the first one, nor one that adopts what it finds."""
+    init.ok("start")
+    healthy(lab)
+    lab.api.register("init", "198.51.100.77")
+    init.ok("force-reload")
+    healthy(lab)
+    lab.api.unregister("init")
+    said = init.log.read_text()
+    assert said.count(": up") == 2
+    assert not re.findall(r".*\|(?:WARN|ERR|EMER)\|.*", said)
+
+
 def test_wrong_configuration_leaves_the_running_one(lab, init, tmp_path):
     init.ok("start")
     healthy(lab)

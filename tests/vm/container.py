@@ -122,6 +122,11 @@ class Container(Host):
         assert p.returncode == 0, (command, p.stdout, p.stderr)
         return p.stdout
 
+    def make(self, tree, target):
+        subprocess.run(["make", "-s", "-C", tree, target,
+                        f"DESTDIR={self.root}"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
     def put(self, files, directory):
         self.run(f"mkdir -p {directory}")
         for file in files:

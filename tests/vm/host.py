@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 from tofnet import netns
 from tofnet.service import echo, is_text
@@ -66,6 +67,16 @@ class Host:
             with open(file, "rb") as f:
                 self.run(f"cat >{directory}/{os.path.basename(file)}", stdin=f)
 
+    def make(self, tree, target):
+        """In a tree that has been built here: it is put at the same place
+        there."""
+        with tempfile.TemporaryFile() as f:
+            subprocess.run(["tar", "-czf", "-", "-C", "/",
+                            os.path.relpath(tree, "/")], check=True, stdout=f)
+            f.seek(0)
+            self.run(f"test -d {tree} || tar -xzf - -C /", stdin=f)
+        self.run(f"make -s -C {tree} {target}", timeout=300)
+
     def install(self):
         self.run("make -s install && systemctl daemon-reload && "
                  f"systemctl enable {UNITS}")
@@ -99,6 +110,12 @@ class Host:
 
     def status(self):
         return json.loads(self.run("curl -s http://127.0.0.1:8080/status"))
+
+    def session(self, ue):
+        """The identifier of its one session."""
+        one, = json.loads(self.run("curl -s 'http://127.0.0.1:8080/session?"
+                                   f"ue={ue}'"))
+        return one["id"]
 
     def reboot(self):
         vm("reboot")

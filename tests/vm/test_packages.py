@@ -20,6 +20,8 @@ from tofnet.wait import wait_until
 
 DEBS = "/root/debs"
 ALL = "tof tof-ovs tof-lab"
+# A main with other tables of the eBPF programs, and today's Open vSwitch.
+OLDER = "453755ee41a560ff181258e4cc4c70497786e927"
 both = pytest.mark.parametrize("datapath", ["xdp", "ovs"])
 
 
@@ -68,6 +70,22 @@ def debs(tmp_path_factory):
                        stdout=subprocess.DEVNULL)
         subprocess.run(["rm", "-r", tree], check=True)
     return sorted(glob.glob(f"{made}/tof*.deb")), sorted(newer.iterdir())
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory):
+    """A tree of an older main, built as its README says."""
+    tree = tmp_path_factory.mktemp("older")
+    archive = subprocess.run(["git", "-C", TOP, "archive", OLDER],
+                             stdout=subprocess.PIPE, check=False)
+    if archive.returncode:
+        pytest.skip(f"this clone does not have {OLDER}")
+    subprocess.run(["tar", "-xf", "-", "-C", tree], input=archive.stdout,
+                   check=True)
+    subprocess.run("./autogen.sh && ./configure --sysconfdir=/etc && "
+                   "make -s -j$(nproc)", shell=True, cwd=tree, check=True,
+                   stdin=subprocess.DEVNULL)
+    return tree
 
 
 @pytest.fixture
@@ -238,6 +256,40 @@ def test_upgraded_under_traffic(host, net, debs, datapath):
     assert pid(host) != before
     host.run("tof-ovs status")
     first_packet(net, "10.45.0.7")
+
+
+@both
+def test_upgraded_from_make_install(host, net, older, datapath):
+    """By the commands of doc/OPERATE.md.  No packet is lost on its way from a
+    UE; services and sessions are those of before."""
+    host.make(older, "install")
+    try:
+        host.configure(datapath)
+        host.run("systemctl daemon-reload && systemctl enable --now tof")
+        host.wait_up()
+        host.register()
+        b = establish(net, "10.45.0.10")
+        before = pid(host), host.session(b.ue)
+        with RawPort("lab-app", "app0") as at_app:
+            with Stream(b) as stream:
+                wait_until(lambda: stream.sent > 100, what="traffic")
+                host.make(older, "uninstall")
+                apt(host, "install", "./tof*.deb")
+                host.wait_up()
+                n = stream.sent
+                wait_until(lambda: stream.sent > n + 100, what="traffic")
+            wait_until(lambda: not stream.lost(net.sgw, at_app), 10,
+                       "every packet at the SGW or the App")
+        assert pid(host) != before[0] and host.session(b.ue) == before[1]
+        assert host.run(f"readlink /proc/{pid(host)}/exe").strip() == (
+            "/usr/sbin/tofd")
+        assert host.run("curl -sf http://127.0.0.1:8080/service/svc")
+        host.run("tof-ovs status")
+        first_packet(net, "10.45.0.11")
+    except BaseException:
+        host.run("systemctl stop tof tofd tof-ovs tof-net || :")
+        host.make(older, "uninstall")
+        raise
 
 
 @both

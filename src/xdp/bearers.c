@@ -240,7 +240,10 @@ xdp_bearers_set(const struct endpoint_bearer *b, bool adopted)
             t = template_of(xb->b.id);
         }
         if (!endpoint_same_tunnels(&xb->b, b)) {
-            release(xb);
+            /* A downlink tunnel that a program has withdrawn stays so. */
+            xb->has_template = (release(xb)
+                                && !memcmp(&xb->b.down, &b->down,
+                                           sizeof b->down));
         }
         xb->b = *b;
         write_tables(xb, adopted ? 0 : heard);

@@ -263,11 +263,11 @@ sleep_until(int64_t when)
 int
 main(int argc, char *argv[])
 {
-    struct ether_addr *via = argc == 8 ? ether_aton(argv[7]) : NULL;
+    struct ether_addr *via = argc == 9 ? ether_aton(argv[8]) : NULL;
 
-    if (argc < 7 || argc > 8 || (argc == 8 && !via)) {
+    if (argc < 8 || argc > 9 || (argc == 9 && !via)) {
         fprintf(stderr, "usage: model_driver SEED EVENTS SECONDS SILENCE_MS "
-                "MARKER_MS FLIGHT_MS [ROUTER]\n");
+                "MARKER_MS FLIGHT_MS SHOWS [ROUTER]\n");
         return 2;
     }
     router = via ? via->ether_addr_octet : NULL;
@@ -278,6 +278,7 @@ main(int argc, char *argv[])
         .silence_us = atoll(argv[4]) * 1000,
         .marker_us = atoll(argv[5]) * 1000,
         .flight_us = atoll(argv[6]) * 1000,
+        .n_shows = atoi(argv[7]),
         .n_ues = 150,
         .service = 0xc633640a,          /* 198.51.100.10 */
         .target = 0xcb00710a,           /* 203.0.113.10 */

@@ -40,6 +40,9 @@
 struct world_config {
     uint64_t seed;
     int64_t silence_us, marker_us, flight_us;
+    unsigned int n_shows;               /* Packets to the service in a tunnel
+                                         * after which the TOF has to know whose
+                                         * it is; 0: it may have forgotten. */
     unsigned int n_ues;                 /* UEs at a time, about. */
     uint32_t service, target;           /* IPv4, host byte order. */
     uint16_t ports[2];                  /* Of the service. */

@@ -45,6 +45,9 @@ ping_at_sgw(const struct model_packet *p, int sgw)
         if (e->shown && world_now - e->shown > world_config.silence_us
             && p->inner_src != e->claimed[0]
             && p->inner_src != e->claimed[1]) {
+            say("it is ue %u's (%x) since %"PRId64" us, who was seen there "
+                "%"PRId64" us ago", ue->gen, ue_ip(ue), world_now - e->changed,
+                world_now - e->shown);
             violation("a ping as one UE in another's tunnel");
         }
         return;

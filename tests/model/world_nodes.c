@@ -108,6 +108,7 @@ teid_take(struct tunnel_end *ends, struct ue *ue)
         if (!e->owner && e->free_at <= world_now) {
             e->owner = ue;
             e->changed = world_now;
+            e->n_shows = 0;
             e->shown = 0;
             memset(e->claimed, 0, sizeof e->claimed);
             return i;

@@ -61,6 +61,7 @@ struct tunnel_end {             /* A TEID at a node. */
     int last_sgw;
     int64_t left;               /* When it was given up by that one, */
     bool marked;                /* with an End Marker. */
+    unsigned int n_shows;
     int64_t shown;              /* When the owner first sent to the service in
                                  * it; 0: not yet. */
     uint32_t asked;             /* Whose address was last used in it to ask the

@@ -47,12 +47,14 @@ ask_service(void)
     }
     int bearer = dice(ue->n_bearers);
     struct tunnel_end *e = &ups[ue->sgw][ue->up[bearer]];
-    if (!e->shown && world_now - e->changed > KNOWN_US) {
+    if (world_now - e->changed > KNOWN_US
+        && ++e->n_shows == world_config.n_shows) {
         e->shown = world_now;
     }
     e->asked = ue_ip(ue);
     world_stats.asked++;
-    say("ue %u asks, up %d", ue->gen, ue->up[bearer]);
+    say("ue %u (%x) asks, sgw %d up %d", ue->gen, ue_ip(ue), ue->sgw,
+        ue->up[bearer]);
     send_up(ue, bearer, ue_ip(ue), world_config.service,
             world_config.ports[dice(2)], MODEL_ASKED);
     return true;

@@ -42,6 +42,7 @@ run(uint64_t seed, uint64_t events)
         .silence_us = EVIDENCE_US + 30000,
         .marker_us = 0,
         .flight_us = 0,
+        .n_shows = 1,
         .n_ues = 70,
         .service = 0xc633640a,
         .target = 0xcb00710a,

@@ -9,8 +9,9 @@
 #   ovs     ovs-gtp-patch/build.sh --check: the patches, in OVS's own suite
 #   tap     TAP_TESTS of the Makefile: C programs that need root and an Open
 #           vSwitch beside them, TAP output
-#   net     tests/net: pytest, in lanes: several at once, each of them with a
-#           lab of its own (tests/net/private)
+#   net     tests/net, and what is quick of tests/faults: pytest, in lanes:
+#           several at once, each of them with a lab of its own
+#           (tests/net/private)
 #   fuzz    scripts/fuzz.sh: FUZZ_TARGETS of the Makefile, some seconds each
 #           (clang)
 #   dist    tests/dist: what is shipped and installed; make distcheck
@@ -20,7 +21,8 @@
 #
 #   test.sh [STAGE|NAME...]
 #                          only these stages after the build, or these files
-#                          of tests/net (test_divert) and programs of "tap"
+#                          of tests/net or tests/faults (test_divert) and
+#                          programs of "tap"
 #                          (test_xdp)
 #   TOF_TEST_DATAPATH      data paths for "net": ovs, xdp or a list (default
 #                          ovs,xdp)
@@ -207,12 +209,13 @@ END
 stage_net() {
     local rc=0 xml=$logs/net.xml ok=0 bad=0 no=0 result
     local lane="popen//python=$top/tests/net/private /usr/bin/python3"
+    [ ${#net_only[@]} -gt 0 ] || net_only=(tests/net tests/faults)
     TOF_NO_BUILD=1 PYTHONDONTWRITEBYTECODE=1 run 2400 \
         /usr/bin/python3 -m pytest -p no:cacheprovider -q -rsx \
         --tx "${TOF_TEST_LANES:-2}*$lane" --dist loadgroup \
-        --max-worker-restart 2 -o faulthandler_timeout=400 \
+        --max-worker-restart 2 -o "faulthandler_timeout=$((400 * patience))" \
         --junitxml="$xml" --datapath="${TOF_TEST_DATAPATH:-ovs,xdp}" \
-        "${net_only[@]:-tests/net}" || rc=$?
+        -m "not thorough" "${net_only[@]}" || rc=$?
     if [ -s "$xml" ]; then
         result=$(junit_counts "$xml")
         read -r ok bad no <<<"$result"
@@ -305,8 +308,10 @@ choose() {
     for s in "$@"; do
         if declare -F "stage_$s" >/dev/null && [ "$s" != build ]; then
             stages+=("$s")
-        elif [ -e "tests/net/$s.py" ] || [ -e "tests/tap/$s.c" ]; then
+        elif [ -e "tests/net/$s.py" ] || [ -e "tests/faults/$s.py" ] ||
+                [ -e "tests/tap/$s.c" ]; then
             [ ! -e "tests/net/$s.py" ] || net_only+=("tests/net/$s.py")
+            [ ! -e "tests/faults/$s.py" ] || net_only+=("tests/faults/$s.py")
             [ ! -e "tests/tap/$s.c" ] || tap_only+=("tests/tap/$s")
         else
             echo "test.sh: no stage, file or program $s" >&2

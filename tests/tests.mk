@@ -78,6 +78,17 @@ tests_model_model_driver_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 # tests/net/test_rest*.py.
 noinst_PROGRAMS = tests/model/model_driver tests/net/rest_driver
 
+# die_at: kills what writes, for tests/faults/test_killed.py.
+noinst_PROGRAMS += tests/faults/die_at
+tests_faults_die_at_LDADD =
+
+# clock.so: a wrong clock, for tests/faults/test_clock.py.
+noinst_DATA = tests/faults/clock.so
+CLEANFILES += tests/faults/clock.so
+tests/faults/clock.so: tests/faults/clock.c
+	$(AM_V_CC)$(MKDIR_P) tests/faults && \
+		$(CC) $(CFLAGS) -shared -fPIC -o $@ $< -ldl
+
 EXTRA_PROGRAMS += $(TAP_TESTS)
 CLEANFILES += $(TAP_TESTS)
 

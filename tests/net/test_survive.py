@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever dies, the network stays up; what comes back finds its state."""
+"""Whatever dies, the network stays up; what comes back finds its state.  What
+else can be broken is in tests/faults."""
 
 import copy
 import os
 import re
-import shutil
 import subprocess
 import time
 from ipaddress import IPv4Address
@@ -13,8 +13,7 @@ import pytest
 
 from tofnet import packet as p
 from tofnet.background import Stream
-from tofnet.lab import (
-    APP, APP6, SERVICE_IP, SERVICE_IP6, STATE, TOP, flows, lab_sh, ofctl)
+from tofnet.lab import STATE, TOP, flows, lab_sh
 from tofnet.netns import RawPort
 from tofnet.service import (
     OTHER, answered, diverted, echo, establish, is_text)
@@ -328,41 +327,6 @@ def test_ovs_missing_at_start_is_a_wait(lab, net, api):
     b.wait_downlink(is_text(b"now"))
 
 
-@pytest.mark.parametrize("link", [
-    pytest.param("tof-enb", marks=pytest.mark.datapath("ovs")),
-    pytest.param("ovs-sgw", marks=pytest.mark.datapath("ovs")),
-    pytest.param("tof-hb0", marks=pytest.mark.datapath("ovs")),
-    pytest.param("ovs-ue", marks=pytest.mark.datapath("ovs")),
-    pytest.param("tof-ue", marks=pytest.mark.datapath("xdp")),
-    "tof-q2",
-])
-def test_link_deleted_behind_our_back(lab, net, api, link):
-    """A veth of ours is gone: packets are switched until tofd has mended
-    it, and then diverted again.  No packet for a service is lost for longer
-    than the filter takes to notice."""
-    api.register()
-    b = establish(net)
-    mended = lab.mended()
-    lab.run("lab-tof", "ip", "link", "del", link)
-
-    new = net.bearer("10.45.4.9")
-    wait_until(lambda: mended() and answers(b) and answers(new),
-               timeout=20, what="the mended data plane")
-
-
-@pytest.mark.datapath("ovs")
-@pytest.mark.parametrize("link", ["tof-enb", "ovs-sgw", "tof-hb1", "ovs-ue"])
-def test_link_set_down_behind_our_back(lab, net, api, link):
-    api.register()
-    b = establish(net)
-    mended = lab.mended()
-    lab.run("lab-tof", "ip", "link", "set", link, "down")
-
-    new = net.bearer("10.45.4.9")
-    wait_until(lambda: mended() and answers(b) and answers(new),
-               timeout=20, what="the mended data plane")
-
-
 REMADE = """ip link del ovs-ue
 ip link add ovs-ue type veth peer ue0 netns tof-app
 ip link set ovs-ue up
@@ -404,63 +368,6 @@ def test_port_that_is_deaf_while_tofd_is_dead(lab, net, api, ns, what):
     assert first - done <= 0.6, (first - began, first - done)
 
 
-@pytest.mark.parametrize("what", [
-    "ruleset", "table netdev tof", "chain netdev tof enb",
-    "chain netdev tof sgw_i8"])
-def test_rules_flushed_by_somebody_else(lab, net, api, what):
-    """All of them, or those of one chain: the sets stay, and say nothing."""
-    api.register()
-    b = establish(net)
-    mended = lab.mended()
-    lab.run("lab-tof", "nft", "flush", *what.split())
-
-    new = net.bearer("10.45.4.9")
-    wait_until(lambda: mended() and answers(b) and answers(new),
-               timeout=20, what="the mended filter")
-
-
-def put_back(api):
-    """How often tofd has put something back."""
-    return sum(value for name, value in api.metrics().items()
-               if name.startswith("tof_mended_total"))
-
-
-@pytest.mark.parametrize("ns, what", [
-    ("tof-learn", "nft flush ruleset"),
-    ("tof-learn", "nft flush chain netdev tof_learn q2"),
-    ("tof-learn", "nft delete table netdev tof_learn"),
-    ("tof-learn", "ip link set q2 down"),
-    ("tof-learn", "ip link set q3 down"),
-    ("lab-tof", "ip link set tof-q2 down"),
-    ("lab-tof", "nft flush set netdev tof pingers"),
-    ("lab-tof", "nft flush set netdev tof services"),
-    ("tof-app", "nft flush map inet tof_nat services4"),
-    ("tof-app", "nft flush map inet tof_nat services6"),
-    ("tof-app", "nft delete element inet tof_nat services4 "
-     f"{{ {SERVICE_IP} : {APP} }}"),
-    pytest.param("lab-tof", "nft flush set netdev tof down",
-                 marks=pytest.mark.datapath("ovs")),
-    pytest.param("lab-tof", "nft flush set netdev tof down_bound",
-                 marks=pytest.mark.datapath("ovs")),
-    pytest.param("lab-tof", "nft flush set netdev tof lengths",
-                 marks=pytest.mark.datapath("ovs")),
-])
-def test_what_somebody_else_takes_out_is_put_back(lab, net, api, ns, what):
-    """In whatever namespace: new UEs and known ones are served again, and the
-    metrics tell of it."""
-    # pylint: disable=too-many-arguments
-    api.register()
-    api.register("six", SERVICE_IP6, APP6)
-    both = [establish(net, ue) for ue in ("10.45.4.1", "2001:db8:4:1::1")]
-    before = put_back(api)
-    lab.run(ns, *what.split())
-
-    new = [net.bearer(ue) for ue in ("10.45.4.9", "2001:db8:4:9::1")]
-    wait_until(lambda: put_back(api) > before and api.healthy()
-               and all(answers(b) for b in both + new),
-               timeout=20, what="what was taken out to be back")
-
-
 @pytest.mark.datapath("ovs")
 @pytest.mark.parametrize("sets", [["divert"], ["divert", "bound"]])
 def test_diverted_bearers_that_somebody_else_takes_out_are_put_back(
@@ -480,36 +387,6 @@ def test_diverted_bearers_that_somebody_else_takes_out_are_put_back(
     wait_until(lambda: answers(b) and elements(), 5, "it to be back")
 
 
-@pytest.mark.datapath("ovs")
-@pytest.mark.parametrize("bridge", ["br-gtp", "br-tof"])
-def test_flows_that_somebody_else_deletes_are_put_back(net, api, bridge):
-    api.register()
-    b = establish(net)
-    known, before = set(flows()), put_back(api)
-    ofctl(bridge, "del-flows")
-    wait_until(lambda: put_back(api) > before and known <= set(flows())
-               and api.healthy() and answers(b), 20, "flows to be back")
-
-
-@pytest.mark.datapath("xdp")
-def test_pins_that_somebody_else_removes_are_put_back(lab, net, api):
-    """So the programs go on without tofd."""
-    api.register()
-    b = establish(net)
-    before = put_back(api)
-    inode = os.stat("/run/netns/lab-tof").st_ino
-    shutil.rmtree(f"/sys/fs/bpf/tof/{inode}")
-    wait_until(lambda: put_back(api) > before, what="pins")
-    lab.tofd("kill")
-    try:
-        for _ in range(3):
-            assert answers(b)
-    finally:
-        lab.tofd("start")
-    wait_until(api.healthy, what="tofd")
-    answered(b)
-
-
 def test_restarted_tofd_remembers_ethernet_headers(lab, net, api):
     """Those of answers, too, which the kernel knows for a minute only."""
     api.register()
@@ -519,22 +396,6 @@ def test_restarted_tofd_remembers_ethernet_headers(lab, net, api):
     lab.tofd("start")
     wait_until(api.healthy, what="tofd")
     answered(b)
-
-
-@pytest.mark.parametrize("what", [
-    "nft flush ruleset", "nft flush chain inet tof_nat from_ue4",
-    "nft delete table netdev tof_nat", "ip link set ue0 down",
-    "ip link set app0 down"])
-def test_nat_changed_by_somebody_else(lab, net, api, what):
-    api.register()
-    api.register("six", SERVICE_IP6, APP6)
-    both = [establish(net, ue) for ue in ("10.45.4.1", "2001:db8:4:1::1")]
-    mended = lab.mended()
-    lab.run("tof-app", *what.split())
-
-    new = [net.bearer(ue) for ue in ("10.45.4.9", "2001:db8:4:9::1")]
-    wait_until(lambda: mended() and all(answers(b) for b in both + new),
-               timeout=20, what="the mended NAT")
 
 
 def test_learn_services_learns_only_who_talks_to_one(lab, net, api):

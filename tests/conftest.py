@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures of the network tests.
+"""Fixtures of the tests that have a lab, in tests/net and tests/faults.
 
 lab      the lab with --peers none and tofd, for the session; with
          --datapath ovs,xdp every test that uses it runs once with each
@@ -9,15 +9,19 @@ api      its REST API, with no service and no session at the start of a test
 net      an eNodeB and an SGW on its S1-U (tofnet.emulator), nothing seen yet"""
 
 import os
+import sys
 
 import pytest
 
-from tofnet.emulator import Emulator
-from tofnet.lab import Lab, lab_sh
-from tofnet.pair import Pair, follows, listens
-from tofnet.site import Site
-from tofnet.standby import Both, section
-from tofnet.wait import PATIENCE
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "net"))
+
+# pylint: disable=wrong-import-position
+from tofnet.emulator import Emulator            # noqa: E402
+from tofnet.lab import Lab, lab_sh              # noqa: E402
+from tofnet.pair import Pair, follows, listens  # noqa: E402
+from tofnet.site import Site                    # noqa: E402
+from tofnet.standby import Both, section        # noqa: E402
+from tofnet.wait import PATIENCE                # noqa: E402
 
 EMULATED = 4                    # Times as slow as usual.
 
@@ -37,10 +41,14 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "hurried(reason): may fail for this reason where the "
         "processor is emulated")
+    config.addinivalue_line(
+        "markers", "thorough: takes long; scripts/faults.sh runs it")
 
 
 def pytest_generate_tests(metafunc):
-    if "datapath" in metafunc.fixturenames:
+    if "datapath" in metafunc.fixturenames and not any(
+            "datapath" in mark.args[0]          # It has a list of its own.
+            for mark in metafunc.definition.iter_markers("parametrize")):
         metafunc.parametrize("datapath", metafunc.config.datapaths,
                              scope="session", indirect=True)
 

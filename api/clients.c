@@ -68,10 +68,27 @@ count_bytes(void)
     return kept;
 }
 
+static uint64_t
+count_max(void)
+{
+    return ovs_list_size(&all) * CLIENTS_MAX;
+}
+
+static uint64_t
+count_bytes_max(void)
+{
+    return KEPT_MAX;
+}
+
 METRIC_GAUGE(n_clients, "tof_api_clients", "", "Connections to the REST API.",
              count);
+METRIC_GAUGE(n_clients_max, "tof_api_clients_max", "",
+             "How many there can be.", count_max);
 METRIC_GAUGE(n_bytes, "tof_api_answer_bytes", "",
              "Memory of answers that have not been read yet.", count_bytes);
+METRIC_GAUGE(n_bytes_max, "tof_api_answer_bytes_max", "",
+             "How much it can be before connections are closed for it.",
+             count_bytes_max);
 
 void
 clients_init(struct clients *cs, bool local,

@@ -37,6 +37,7 @@
 #include "api/clients.h"
 #include "api/exchange.h"
 #include "api/guard.h"
+#include "api/history.h"
 #include "api/listen.h"
 #include "api/routes.h"
 #include "api/secret.h"
@@ -50,6 +51,7 @@
 #include "openvswitch/vlog.h"
 #include "socket-util.h"
 #include "svec.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(rest);
@@ -65,6 +67,8 @@ METRIC_COUNTER(answers_failed, "tof_api_answers_total", "class=\"5xx\"",
 METRIC_COUNTER(refusals_unlogged, "tof_api_refusals_unlogged_total", "",
                "Refused changes without a line in the log, as there were too "
                "many.");
+METRIC_HISTOGRAM(answer_time, "tof_api_seconds",
+                 "From the headers of a request to its answer.");
 
 /* Those that are given up, and have not ended yet, count for the server. */
 #define CONNECTIONS_MAX (2 * CLIENTS_MAX)
@@ -95,7 +99,8 @@ struct request {
     struct MHD_Connection *connection;  /* NULL: gone. */
     struct client *client;
     char *who;                  /* Asks for a change; NULL: for none. */
-    bool begun;                 /* Headers are there. */
+    bool begun;                 /* Headers are there, */
+    long long int begun_us;     /* and since then. */
     bool suspended;
     struct ovs_list walk_node;  /* In 'walks' while suspended with a step. */
 };
@@ -308,6 +313,7 @@ request_begin(struct request *r, const struct listener *l, const char *method)
     struct exchange *x = &r->x;
 
     r->begun = true;
+    r->begun_us = time_usec();
     x->method = xstrdup(method);
     if (strcmp(method, "GET") && strcmp(method, "HEAD")
         && strcmp(method, "OPTIONS")) {
@@ -391,6 +397,7 @@ request_answer(struct request *r)
     }
     metric_inc(x->status < 400 ? &answers_ok
                : x->status < 500 ? &answers_refused : &answers_failed);
+    histogram_add(&answer_time, time_usec() - r->begun_us);
     VLOG_DBG("%s %s: %u", x->method, x->path, x->status);
     audit(r);
     client_extend(r->client);
@@ -702,6 +709,7 @@ rest_init(const struct conf *conf, char **error)
     int retval;
 
     fatal_ignore_sigpipe();
+    history_init();
     collect_names(conf);
     retval = read_secrets(conf, &secrets, error);
     if (!retval) {
@@ -765,11 +773,13 @@ rest_run(void)
                               walk_node));
     }
     clients_run();
+    history_run();
 }
 
 void
 rest_wait(void)
 {
+    history_wait();
     for (size_t i = 0; i < n_listeners; i++) {
         MHD_UNSIGNED_LONG_LONG ms;
 
@@ -796,6 +806,7 @@ rest_destroy(void)
     if (unix_path) {
         fatal_signal_unlink_file_now(unix_path);
     }
+    history_destroy();
     svec_destroy(&names);
     free(unix_path);
     unix_path = NULL;

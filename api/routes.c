@@ -14,7 +14,7 @@
 
 #include "api/routes.h"
 
-#include <inttypes.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +22,19 @@
 
 #include "agent.h"
 #include "api/exchange.h"
+#include "api/history.h"
 #include "api/json.h"
+#include "api/services.h"
 #include "api/snapshot.h"
 #include "api/tracing.h"
 #include "api/view.h"
 #include "api/walk.h"
+#include "api/web.h"
 #include "base/addr.h"
 #include "base/jsontext.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/process.h"
 #include "base/status.h"
 #include "explain/explain.h"
 #include "service/service.h"
@@ -39,7 +43,7 @@
 #include "util.h"
 
 #define SESSIONS_LIMIT 1000
-#define SESSIONS_LIMIT_MAX 10000
+#define LIST_LIMIT_MAX 10000
 
 struct route {
     const char *method;         /* "GET" stands for "HEAD" also. */
@@ -104,20 +108,52 @@ read_body(struct exchange *x, struct service_spec *spec)
     return true;
 }
 
-static void
-add_service(const struct service_spec *spec,
-            const struct counters *counters OVS_UNUSED, void *s)
+static bool
+parse_number(const char *value, unsigned int max, unsigned int *n)
 {
-    jsontext_put_item(s, view_service(spec));
+    size_t len = strlen(value);
+
+    if (len > 5 || strspn(value, "0123456789") != len) {
+        return false;
+    }
+    *n = atoi(value);
+    return *n >= 1 && *n <= max;
+}
+
+/* Reads "limit" and "cursor" of a list that is not of sessions: at most
+ * LIST_LIMIT_MAX, and all if there is no limit.  Answers 400 and returns false
+ * if they are not right; else '*cursor' is the caller's, NULL if there is
+ * none. */
+static bool
+read_page(struct exchange *x, unsigned int *limit, char **cursor)
+{
+    char *text = NULL;
+    bool ok;
+
+    *limit = UINT_MAX;
+    *cursor = NULL;
+    ok = (!exchange_query(x, "limit", &text)
+          && (!text || parse_number(text, LIST_LIMIT_MAX, limit))
+          && !exchange_query(x, "cursor", cursor));
+    free(text);
+    if (!ok) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST, "The query's limit must be "
+                         "a number from 1 to %d, its cursor what "
+                         "X-Next-Cursor said.", LIST_LIMIT_MAX);
+    }
+    return ok;
 }
 
 static void
 get_services(struct exchange *x)
 {
-    ds_put_char(&x->answer, '[');
-    service_for_each(add_service, &x->answer);
-    ds_put_cstr(&x->answer, "]\n");
-    exchange_ok(x, EXCHANGE_JSON);
+    unsigned int limit;
+    char *after;
+
+    if (read_page(x, &limit, &after)) {
+        services_list(x, after, limit);
+        free(after);
+    }
 }
 
 static void
@@ -222,13 +258,7 @@ parse_sgw(const char *value, struct walk_filter *f)
 static bool
 parse_limit(const char *value, struct walk_filter *f)
 {
-    size_t len = strlen(value);
-
-    if (len > 5 || strspn(value, "0123456789") != len) {
-        return false;
-    }
-    f->limit = atoi(value);
-    return f->limit >= 1 && f->limit <= SESSIONS_LIMIT_MAX;
+    return parse_number(value, LIST_LIMIT_MAX, &f->limit);
 }
 
 static bool
@@ -278,6 +308,23 @@ parse_session_filter(struct exchange *x, struct walk_filter *f)
     }
     f->query = ds_steal_cstr(&query);
     return true;
+}
+
+static void
+get_peers(struct exchange *x)
+{
+    unsigned int limit;
+    char *cursor;
+
+    if (!read_page(x, &limit, &cursor)) {
+        return;
+    }
+    if (!walk_peers(x, limit, cursor)) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST,
+                         "The query's cursor must be what X-Next-Cursor "
+                         "said.");
+    }
+    free(cursor);
 }
 
 static void
@@ -433,29 +480,6 @@ put_log(struct exchange *x)
     free(level);
 }
 
-/* Service names and what may stand in them need no escaping in labels. */
-static void
-put_packets(const struct service_spec *spec, const struct counters *c,
-            void *s)
-{
-    ds_put_format(s, "tof_service_packets_total{service=\"%s\","
-                  "direction=\"up\"} %"PRIu64"\n"
-                  "tof_service_packets_total{service=\"%s\","
-                  "direction=\"down\"} %"PRIu64"\n",
-                  spec->name, c->packets_up, spec->name, c->packets_down);
-}
-
-static void
-put_bytes(const struct service_spec *spec, const struct counters *c,
-          void *s)
-{
-    ds_put_format(s, "tof_service_bytes_total{service=\"%s\","
-                  "direction=\"up\"} %"PRIu64"\n"
-                  "tof_service_bytes_total{service=\"%s\","
-                  "direction=\"down\"} %"PRIu64"\n",
-                  spec->name, c->bytes_up, spec->name, c->bytes_down);
-}
-
 static void
 put_parts(struct ds *s)
 {
@@ -470,19 +494,17 @@ put_parts(struct ds *s)
 static void
 get_metrics(struct exchange *x)
 {
-    struct ds *s = &x->answer;
+    process_put_metrics(&x->answer);
+    metrics_render(&x->answer);
+    put_parts(&x->answer);
+    services_metrics(x);
+}
 
-    metrics_render(s);
-    put_parts(s);
-    ds_put_cstr(s, "# HELP tof_service_packets_total Packets diverted to a "
-                "service's application, and its answers.\n"
-                "# TYPE tof_service_packets_total counter\n");
-    service_for_each(put_packets, s);
-    ds_put_cstr(s, "# HELP tof_service_bytes_total Bytes of those packets, "
-                "without tunnel headers.\n"
-                "# TYPE tof_service_bytes_total counter\n");
-    service_for_each(put_bytes, s);
-    exchange_ok(x, "text/plain; version=0.0.4");
+static void
+get_history(struct exchange *x)
+{
+    history_put(&x->answer);
+    exchange_ok(x, EXCHANGE_JSON);
 }
 
 static void
@@ -506,16 +528,20 @@ static const struct route routes[] = {
     { "POST", "trace", .known = true, .handle = tracing_start },
     { "GET", "trace", .known = true, .handle = tracing_read },
     { "DELETE", "trace", .known = true, .handle = tracing_end },
-    { "GET", "peer", .handle = walk_peers },
+    { "GET", "peer", .handle = get_peers },
     { "GET", "statelet", .handle = snapshot_get },
     { "POST", "statelet", .body = EXCHANGE_STATELETS,
       .handle = snapshot_post },
     { "GET", "status", .handle = get_status },
     { "GET", "metrics", .handle = get_metrics },
+    { "GET", "history", .handle = get_history },
     { "GET", "log", .handle = get_log },
     { "PUT", "log", .key = true, .body = EXCHANGE_JSON, .handle = put_log },
     { "GET", "healthz", .handle = get_healthz, .open = true },
     { "GET", "swagger.json", .handle = get_swagger },
+    { "GET", "", .handle = web_page, .open = true },
+    { "GET", "web", .key = true, .handle = web_file, .open = true },
+    { "GET", "docs", .handle = web_docs, .open = true },
 };
 
 /* Finds the row for 'segment' (and x->key), or answers 404 or 405. */

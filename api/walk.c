@@ -5,8 +5,9 @@
  * Place in the flow: routes.c starts a walk; while there is more to do, rest.c
  * calls the exchange's 'step' once a turn of the main loop, so that a million
  * sessions delay no packet by more than one slice.  The table may change
- * meanwhile: session_next() and session_next_bearer() go by slot, so whatever
- * is there all the time is shown exactly once. */
+ * meanwhile: session_next() goes by slot, so whatever is there all the time is
+ * shown exactly once.  The sessions of one UE are found by its address, and
+ * taken down at once. */
 
 #include <config.h>
 
@@ -18,9 +19,9 @@
 
 #include "api/exchange.h"
 #include "api/view.h"
+#include "base/addr.h"
 #include "base/jsontext.h"
-#include "base/secure.h"
-#include "openvswitch/hmap.h"
+#include "session/peers.h"
 #include "session/session.h"
 #include "timeval.h"
 #include "util.h"
@@ -30,18 +31,28 @@
 #define SLICE_VISITS 4096
 #define SLICE_SESSIONS 32
 
-/* An answer ends at its limit, or at so many bytes: a session may have many
- * bearers. */
+/* A page looks at so many sessions at most, and has so many, or so many bytes,
+ * as a session may have many bearers.  It may end with fewer than its limit,
+ * even none: so no request takes long, also if it asks for what is rare. */
+#define PAGE_VISITS (32 * SLICE_VISITS)
+#define PAGE_SESSIONS 4096
 #define ANSWER_MAX (16 * 1024 * 1024)
 
 /* Peers shown.  Their number is the network's, a few thousand; what is beyond
  * was made up by somebody. */
 #define PEERS_MAX 10000
+#define SLICE_PEERS 128
+
+static const char *const role_names[] = {
+    [PEER_ENB] = "enb", [PEER_SGW] = "sgw",
+};
 
 struct session_walk {
     struct walk_filter filter;
     uint32_t cursor;            /* The last session looked at. */
-    unsigned int n;
+    unsigned int n, n_visits;
+    uint32_t *ids;              /* Of the UE's sessions, if one is asked for, */
+    size_t n_ids, next;         /* by slot; and the next one of them. */
 };
 
 static void
@@ -50,7 +61,55 @@ session_walk_free(void *w_)
     struct session_walk *w = w_;
 
     free(w->filter.query);
+    free(w->ids);
     free(w);
+}
+
+static int
+compare_ids(const void *a_, const void *b_)
+{
+    const uint32_t a = *(const uint32_t *) a_, b = *(const uint32_t *) b_;
+
+    return a < b ? -1 : a > b;
+}
+
+static void
+take_ids(struct session_walk *w)
+{
+    const struct session *s = NULL;
+    size_t allocated = 0;
+
+    while ((s = session_next_of_ue(&w->filter.ue, s))) {
+        if (s->id >> 8 > w->cursor >> 8) {
+            if (w->n_ids == allocated) {
+                w->ids = x2nrealloc(w->ids, &allocated, sizeof *w->ids);
+            }
+            w->ids[w->n_ids++] = s->id;
+        }
+    }
+    if (w->n_ids) {
+        qsort(w->ids, w->n_ids, sizeof *w->ids, compare_ids);
+    }
+}
+
+/* The next session to look at; NULL if there is none. */
+static const struct session *
+next_session(struct session_walk *w)
+{
+    if (!w->filter.by_ue) {
+        return session_next(w->cursor);
+    }
+    while (w->next < w->n_ids) {
+        const uint32_t id = w->ids[w->next];
+        const struct session *s = (id >> 8 > w->cursor >> 8
+                                   ? session_by_id(id) : NULL);
+
+        if (s) {
+            return s;
+        }
+        w->next++;
+    }
+    return NULL;
 }
 
 /* Does one of its bearers have these peers? */
@@ -71,8 +130,7 @@ peers_match(const struct session *s, const struct walk_filter *f)
 static bool
 session_matches(const struct session *s, const struct walk_filter *f)
 {
-    return (!f->by_ue || IN6_ARE_ADDR_EQUAL(&f->ue, &s->ue))
-            && (f->state < 0 || (int) session_state(s) == f->state)
+    return (f->state < 0 || (int) session_state(s) == f->state)
             && ((!f->by_enb && !f->by_sgw) || peers_match(s, f));
 }
 
@@ -97,9 +155,10 @@ session_walk_step(struct exchange *x)
     unsigned int written = 0;
 
     for (int i = 0; i < SLICE_VISITS && written < SLICE_SESSIONS; i++) {
-        const struct session *s = session_next(w->cursor);
+        const struct session *s = next_session(w);
 
-        if (!s || w->n == w->filter.limit || x->answer.length > ANSWER_MAX) {
+        if (!s || w->n == MIN(w->filter.limit, PAGE_SESSIONS)
+            || x->answer.length > ANSWER_MAX || w->n_visits++ == PAGE_VISITS) {
             session_walk_finish(x, w, s != NULL);
             return;
         }
@@ -119,6 +178,9 @@ walk_sessions(struct exchange *x, const struct walk_filter *filter)
 
     w->filter = *filter;
     w->cursor = filter->cursor;
+    if (filter->by_ue) {
+        take_ids(w);
+    }
     ds_put_char(&x->answer, '[');
     x->step = session_walk_step;
     x->step_free = session_walk_free;
@@ -127,93 +189,86 @@ walk_sessions(struct exchange *x, const struct walk_filter *filter)
 }
 
 struct peer {
-    struct hmap_node node;
     struct in6_addr addr;
-    bool enb;                   /* Else an SGW. */
-    unsigned int bearers;
+    enum peer_role role;
+    unsigned int n_bearers;
 };
 
 struct peer_walk {
-    struct hmap peers;
-    uint32_t cursor;            /* The last bearer looked at. */
+    struct peers_position pos;
+    bool gathered;              /* All of them, in order; else some. */
+    struct peer after;          /* Where the page begins. */
+    unsigned int limit;
+    struct peer *peers;
+    size_t n, allocated, i;
 };
 
 static void
 peer_walk_free(void *w_)
 {
     struct peer_walk *w = w_;
-    struct peer *p;
 
-    HMAP_FOR_EACH_POP (p, node, &w->peers) {
-        free(p);
-    }
-    hmap_destroy(&w->peers);
+    free(w->peers);
     free(w);
-}
-
-static void
-peer_walk_count(struct peer_walk *w, const struct in6_addr *addr, bool enb)
-{
-    uint32_t hash = secure_table_hash(addr, enb);
-    struct peer *p;
-
-    HMAP_FOR_EACH_WITH_HASH (p, node, hash, &w->peers) {
-        if (p->enb == enb && IN6_ARE_ADDR_EQUAL(&p->addr, addr)) {
-            p->bearers++;
-            return;
-        }
-    }
-    if (hmap_count(&w->peers) < PEERS_MAX) {
-        p = xmalloc(sizeof *p);
-        *p = (struct peer) { .addr = *addr, .enb = enb, .bearers = 1 };
-        hmap_insert(&w->peers, &p->node, hash);
-    }
-}
-
-static void
-peer_walk_bearer(struct peer_walk *w, const struct bearer *b)
-{
-    peer_walk_count(w, b->enb, true);
-    peer_walk_count(w, b->sgw, false);
-    if (b->down_known) {
-        if (!IN6_ARE_ADDR_EQUAL(b->down_enb, b->enb)) {
-            peer_walk_count(w, b->down_enb, true);
-        }
-        if (!IN6_ARE_ADDR_EQUAL(b->down_sgw, b->sgw)) {
-            peer_walk_count(w, b->down_sgw, false);
-        }
-    }
 }
 
 static int
 peer_compare(const void *a_, const void *b_)
 {
-    const struct peer *a = *(const struct peer *const *) a_;
-    const struct peer *b = *(const struct peer *const *) b_;
+    const struct peer *a = a_, *b = b_;
 
-    return a->enb != b->enb ? b->enb - a->enb
+    return a->role != b->role ? (a->role < b->role ? -1 : 1)
            : memcmp(&a->addr, &b->addr, sizeof a->addr);
+}
+
+static void
+peer_walk_add(struct peer_walk *w, const struct peer *p)
+{
+    if (!p->n_bearers || peer_compare(p, &w->after) <= 0
+        || w->n == PEERS_MAX) {
+        return;
+    }
+    if (w->n == w->allocated) {
+        w->peers = x2nrealloc(w->peers, &w->allocated, sizeof *w->peers);
+    }
+    w->peers[w->n++] = *p;
+}
+
+static void
+peer_walk_gather(struct peer_walk *w)
+{
+    unsigned int n_bearers[PEER_N_ROLES];
+    struct in6_addr addr;
+
+    for (int i = 0; i < SLICE_VISITS; i++) {
+        if (!peers_next(&w->pos, &addr, n_bearers)) {
+            w->gathered = true;
+            if (w->n) {
+                qsort(w->peers, w->n, sizeof *w->peers, peer_compare);
+            }
+            return;
+        }
+        for (int role = PEER_ENB; role <= PEER_SGW; role++) {
+            peer_walk_add(w, &(struct peer) { addr, role, n_bearers[role] });
+        }
+    }
 }
 
 static void
 peer_walk_finish(struct exchange *x, const struct peer_walk *w)
 {
-    size_t n = hmap_count(&w->peers), i = 0;
-    struct peer **sorted = xmalloc((n + 1) * sizeof *sorted);
-    struct peer *p;
+    if (w->i < w->n) {
+        const struct peer *last = &w->peers[w->i - 1];
+        char addr[INET6_ADDRSTRLEN];
+        char *cursor = xasprintf("%s-%s", role_names[last->role],
+                                 addr_format(&last->addr, addr));
 
-    HMAP_FOR_EACH (p, node, &w->peers) {
-        sorted[i++] = p;
-    }
-    qsort(sorted, n, sizeof *sorted, peer_compare);
-    ds_put_char(&x->answer, '[');
-    for (i = 0; i < n; i++) {
-        p = sorted[i];
-        jsontext_put_item(&x->answer,
-                          view_peer(&p->addr, p->enb, p->bearers));
+        smap_add(&x->headers, "X-Next-Cursor", cursor);
+        smap_add_format(&x->headers, "Link", "</peer?limit=%u&cursor=%s>; "
+                        "rel=\"next\"", w->limit, cursor);
+        free(cursor);
     }
     ds_put_cstr(&x->answer, "]\n");
-    free(sorted);
     exchange_ok(x, EXCHANGE_JSON);
 }
 
@@ -222,26 +277,53 @@ peer_walk_step(struct exchange *x)
 {
     struct peer_walk *w = x->step_aux;
 
-    for (int i = 0; i < SLICE_VISITS; i++) {
-        const struct bearer *b = session_next_bearer(w->cursor);
+    if (!w->gathered) {
+        peer_walk_gather(w);
+    }
+    for (int i = 0; w->gathered && i < SLICE_PEERS; i++) {
+        const struct peer *p = &w->peers[w->i];
 
-        if (!b) {
+        if (w->i == MIN(w->n, w->limit)) {
             peer_walk_finish(x, w);
             return;
         }
-        w->cursor = b->id;
-        peer_walk_bearer(w, b);
+        jsontext_put_item(&x->answer, view_peer(&p->addr, p->role == PEER_ENB,
+                                                p->n_bearers));
+        w->i++;
     }
 }
 
-void
-walk_peers(struct exchange *x)
+/* "enb-10.1.0.1" */
+static bool
+parse_peer(const char *cursor, struct peer *p)
 {
-    struct peer_walk *w = xzalloc(sizeof *w);
+    for (p->role = PEER_ENB; p->role <= PEER_SGW; p->role++) {
+        const char *name = role_names[p->role];
+        const size_t len = strlen(name);
 
-    hmap_init(&w->peers);
+        if (!strncmp(cursor, name, len) && cursor[len] == '-') {
+            return addr_parse(cursor + len + 1, &p->addr);
+        }
+    }
+    return false;
+}
+
+bool
+walk_peers(struct exchange *x, unsigned int limit, const char *cursor)
+{
+    struct peer after = { .role = PEER_ENB };   /* No address is as low. */
+    struct peer_walk *w;
+
+    if (cursor && !parse_peer(cursor, &after)) {
+        return false;
+    }
+    w = xzalloc(sizeof *w);
+    w->after = after;
+    w->limit = limit;
+    ds_put_char(&x->answer, '[');
     x->step = peer_walk_step;
     x->step_free = peer_walk_free;
     x->step_aux = w;
     peer_walk_step(x);
+    return true;
 }

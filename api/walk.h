@@ -24,6 +24,8 @@ struct walk_filter {
 };
 
 void walk_sessions(struct exchange *, const struct walk_filter *);
-void walk_peers(struct exchange *);
+/* At most 'limit' peers behind 'cursor', which X-Next-Cursor has said; NULL:
+ * from the first on.  False if it is none. */
+bool walk_peers(struct exchange *, unsigned int limit, const char *cursor);
 
 #endif /* api/walk.h */

@@ -334,7 +334,7 @@ main() {
     touch "$logs/start"
     trap clean_up EXIT
     trap interrupted INT TERM
-    "$here/bootstrap.sh"
+    "$here/bootstrap.sh" --test
 
     start_stage build
     if stage_build; then

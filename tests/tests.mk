@@ -14,12 +14,14 @@ check_PROGRAMS += \
 	tests/unit/test_gtpu \
 	tests/unit/test_gtpu_build \
 	tests/unit/test_guard \
+	tests/unit/test_history \
 	tests/unit/test_hold \
 	tests/unit/test_human \
 	tests/unit/test_idtable \
 	tests/unit/test_import \
 	tests/unit/test_journal \
 	tests/unit/test_json \
+	tests/unit/test_metrics \
 	tests/unit/test_model \
 	tests/unit/test_ofctl_flows \
 	tests/unit/test_path \
@@ -56,6 +58,7 @@ FUZZ_TARGETS = fuzz_conf fuzz_fragment fuzz_gtpu fuzz_journal fuzz_json \
 # functions in place of the C library's or of Open vSwitch's.
 tests_unit_test_captures_SOURCES = tests/unit/test_captures.c \
 	tests/unit/capture.c
+tests_unit_test_history_LDFLAGS = -Wl,--wrap=time_msec
 tests_unit_test_human_SOURCES = tests/unit/test_human.c src/ctl/human.c
 tests_unit_test_journal_LDFLAGS = \
 	-Wl,--wrap=time_msec,--wrap=poll_timer_wait_until_at

@@ -18,6 +18,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
+#include "timeval.h"
 #include "util.h"
 
 METRIC_COUNTER(n_overflow, "tof_hold_overflow_total", "",
@@ -26,12 +27,15 @@ METRIC_COUNTER(n_expired, "tof_hold_expired_total", "",
                "Packets that waited in vain.");
 METRIC_COUNTER(n_released, "tof_hold_released_total", "",
                "Packets that waited for their bearer and went on.");
+METRIC_HISTOGRAM(hold_time, "tof_hold_seconds",
+                 "How long those waited that went on.");
 
 struct packet {
     struct ovs_list line_node;  /* In line->packets. */
     struct ovs_list all_node;
     struct line *line;
     long long int due;
+    long long int since_us;
     struct hold_packet held;    /* With 'data' below. */
     uint8_t data[];
 };
@@ -55,8 +59,16 @@ n_held_metric(void)
     return n_all;
 }
 
+static uint64_t
+n_max_metric(void)
+{
+    return HOLD_TOTAL;
+}
+
 METRIC_GAUGE(g_held, "tof_hold_packets", "", "Packets waiting.",
              n_held_metric);
+METRIC_GAUGE(g_max, "tof_hold_packets_max", "", "How many packets can wait.",
+             n_max_metric);
 
 void
 hold_init(void)
@@ -149,6 +161,7 @@ hold_add(uint32_t bearer_id, const struct hold_packet *held,
     struct packet *p = xmalloc(sizeof *p + held->len);
     p->line = line;
     p->due = now + HOLD_MS;
+    p->since_us = time_usec();
     p->held = *held;
     p->held.data = p->data;
     memcpy(p->data, held->data, held->len);
@@ -167,6 +180,7 @@ hold_release(uint32_t bearer_id, hold_cb *cb)
     /* Looked up each time: 'cb' may come back here. */
     while ((line = find(bearer_id))) {
         metric_inc(&n_released);
+        histogram_add(&hold_time, time_usec() - first_in(line)->since_us);
         take_out(first_in(line), cb);
     }
 }

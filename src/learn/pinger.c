@@ -69,6 +69,10 @@ METRIC_COUNTER(n_failed, "tof_pinger_failed_total", "",
 METRIC_COUNTER(n_send_errors, "tof_pinger_send_errors_total", "",
                "Echo requests that could not be sent.");
 
+METRIC_HISTOGRAM(learn_time, "tof_learn_seconds",
+                 "From when a bearer's downlink tunnel was asked for until a "
+                 "reply has shown it.");
+
 #define LINGER_MS 5000
 #define RETRY_MS 2              /* What cannot be sent yet is tried again. */
 #define PAUSE_MIN_MS 1000       /* Of who asks on. */
@@ -106,6 +110,8 @@ struct job {
     struct in6_addr ue;                 /* Its key: see addr_ue_key(). */
     const struct target_list *targets;
     bool urgent;
+    long long int asked_us;             /* When it was begun; 0 once a reply
+                                         * has come. */
     long long int sent_at;              /* The last request; else 0. */
     bool done;                          /* Sends nothing any more. */
     bool answered;                      /* A reply has served. */
@@ -421,9 +427,11 @@ pinger_ask(uint32_t id, const struct in6_addr *ue, bool is_urgent)
     }
     if (!job) {
         job = create(id, ue);
+        job->asked_us = time_usec();
         job->urgent = is_urgent;
         enqueue(job);
     } else if (job->done) {
+        job->asked_us = time_usec();
         job->done = job->answered = false;
         job->attempts = job->delays = 0;
         job->urgent = is_urgent;
@@ -580,6 +588,9 @@ pinger_is_reply(const void *ip, size_t len, uint32_t *id)
     last_reply = time_msec();
     if (!proves) {
         metric_inc(&n_late);
+    } else if (job->asked_us) {
+        histogram_add(&learn_time, time_usec() - job->asked_us);
+        job->asked_us = 0;
     }
     *id = proves ? cookie.bearer_id : 0;
     return true;

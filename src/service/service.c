@@ -215,6 +215,16 @@ service_name_of(const struct in6_addr *service_ip)
     return e ? e->spec.name : NULL;
 }
 
+const struct service_spec *
+service_by_ip(const struct in6_addr *service_ip,
+              const struct counters **counters)
+{
+    const struct entry *e = find_by_ip(service_ip);
+
+    *counters = e ? &e->counters : NULL;
+    return e ? &e->spec : NULL;
+}
+
 bool
 service_ip_exists(const struct in6_addr *ip)
 {

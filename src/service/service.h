@@ -41,6 +41,11 @@ void service_delete(const char *key, service_done_cb *, void *aux);
 /* The name of the service that has 'service_ip'; NULL if none has. */
 const char *service_name_of(const struct in6_addr *service_ip);
 
+/* The service that has 'service_ip', and what it has exchanged; NULL if none
+ * has. */
+const struct service_spec *service_by_ip(const struct in6_addr *service_ip,
+                                         const struct counters **);
+
 /* Why the service that has 'service_ip' is not in force, as a clause; NULL if
  * it is, or there is none.  '*changing': it may be in force as it was before. */
 const char *service_waits_for(const struct in6_addr *service_ip,

@@ -40,12 +40,20 @@ n_stale_metric(void)
     return session_bearer_count(BEARER_STALE);
 }
 
+static uint64_t
+n_max_metric(void)
+{
+    return session_max();
+}
+
 METRIC_GAUGE(g_embryonic, "tof_bearers", "state=\"embryonic\"",
              "Bearers in the session table, by state.", n_embryonic_metric);
 METRIC_GAUGE(g_established, "tof_bearers", "state=\"established\"",
              "Bearers in the session table, by state.", n_established_metric);
 METRIC_GAUGE(g_stale, "tof_bearers", "state=\"stale\"",
              "Bearers in the session table, by state.", n_stale_metric);
+METRIC_GAUGE(g_max, "tof_bearers_max", "", "How many bearers there can be.",
+             n_max_metric);
 
 const char *
 bearer_state_name(enum bearer_state state)

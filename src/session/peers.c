@@ -7,6 +7,7 @@
 #include "session/peers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/secure.h"
 #include "openvswitch/hmap.h"
@@ -16,6 +17,7 @@ struct peer {
     struct hmap_node node;              /* In peers, by 'addr'. */
     struct in6_addr addr;
     size_t n_users;
+    unsigned int n_bearers[PEER_N_ROLES];
 };
 
 static struct hmap peers;
@@ -44,7 +46,7 @@ peers_get(const struct in6_addr *addr)
             return &p->addr;
         }
     }
-    p = xmalloc(sizeof *p);
+    p = xzalloc(sizeof *p);
     p->addr = *addr;
     p->n_users = 1;
     hmap_insert(&peers, &p->node, hash);
@@ -69,4 +71,28 @@ peers_set(const struct in6_addr **peer, const struct in6_addr *addr)
 
     *peer = peers_get(addr);
     peers_put(old);
+}
+
+void
+peers_count(const struct in6_addr *peer, enum peer_role role, int n)
+{
+    CONTAINER_OF(peer, struct peer, addr)->n_bearers[role] += n;
+}
+
+bool
+peers_next(struct peers_position *pos, struct in6_addr *addr,
+           unsigned int n_bearers[PEER_N_ROLES])
+{
+    struct hmap_position at = { .bucket = pos->bucket, .offset = pos->offset };
+    struct hmap_node *node = hmap_at_position(&peers, &at);
+
+    if (node) {
+        const struct peer *p = CONTAINER_OF(node, struct peer, node);
+
+        pos->bucket = at.bucket;
+        pos->offset = at.offset;
+        *addr = p->addr;
+        memcpy(n_bearers, p->n_bearers, sizeof p->n_bearers);
+    }
+    return node != NULL;
 }

@@ -33,8 +33,11 @@ void table_join(struct bearer *, struct session *s);
 /* Frees a bearer, and its session with the last one. */
 void table_remove(struct bearer *);
 
-/* What the indexes depend on.  'down' NULL: it is not known any more. */
-void table_set_down(struct bearer *, const struct fteid *down);
+/* What the indexes depend on.  'down', and the SGW that sends into it, NULL: it
+ * is not known any more. */
+void table_set_sender(struct bearer *, const struct in6_addr *enb);
+void table_set_down(struct bearer *, const struct in6_addr *sgw,
+                    const struct fteid *down);
 void table_set_state(struct bearer *, enum bearer_state);
 void table_set_seen(struct bearer *, long long int seen);
 

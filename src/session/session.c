@@ -183,7 +183,7 @@ set_sender(struct bearer *b, const struct in6_addr *enb, bool replicated)
     if (b && !IN6_ARE_ADDR_EQUAL(b->enb, enb)) {
         leave(b->session, b->enb, replicated);
         retire_down(b, enb);
-        peers_set(&b->enb, enb);
+        table_set_sender(b, enb);
         tell(b, BEARER_MOVED);
     }
 }
@@ -345,7 +345,7 @@ take_down(const struct bearer *b, const struct fteid *down, long long int when,
         if (!same_ue(b, other) && !is_near(b, other, when)
             && !(when == LLONG_MIN && may_be_same_ue(b, other))) {
             invalidate(other, replicated);
-            table_set_down(other, NULL);
+            table_set_down(other, NULL, NULL);
         }
     }
 }
@@ -396,8 +396,7 @@ set_down(struct bearer *b, const struct in6_addr *sgw,
     if (changed) {
         /* The old tunnel, if any, is never used again. */
         invalidate(b, replicated);
-        table_set_down(b, down);
-        peers_set(&b->down_sgw, sgw);
+        table_set_down(b, sgw, down);
         table_set_state(b, BEARER_ESTABLISHED);
     }
     if (known && !same) {
@@ -471,8 +470,7 @@ session_restore(const struct statelet *st, long long int now)
 
         b->placed = true;
         take_down(b, &down, LLONG_MIN, false);
-        table_set_down(b, &down);
-        peers_set(&b->down_sgw, &st->down_sgw);
+        table_set_down(b, &st->down_sgw, &down);
         b->down_qfi = st->down_qfi;
         table_set_state(b, st->proved ? BEARER_ESTABLISHED : BEARER_STALE);
     }

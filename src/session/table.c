@@ -84,9 +84,33 @@ table_set_state(struct bearer *b, enum bearer_state state)
     }
 }
 
-void
-table_set_down(struct bearer *b, const struct fteid *down)
+/* Peers have 'n' bearers more: 'b'. */
+static void
+count_peers(const struct bearer *b, int n)
 {
+    peers_count(b->enb, PEER_ENB, n);
+    peers_count(b->sgw, PEER_SGW, n);
+    if (b->down_known && b->down_enb != b->enb) {
+        peers_count(b->down_enb, PEER_ENB, n);
+    }
+    if (b->down_known && b->down_sgw != b->sgw) {
+        peers_count(b->down_sgw, PEER_SGW, n);
+    }
+}
+
+void
+table_set_sender(struct bearer *b, const struct in6_addr *enb)
+{
+    count_peers(b, -1);
+    peers_set(&b->enb, enb);
+    count_peers(b, 1);
+}
+
+void
+table_set_down(struct bearer *b, const struct in6_addr *sgw,
+               const struct fteid *down)
+{
+    count_peers(b, -1);
     if (b->down_known) {
         hmap_remove(&by_downlink, &b->down_node);
     }
@@ -94,9 +118,11 @@ table_set_down(struct bearer *b, const struct fteid *down)
     b->down_retired = false;
     if (down) {
         peers_set(&b->down_enb, &down->addr);
+        peers_set(&b->down_sgw, sgw);
         b->down_teid = down->teid;
         hmap_insert(&by_downlink, &b->down_node, hash_fteid(down));
     }
+    count_peers(b, 1);
 }
 
 /* The first space of 'sgw' in which no session has 'ue'; NULL if there is
@@ -218,6 +244,7 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
              ? wanted->bearer : idtable_add(&bearer_ids, b));
     b->session = s;
     set_keys(b, enb, up);
+    count_peers(b, 1);
     bearer_set_ue_addr(b, ue_addr);
     b->created_s = now / 1000;
     b->seen = b->heard = now;
@@ -233,7 +260,8 @@ table_add(const struct in6_addr *enb, const struct fteid *up,
 void
 table_remove(struct bearer *b)
 {
-    table_set_down(b, NULL);
+    table_set_down(b, NULL, NULL);
+    count_peers(b, -1);
     hmap_remove(&by_uplink, &b->up_node);
     part(b->session, b);
     ovs_list_remove(&b->age_node);

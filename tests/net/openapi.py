@@ -84,7 +84,8 @@ class Contract:
     def check_response(self, response, answer, body):
         for name, header in response.get("headers", {}).items():
             if name in answer.headers:
-                self.validate(header["schema"], answer.headers[name])
+                self.validate(self.deref(header)["schema"],
+                              answer.headers[name])
         content = response.get("content")
         if not content:
             assert answer.content == b""

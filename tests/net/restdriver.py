@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.parse
 
 import pytest
@@ -39,17 +40,24 @@ class Driver:
             pytest.skip(f"{DRIVER} is not built")
         self.port = free_port()
         self.address = listen or f"127.0.0.1:{self.port}"
+        # Not a pipe, which would be full some day.
+        self.errors = tempfile.TemporaryFile("a+")
         self.process = subprocess.Popen(
             [*WRAPPER, str(DRIVER), "-l", self.address, *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "ready\n", \
-            self.process.communicate()[1]
+            stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        assert self.process.stdout.readline() == "ready\n", self.said()
+
+    def said(self):
+        """What it has said on standard error."""
+        self.errors.seek(0)
+        return self.errors.read()
 
     def stop(self):
         """Ends it; what it leaks or does wrong fails the test."""
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=PATIENCE)
-        assert self.process.returncode == 0, errors
+        self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0, self.said()
+        self.errors.close()
 
     def reload(self):
         """What it says of it."""

@@ -93,6 +93,31 @@ def test_services_are_ordered_by_name(rest):
     assert names == sorted(names) and {"aa", "mm", "zz"} <= set(names)
 
 
+def pages_of(rest, path):
+    """All pages that 'path' leads to."""
+    pages = []
+    while path:
+        answer = rest.call("GET", path, 200)
+        pages.append(answer.json())
+        path = answer.links.get("next", {}).get("url")
+        assert (path is None) == ("X-Next-Cursor" not in answer.headers)
+    return pages
+
+
+def test_services_by_pages(rest, driver):
+    for i in range(150):
+        rest.add(f"svc-{i:03}", f"203.0.113.{i + 1}")
+    services = rest.services()
+    assert len(services) == 150
+    pages = pages_of(rest, "/service?limit=70")
+    assert [len(page) for page in pages] == [70, 70, 10]
+    assert sum(pages, []) == services
+    assert sum(pages_of(rest, "/service?limit=150"), []) == services
+    assert rest.call("GET", "/service?cursor=svc-148", 200).json() == [
+        services[149]]
+    assert rest.call("GET", "/service?cursor=zz", 200).json() == []
+
+
 def test_conflicts(rest):
     rest.add("edge", "198.51.100.10")
     rest.add("other", "198.51.100.11")
@@ -202,7 +227,7 @@ def test_bad_texts(rest, text):
 
 
 @pytest.mark.parametrize("method, path, status", [
-    ("GET", "/", 404), ("GET", "/services", 404), ("GET", "/service/", 404),
+    ("GET", "/services", 404), ("GET", "/web", 404), ("GET", "/service/", 404),
     ("GET", "/service/a/b", 404), ("GET", "//service", 404),
     ("GET", "/Service", 404), ("GET", "*", 404), ("GET", "/nothing?x=y", 404),
     ("GET", "/service/%", 400), ("GET", "/service/%4", 400),
@@ -224,6 +249,10 @@ def test_bad_texts(rest, text):
     ("GET", "/session?ue=::ffff:10.45.0.1", 400),
     ("GET", "/session?ue=10.45.0.1/32", 400),
     ("GET", "/session?ue=fd00::1/64", 400),
+    ("GET", "/service?limit=0", 400), ("GET", "/service?limit=10001", 400),
+    ("GET", "/peer?limit=x", 400), ("GET", "/peer?cursor=x", 400),
+    ("GET", "/peer?cursor=enb-x", 400), ("GET", "/peer?cursor=%zz", 400),
+    ("GET", "/web/../tofd", 404), ("GET", "/web/nothing.js", 404),
     ("GET", "/session?state=good", 400), ("GET", "/session?cursor=1", 400),
     ("GET", "/session?cursor=0000010g", 400),
 ])
@@ -266,14 +295,10 @@ def test_sessions_by_pages(rest, driver):
     assert "X-Next-Cursor" not in whole.headers
     assert len({session["id"] for session in sessions}) == N_SESSIONS
 
-    pages, path = [], "/session?limit=700&state="
-    while path:
-        answer = rest.call("GET", path, 200)
-        pages += answer.json()
-        assert len(answer.json()) <= 700
-        path = answer.links.get("next", {}).get("url")
-        assert (path is None) == ("X-Next-Cursor" not in answer.headers)
-    assert [page["id"] for page in pages] == [s["id"] for s in sessions]
+    pages = pages_of(rest, "/session?limit=700&state=")
+    assert all(len(page) <= 700 for page in pages)
+    assert [s["id"] for page in pages for s in page] == [
+        s["id"] for s in sessions]
     assert len(rest.call("GET", "/session", 200).json()) == 1000
 
 
@@ -323,6 +348,58 @@ def test_peers(rest, driver):
     assert [peer["role"] for peer in peers] == ["enb"] * 16 + ["sgw"] * 2
     assert sum(peer["bearers"] for peer in peers
                if peer["role"] == "sgw") == N_SESSIONS
+
+
+def test_peers_by_pages(rest, driver):
+    peers = rest.call("GET", "/peer", 200).json()
+    pages = pages_of(rest, "/peer?limit=7")
+    assert [len(page) for page in pages] == [7, 7, 4]
+    assert sum(pages, []) == peers
+
+
+def test_peers_are_those_of_bearers(driver):
+    """They go with their last bearer."""
+    with Driver("-s", "40") as own:
+        rest = Rest(f"http://127.0.0.1:{own.port}")
+        for n in range(40, 0, -1):
+            peers = rest.call("GET", "/peer", 200).json()
+            sessions = rest.call("GET", "/session", 200).json()
+            for peer in peers:
+                assert peer["bearers"] == sum(
+                    b["uplink"][peer["role"]] == peer["address"]
+                    for s in sessions for b in s["bearers"]) > 0
+            assert len(sessions) == n
+            rest.call("DELETE", "/session/" + sessions[n // 2]["id"], 200)
+        assert rest.call("GET", "/peer", 200).json() == []
+
+
+# The page.
+
+@pytest.mark.parametrize("path, kind", [
+    ("/", "text/html; charset=utf-8"), ("/docs", "text/html; charset=utf-8"),
+    ("/web/page.js", "text/javascript"), ("/web/style.css", "text/css"),
+    ("/web/chart.min.js", "text/javascript"), ("/web/icon.svg",
+                                               "image/svg+xml")])
+def test_files_of_the_page(rest, path, kind):
+    answer = rest.call("GET", path, 200)
+    assert answer.headers["Content-Type"] == kind
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert rest.call("HEAD", path, 200).headers["Content-Length"] == str(
+        len(answer.content))
+
+
+def test_docs_have_all_operations_without_a_script(rest):
+    text = rest.call("GET", "/docs", 200).text
+    assert "<script" not in text and " style=" not in text
+    for method, template in rest.contract.operations():
+        assert re.search(f'<span class="method">{method}</span> '
+                         f"<code>{re.escape(template)}</code>", text)
+    for name in rest.contract.document["components"]["schemas"]:
+        assert f'id="schema-{name}"' in text
+    ids = set(re.findall('id="([^"]+)"', text))
+    assert set(re.findall('href="#([^"]+)"', text)) <= ids
 
 
 def test_purge(driver):
@@ -468,6 +545,24 @@ def test_a_trace_needs_a_token_or_the_unix_socket(rest, driver, method):
     assert "token" in problem["detail"]
 
 
+def test_the_last_hour(rest, driver):
+    """Empty at first: there is a sample every 10 s."""
+    history = rest.call("GET", "/history", 200).json()
+    assert all(len(row) == len(history["times"])
+               for row in history["packets"].values())
+
+
+def test_histograms(rest):
+    rest.call("GET", "/status", 200)
+    text = rest.call("GET", "/metrics", 200).text
+    buckets = re.findall(r'tof_api_seconds_bucket\{le="([^"]+)"\} (\d+)', text)
+    counts = [int(n) for _, n in buckets]
+    assert buckets[-1][0] == "+Inf" and counts == sorted(counts)
+    assert f"tof_api_seconds_count {counts[-1]}" in text
+    assert counts[-1] > 0
+    assert float(re.search("tof_api_seconds_sum (.*)", text)[1]) > 0
+
+
 def test_metrics(rest):
     answer = rest.call("GET", "/metrics", 200)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4"
@@ -482,8 +577,9 @@ def test_metrics(rest):
             assert float(value) >= 0
             names.append(name)
     assert len(set(names)) == len(names)
-    assert all(name.split("{")[0] in types for name in names)
-    assert {"counter", "gauge"} == set(types.values())
+    assert all(re.sub("_(bucket|sum|count)$", "", name.split("{")[0]) in types
+               or name.split("{")[0] in types for name in names)
+    assert {"counter", "gauge", "histogram"} == set(types.values())
     for name, kind in types.items():
         assert name.endswith("_total") == (kind == "counter")
 

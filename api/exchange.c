@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/accept.h"
 #include "api/view.h"
 #include "base/jsontext.h"
 #include "openvswitch/util.h"
@@ -55,6 +56,9 @@ exchange_uninit(struct exchange *x)
     free(x->change);
     free(x->key);
     free(x->content_type);
+    free(x->accept);
+    free(x->if_match);
+    free(x->if_none_match);
     free(x->query);
     free(x->path);
     free(x->method);
@@ -122,6 +126,18 @@ exchange_ok(struct exchange *x, const char *type)
 {
     x->status = MHD_HTTP_OK;
     x->type = type;
+}
+
+bool
+exchange_etag(struct exchange *x, const char *etag)
+{
+    const bool known = accept_has_etag(x->if_none_match, etag, true);
+
+    smap_replace(&x->headers, MHD_HTTP_HEADER_ETAG, etag);
+    if (known) {
+        x->status = MHD_HTTP_NOT_MODIFIED;
+    }
+    return known;
 }
 
 void

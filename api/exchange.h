@@ -33,7 +33,8 @@ struct exchange {
     char *method;
     char *path;                 /* As sent: still percent-encoded. */
     char *query;                /* As sent, without '?'; NULL if none. */
-    char *content_type;         /* NULL if none. */
+    char *content_type;         /* NULL if none; so the next ones. */
+    char *accept, *if_match, *if_none_match;
     struct ds body;
     bool too_large;             /* Body was longer than EXCHANGE_BODY_MAX. */
     bool known;                 /* Came by the Unix socket, or with the
@@ -81,6 +82,10 @@ char *exchange_decode(const char *s, size_t len);
 void exchange_ok(struct exchange *, const char *type);
 #define EXCHANGE_JSON "application/json"
 #define EXCHANGE_STATELETS "application/octet-stream"
+
+/* Tells the client the entity tag of what it gets, with its quotes.  Answers
+ * 304 instead, and returns true, if it has that already. */
+bool exchange_etag(struct exchange *, const char *etag);
 
 /* Answers with a problem, in place of any answer before. */
 void exchange_problem(struct exchange *, unsigned int status,

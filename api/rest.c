@@ -320,6 +320,12 @@ request_begin(struct request *r, const struct listener *l, const char *method)
         r->who = describe_client(r->client);
     }
     x->content_type = nullable_xstrdup(type);
+    x->accept = nullable_xstrdup(
+        request_header(r, MHD_HTTP_HEADER_ACCEPT));
+    x->if_match = nullable_xstrdup(
+        request_header(r, MHD_HTTP_HEADER_IF_MATCH));
+    x->if_none_match = nullable_xstrdup(
+        request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH));
     x->too_large = length && strtoull(length, NULL, 10) > EXCHANGE_BODY_MAX;
     routes_begin(x);
     refuse_strangers(r, l);
@@ -390,8 +396,10 @@ request_answer(struct request *r)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                                 x->type);
     }
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                            "no-store");
+    if (!smap_get(&x->headers, MHD_HTTP_HEADER_CACHE_CONTROL)) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                "no-store");
+    }
     SMAP_FOR_EACH (node, &x->headers) {
         MHD_add_response_header(response, node->key, node->value);
     }

@@ -14,13 +14,16 @@
 
 #include "api/routes.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "agent.h"
+#include "api/accept.h"
 #include "api/exchange.h"
 #include "api/history.h"
 #include "api/json.h"
@@ -51,6 +54,7 @@ struct route {
     bool key;                   /* Is there a second one? */
     void (*handle)(struct exchange *);
     const char *body;           /* Media type of its body, if it takes one. */
+    const char *type;           /* Of what it answers with, if that is one. */
     bool open;                  /* Needs no token. */
     bool known;                 /* Only for who has shown one, or uses the
                                  * Unix socket. */
@@ -66,6 +70,15 @@ answer_json(struct exchange *x, json_t *json)
 
 /* Services. */
 
+#define ETAG_LEN (sizeof "\"0123456789abcdef\"" - 1)
+
+static void
+format_etag(const struct service_spec *spec, char etag[ETAG_LEN + 1])
+{
+    snprintf(etag, ETAG_LEN + 1, "\"%016"PRIx64"\"",
+             service_spec_version(spec));
+}
+
 static void
 service_done(enum service_error error, const char *detail,
              const struct service_spec *spec, void *x_)
@@ -75,6 +88,7 @@ service_done(enum service_error error, const char *detail,
         [SERVICE_INVALID] = MHD_HTTP_BAD_REQUEST,
         [SERVICE_NOT_FOUND] = MHD_HTTP_NOT_FOUND,
         [SERVICE_CONFLICT] = MHD_HTTP_CONFLICT,
+        [SERVICE_CHANGED] = MHD_HTTP_PRECONDITION_FAILED,
         [SERVICE_FAILED] = MHD_HTTP_INTERNAL_SERVER_ERROR,
         [SERVICE_UNAVAILABLE] = MHD_HTTP_SERVICE_UNAVAILABLE,
     };
@@ -83,6 +97,10 @@ service_done(enum service_error error, const char *detail,
     if (error != SERVICE_OK) {
         exchange_problem(x, statuses[error], "%s", detail);
     } else if (spec) {
+        char etag[ETAG_LEN + 1];
+
+        format_etag(spec, etag);
+        smap_replace(&x->headers, MHD_HTTP_HEADER_ETAG, etag);
         answer_json(x, view_service(spec));
     } else {
         exchange_ok(x, NULL);
@@ -167,28 +185,11 @@ post_service(struct exchange *x)
     }
 }
 
-static void
-put_service(struct exchange *x)
-{
-    struct service_spec spec;
-
-    if (read_body(x, &spec)) {
-        x->owed = true;
-        service_update(x->key, &spec, service_done, x);
-    }
-}
-
-static void
-delete_service(struct exchange *x)
-{
-    x->owed = true;
-    service_delete(x->key, service_done, x);
-}
-
 struct service_search {
-    const char *name;
-    struct in6_addr ip;         /* Unspecified if 'name' is no address. */
-    struct exchange *x;
+    const char *key;
+    struct in6_addr ip;         /* Unspecified if 'key' is no address. */
+    struct service_spec spec;   /* If 'found'. */
+    bool found;
 };
 
 static void
@@ -197,27 +198,79 @@ match_service(const struct service_spec *spec,
               void *search_)
 {
     struct service_search *search = search_;
-    struct exchange *x = search->x;
 
-    if (!x->status
-        && (!strcmp(spec->name, search->name)
+    if (!search->found
+        && (!strcmp(spec->name, search->key)
             || IN6_ARE_ADDR_EQUAL(&spec->service_ip, &search->ip))) {
-        answer_json(x, view_service(spec));
+        search->spec = *spec;
+        search->found = true;
     }
 }
 
-static void
-get_service(struct exchange *x)
+/* Finds the service that the path names. */
+static bool
+find_service(const struct exchange *x, struct service_spec *spec)
 {
-    struct service_search search = { .name = x->key, .x = x };
+    struct service_search search = { .key = x->key };
 
     if (!addr_parse(x->key, &search.ip)) {
         search.ip = in6addr_any;
     }
     service_for_each(match_service, &search);
-    if (!x->status) {
+    *spec = search.spec;
+    return search.found;
+}
+
+/* Which version of a service a change is about: If-Match.  Whether it has that
+ * is seen when the change's turn comes. */
+static uint64_t
+wanted_version(const struct exchange *x)
+{
+    struct service_spec spec;
+    char etag[ETAG_LEN + 1];
+
+    if (!x->if_match || accept_has_etag(x->if_match, "*", false)) {
+        return SERVICE_ANY_VERSION;
+    } else if (!find_service(x, &spec)) {
+        return SERVICE_NO_VERSION;
+    }
+    format_etag(&spec, etag);
+    return (accept_has_etag(x->if_match, etag, false)
+            ? service_spec_version(&spec) : SERVICE_NO_VERSION);
+}
+
+static void
+put_service(struct exchange *x)
+{
+    struct service_spec spec;
+
+    if (read_body(x, &spec)) {
+        x->owed = true;
+        service_update(x->key, &spec, wanted_version(x), service_done, x);
+    }
+}
+
+static void
+delete_service(struct exchange *x)
+{
+    x->owed = true;
+    service_delete(x->key, wanted_version(x), service_done, x);
+}
+
+static void
+get_service(struct exchange *x)
+{
+    struct service_spec spec;
+    char etag[ETAG_LEN + 1];
+
+    if (!find_service(x, &spec)) {
         exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no service %s.",
                          x->key);
+        return;
+    }
+    format_etag(&spec, etag);
+    if (!exchange_etag(x, etag)) {
+        answer_json(x, view_service(&spec));
     }
 }
 
@@ -514,37 +567,56 @@ get_swagger(struct exchange *x)
     exchange_ok(x, EXCHANGE_JSON);
 }
 
+#define JSON .type = EXCHANGE_JSON
+#define HTML .type = "text/html"
+
 static const struct route routes[] = {
-    { "GET", "service", .handle = get_services },
-    { "POST", "service", .body = EXCHANGE_JSON, .handle = post_service },
-    { "GET", "service", .key = true, .handle = get_service },
-    { "PUT", "service", .key = true, .body = EXCHANGE_JSON,
+    { "GET", "service", JSON, .handle = get_services },
+    { "POST", "service", JSON, .body = EXCHANGE_JSON,
+      .handle = post_service },
+    { "GET", "service", JSON, .key = true, .handle = get_service },
+    { "PUT", "service", JSON, .key = true, .body = EXCHANGE_JSON,
       .handle = put_service },
     { "DELETE", "service", .key = true, .handle = delete_service },
-    { "GET", "session", .handle = get_sessions },
-    { "GET", "session", .key = true, .handle = get_session },
+    { "GET", "session", JSON, .handle = get_sessions },
+    { "GET", "session", JSON, .key = true, .handle = get_session },
     { "DELETE", "session", .key = true, .handle = delete_session },
-    { "GET", "explain", .handle = get_explain },
-    { "POST", "trace", .known = true, .handle = tracing_start },
-    { "GET", "trace", .known = true, .handle = tracing_read },
+    { "GET", "explain", JSON, .handle = get_explain },
+    { "POST", "trace", JSON, .known = true, .handle = tracing_start },
+    { "GET", "trace", JSON, .known = true, .handle = tracing_read },
     { "DELETE", "trace", .known = true, .handle = tracing_end },
-    { "GET", "peer", .handle = get_peers },
-    { "GET", "statelet", .handle = snapshot_get },
-    { "POST", "statelet", .body = EXCHANGE_STATELETS,
+    { "GET", "peer", JSON, .handle = get_peers },
+    { "GET", "statelet", .type = EXCHANGE_STATELETS, .handle = snapshot_get },
+    { "POST", "statelet", JSON, .body = EXCHANGE_STATELETS,
       .handle = snapshot_post },
-    { "GET", "status", .handle = get_status },
-    { "GET", "metrics", .handle = get_metrics },
-    { "GET", "history", .handle = get_history },
-    { "GET", "log", .handle = get_log },
-    { "PUT", "log", .key = true, .body = EXCHANGE_JSON, .handle = put_log },
-    { "GET", "healthz", .handle = get_healthz, .open = true },
-    { "GET", "swagger.json", .handle = get_swagger },
-    { "GET", "", .handle = web_page, .open = true },
+    { "GET", "status", JSON, .handle = get_status },
+    { "GET", "metrics", .type = "text/plain", .handle = get_metrics },
+    { "GET", "history", JSON, .handle = get_history },
+    { "GET", "log", JSON, .handle = get_log },
+    { "PUT", "log", JSON, .key = true, .body = EXCHANGE_JSON,
+      .handle = put_log },
+    { "GET", "healthz", JSON, .handle = get_healthz, .open = true },
+    { "GET", "swagger.json", JSON, .handle = get_swagger },
+    { "GET", "", HTML, .handle = web_page, .open = true },
     { "GET", "web", .key = true, .handle = web_file, .open = true },
-    { "GET", "docs", .handle = web_docs, .open = true },
+    { "GET", "docs", HTML, .handle = web_docs, .open = true },
 };
 
-/* Finds the row for 'segment' (and x->key), or answers 404 or 405. */
+/* No row has the method: says which there are. */
+static void
+refuse_method(struct exchange *x, const char *allow)
+{
+    smap_add(&x->headers, MHD_HTTP_HEADER_ALLOW, allow);
+    if (!strcmp(x->method, "OPTIONS")) {
+        x->status = MHD_HTTP_NO_CONTENT;
+    } else {
+        exchange_problem(x, MHD_HTTP_METHOD_NOT_ALLOWED,
+                         "%s can be used with %s only.", x->path, allow);
+    }
+}
+
+/* Finds the row for 'segment' (and x->key), or answers 404 or 405, or what
+ * OPTIONS asks for. */
 static void
 find_route(struct exchange *x, const char *segment)
 {
@@ -559,19 +631,14 @@ find_route(struct exchange *x, const char *segment)
         }
         if (!strcmp(r->method, method)) {
             x->route = r;
-            break;
         }
-        ds_put_format(&allow, "%s%s", allow.length ? ", " : "",
-                      strcmp(r->method, "GET") ? r->method : "GET, HEAD");
+        ds_put_format(&allow, "%s, ", (strcmp(r->method, "GET") ? r->method
+                                       : "GET, HEAD"));
     }
-    if (x->route) {
-        /* Found. */
-    } else if (allow.length) {
-        smap_add(&x->headers, MHD_HTTP_HEADER_ALLOW, ds_cstr(&allow));
-        exchange_problem(x, MHD_HTTP_METHOD_NOT_ALLOWED,
-                         "%s can be used with %s only.", x->path,
-                         ds_cstr(&allow));
-    } else {
+    if (!x->route && allow.length) {
+        ds_put_cstr(&allow, "OPTIONS");
+        refuse_method(x, ds_cstr(&allow));
+    } else if (!x->route) {
         exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no %s.", x->path);
     }
     ds_destroy(&allow);
@@ -611,6 +678,22 @@ refuse_too_large(struct exchange *x)
     }
 }
 
+/* Answers those that send, or want, something else than there is. */
+static void
+refuse_types(struct exchange *x)
+{
+    const struct route *r = x->route;
+
+    if (r->body && x->content_type
+        && !is_media_type(x->content_type, r->body)) {
+        exchange_problem(x, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                         "The body must be %s.", r->body);
+    } else if (r->type && !accept_allows(x->accept, r->type)) {
+        exchange_problem(x, MHD_HTTP_NOT_ACCEPTABLE, "The answer is %s, which "
+                         "the header Accept does not allow.", r->type);
+    }
+}
+
 void
 routes_begin(struct exchange *x)
 {
@@ -634,10 +717,8 @@ routes_begin(struct exchange *x)
     }
     free(segment);
     refuse_too_large(x);
-    if (!x->status && x->route->body && x->content_type
-        && !is_media_type(x->content_type, x->route->body)) {
-        exchange_problem(x, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                         "The body must be %s.", x->route->body);
+    if (!x->status) {
+        refuse_types(x);
     }
 }
 

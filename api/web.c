@@ -10,15 +10,31 @@
 
 #include "api/web.h"
 
+#include <inttypes.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/exchange.h"
+#include "hash.h"
+#include "util.h"
 
 static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'";
+
+/* A browser that has a file asks whether that is still the same. */
+static bool
+is_known(struct exchange *x, const struct web_file *f)
+{
+    char etag[sizeof "\"0123456789abcdef\""];
+
+    snprintf(etag, sizeof etag, "\"%08"PRIx32"%08"PRIxSIZE"\"",
+             hash_bytes(f->data, f->len, 0), f->len);
+    smap_replace(&x->headers, "Cache-Control", "no-cache");
+    return exchange_etag(x, etag);
+}
 
 static void
 answer(struct exchange *x, const char *name)
@@ -30,6 +46,9 @@ answer(struct exchange *x, const char *name)
     }
     if (!f->name) {
         exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no %s.", x->path);
+        return;
+    }
+    if (is_known(x, f)) {
         return;
     }
     smap_add(&x->headers, "Content-Security-Policy", policy);

@@ -10,7 +10,7 @@
 #   dist      what is shipped and installed; make distcheck
 #   packages  Debian packages: built, lintian, installed, upgraded, purged
 #   contract  only if asked for, being among the tests: the API as it answers,
-#             against swagger/tof.yaml
+#             against swagger/tof.yaml; and that file
 #
 #   release.sh [CHECK...]      only these
 #
@@ -60,7 +60,7 @@ run() {                         # CHECK
             failed=$((failed + 1))
         fi ;;
     tests) tests unit ovs tap net fuzz ;;
-    contract) tests test_rest test_rest_server ;;
+    contract) tests test_rest test_rest_server test_openapi ;;
     dist|packages) tests "$1" ;;
     *) echo "release.sh: there is no check $1" >&2; exit 2 ;;
     esac

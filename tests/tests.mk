@@ -6,6 +6,7 @@
 # main().
 
 check_PROGRAMS += \
+	tests/unit/test_accept \
 	tests/unit/test_addr \
 	tests/unit/test_captures \
 	tests/unit/test_conf \

@@ -119,3 +119,30 @@ service_spec_same_chain(const struct service_spec *a,
     }
     return true;
 }
+
+/* FNV-1a, of 64 bits. */
+static uint64_t
+hash_more(uint64_t hash, const void *data, size_t len)
+{
+    const uint8_t *byte = data;
+
+    while (len--) {
+        hash = (hash ^ *byte++) * 0x100000001b3;
+    }
+    return hash;
+}
+
+uint64_t
+service_spec_version(const struct service_spec *spec)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+
+    hash = hash_more(hash, spec->name, strlen(spec->name) + 1);
+    hash = hash_more(hash, &spec->service_ip, sizeof spec->service_ip);
+    hash = hash_more(hash, &spec->application_ip,
+                     sizeof spec->application_ip);
+    for (size_t i = 0; i < spec->n_chain; i++) {
+        hash = hash_more(hash, spec->chain[i], strlen(spec->chain[i]) + 1);
+    }
+    return hash > SERVICE_NO_VERSION ? hash : hash + 2;
+}

@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SERVICE_NAME_MAX 63
 #define SERVICE_CHAIN_MAX 8
@@ -37,5 +38,12 @@ bool service_spec_is_valid(const struct service_spec *, const char **why);
 /* Whether both have the same functions, in the same order. */
 bool service_spec_same_chain(const struct service_spec *,
                              const struct service_spec *);
+
+/* A number that two specs have in common only if they are equal (but for an
+ * accident), in any process and on any host.  Never SERVICE_ANY_VERSION or
+ * SERVICE_NO_VERSION. */
+uint64_t service_spec_version(const struct service_spec *);
+#define SERVICE_ANY_VERSION 0
+#define SERVICE_NO_VERSION 1
 
 #endif /* base/service_spec.h */

@@ -88,6 +88,7 @@ struct request {
     char name[SERVICE_NAME_MAX + 1];    /* Update, delete: which one. */
     struct service_spec spec;           /* Create, update: what it becomes. */
     struct service_spec old;            /* Update: what it was. */
+    uint64_t version;                   /* Update, delete: only of this one. */
     long long int deadline;             /* Of the state, unless queued. */
     service_done_cb *cb;
     void *aux;
@@ -637,6 +638,12 @@ start(struct request *r)
             finish(r, SERVICE_NOT_FOUND, "there is no such service");
             return false;
         }
+        if (r->version != SERVICE_ANY_VERSION
+            && r->version != service_spec_version(&e->spec)) {
+            finish(r, SERVICE_CHANGED, "the service is another one now than "
+                   "the request is about");
+            return false;
+        }
         r->old = e->spec;
     }
     if (r->op != OP_DELETE && !check(r)) {
@@ -723,7 +730,7 @@ service_wait(void)
 
 static void
 enqueue(enum request_op op, const char *name, const struct service_spec *spec,
-        service_done_cb *cb, void *aux)
+        uint64_t version, service_done_cb *cb, void *aux)
 {
     if (strlen(name) > SERVICE_NAME_MAX) {
         cb(SERVICE_NOT_FOUND, "there is no such service", NULL, aux);
@@ -733,6 +740,7 @@ enqueue(enum request_op op, const char *name, const struct service_spec *spec,
     struct request *r = xzalloc(sizeof *r);
     r->op = op;
     r->state = R_QUEUED;
+    r->version = version;
     r->cb = cb;
     r->aux = aux;
     ovs_strlcpy(r->name, name, sizeof r->name);
@@ -748,20 +756,21 @@ void
 service_create(const struct service_spec *spec, service_done_cb *cb,
                void *aux)
 {
-    enqueue(OP_CREATE, spec->name, spec, cb, aux);
+    enqueue(OP_CREATE, spec->name, spec, SERVICE_ANY_VERSION, cb, aux);
 }
 
 void
 service_update(const char *name, const struct service_spec *spec,
-               service_done_cb *cb, void *aux)
+               uint64_t version, service_done_cb *cb, void *aux)
 {
-    enqueue(OP_UPDATE, name, spec, cb, aux);
+    enqueue(OP_UPDATE, name, spec, version, cb, aux);
 }
 
 void
-service_delete(const char *key, service_done_cb *cb, void *aux)
+service_delete(const char *key, uint64_t version, service_done_cb *cb,
+               void *aux)
 {
-    enqueue(OP_DELETE, key, NULL, cb, aux);
+    enqueue(OP_DELETE, key, NULL, version, cb, aux);
 }
 
 void

@@ -21,6 +21,7 @@ enum service_error {
     SERVICE_INVALID,            /* 400 */
     SERVICE_NOT_FOUND,          /* 404 */
     SERVICE_CONFLICT,           /* 409 */
+    SERVICE_CHANGED,            /* 412: it has not the version asked for. */
     SERVICE_FAILED,             /* 500: could not be applied, rolled back. */
     SERVICE_UNAVAILABLE,        /* 503: a part it needs is not there now. */
 };
@@ -33,10 +34,13 @@ typedef void service_done_cb(enum service_error, const char *detail,
 
 void service_create(const struct service_spec *, service_done_cb *,
                     void *aux);
+/* If 'version' is not SERVICE_ANY_VERSION, only if the service has that
+ * service_spec_version() when its turn comes. */
 void service_update(const char *name, const struct service_spec *,
-                    service_done_cb *, void *aux);
+                    uint64_t version, service_done_cb *, void *aux);
 /* 'key': a name or a service IP. */
-void service_delete(const char *key, service_done_cb *, void *aux);
+void service_delete(const char *key, uint64_t version, service_done_cb *,
+                    void *aux);
 
 /* The name of the service that has 'service_ip'; NULL if none has. */
 const char *service_name_of(const struct in6_addr *service_ip);

@@ -66,6 +66,7 @@ struct change {
     enum change_type type;
     char *key;                  /* Not for CHANGE_CREATE. */
     struct service_spec spec;   /* Not for CHANGE_DELETE. */
+    uint64_t version;
     service_done_cb *cb;
     void *aux;
 };
@@ -112,8 +113,15 @@ apply_change(const struct change *c)
 {
     struct service_spec *old = c->key ? find_service(c->key) : NULL;
 
-    if (c->key && !old) {
+    if (c->type == CHANGE_DELETE && !strncmp(c->key, "fail-", 5)) {
+        return SERVICE_FAILED;
+    } else if (c->type == CHANGE_DELETE && !strncmp(c->key, "down-", 5)) {
+        return SERVICE_UNAVAILABLE;
+    } else if (c->key && !old) {
         return SERVICE_NOT_FOUND;
+    } else if (c->version != SERVICE_ANY_VERSION
+               && c->version != service_spec_version(old)) {
+        return SERVICE_CHANGED;
     } else if (c->type == CHANGE_DELETE) {
         *old = services[--n_services];
     } else if (is_taken(&c->spec, old)) {
@@ -144,14 +152,16 @@ finish_change(struct change *c)
 
 static void
 start_change(enum change_type type, const char *key,
-             const struct service_spec *spec, service_done_cb *cb, void *aux)
+             const struct service_spec *spec, uint64_t version,
+             service_done_cb *cb, void *aux)
 {
     struct change *c = xzalloc(sizeof *c);
     const char *name = spec ? spec->name : key;
 
     *c = (struct change) {
         .due = time_msec() + SLOW_MS, .type = type,
-        .key = nullable_xstrdup(key), .cb = cb, .aux = aux,
+        .key = nullable_xstrdup(key), .version = version, .cb = cb,
+        .aux = aux,
     };
     if (spec) {
         c->spec = *spec;
@@ -166,20 +176,21 @@ start_change(enum change_type type, const char *key,
 void
 service_create(const struct service_spec *spec, service_done_cb *cb, void *aux)
 {
-    start_change(CHANGE_CREATE, NULL, spec, cb, aux);
+    start_change(CHANGE_CREATE, NULL, spec, SERVICE_ANY_VERSION, cb, aux);
 }
 
 void
 service_update(const char *name, const struct service_spec *spec,
-               service_done_cb *cb, void *aux)
+               uint64_t version, service_done_cb *cb, void *aux)
 {
-    start_change(CHANGE_UPDATE, name, spec, cb, aux);
+    start_change(CHANGE_UPDATE, name, spec, version, cb, aux);
 }
 
 void
-service_delete(const char *key, service_done_cb *cb, void *aux)
+service_delete(const char *key, uint64_t version, service_done_cb *cb,
+               void *aux)
 {
-    start_change(CHANGE_DELETE, key, NULL, cb, aux);
+    start_change(CHANGE_DELETE, key, NULL, version, cb, aux);
 }
 
 const char *

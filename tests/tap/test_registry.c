@@ -499,10 +499,13 @@ test_order(void)
     n_ok = 0;
     service_create(&spec, service_done, NULL);
     service_create(&spec, service_done, NULL);
-    service_delete("turn", service_done, NULL);
+    service_delete("turn", SERVICE_ANY_VERSION,
+                   service_done, NULL);
     service_create(&spec, service_done, NULL);
-    service_delete("198.51.100.40", service_done, NULL);
-    service_delete("turn", service_done, NULL);
+    service_delete("198.51.100.40", SERVICE_ANY_VERSION,
+                   service_done, NULL);
+    service_delete("turn", SERVICE_ANY_VERSION,
+                   service_done, NULL);
     tap_ok(answered(6, SERVICE_NOT_FOUND) && n_ok == 4,
            "requests are served in order, each with what the last one left");
 }
@@ -514,7 +517,8 @@ test_roll_back(void)
     long long int start = time_msec();
 
     plane_works = false;
-    service_update("s1", &spec, service_done, NULL);
+    service_update("s1", &spec, SERVICE_ANY_VERSION, service_done,
+                       NULL);
     tap_ok(answered(1, SERVICE_FAILED) && time_msec() - start >= 2900,
            "the data plane does not confirm in three seconds: %s",
            last_detail);

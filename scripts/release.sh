@@ -60,7 +60,7 @@ run() {                         # CHECK
             failed=$((failed + 1))
         fi ;;
     tests) tests unit ovs tap net fuzz ;;
-    contract) tests test_rest test_rest_server test_openapi ;;
+    contract) tests test_rest test_rest_server test_contract test_openapi ;;
     dist|packages) tests "$1" ;;
     *) echo "release.sh: there is no check $1" >&2; exit 2 ;;
     esac

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The page for people, in a headless Chromium.
 
-With rest_driver: what only needs the API."""
+What only needs the API is tested with rest_driver; a UE, an App that is dead
+and the last hour with a lab."""
 
 import contextlib
 import json
@@ -10,10 +11,13 @@ import pytest
 import requests
 from restdriver import Driver, Rest
 
+from tofnet import packet as p
 from tofnet.browser import Browser
+from tofnet.service import asks, diverted
 from tofnet.wait import wait_until
 
 N_SESSIONS = 300
+UE = "10.45.31.1"
 TOKEN = "s3cret-token"
 EDGE = {"name": "edge", "serviceIP": "198.51.100.10",
         "applicationIP": "192.168.100.10"}
@@ -375,3 +379,107 @@ def test_no_other_script_or_style_is_run(page):
 def test_other_sites_do_not_get_the_page(rest, path, headers):
     answer = requests.get(rest.url + path, headers=headers, timeout=15)
     assert answer.status_code == 403
+
+
+# With a lab.
+
+@pytest.fixture(scope="module")
+def beside(lab):
+    with opened("lab-tof") as browser:
+        yield browser
+
+
+@pytest.fixture
+def tof(beside, net, api):
+    beside.open("http://127.0.0.1:8080/")
+    beside.see("#health", "ok")
+    yield beside
+    assert beside.faults() == []
+
+
+@contextlib.contextmanager
+def dead_app(lab):
+    """Its host is there, and nothing answers."""
+    lab.run("lab-app", "nft", "add table inet down; add chain inet down in "
+            "{ type filter hook input priority 0; }; add rule inet down in "
+            "udp dport 7 drop")
+    try:
+        yield
+    finally:
+        lab.run("lab-app", "nft", "delete table inet down")
+
+
+def add_service(tof):
+    fill(tof, name="svc", serviceIP=EDGE["serviceIP"],
+         applicationIP=EDGE["applicationIP"])
+    tof.click("#service-submit")
+    tof.see("#service-done", "svc is in force.")
+
+
+def test_a_ue_appears(tof, net, api):
+    add_service(tof)
+    assert [s["name"] for s in api.services()] == ["svc"]
+    tof.see("#session-caption", "No session")
+    diverted(net, UE)
+    tof.see("#session-rows td", UE)
+    tof.see("#session-rows td", "established")
+    tof.see("#peer-rows td", "10.1.0.1")
+
+
+def explain_by_clicking(tof, bearer, text):
+    def named():
+        asks(bearer)            # A UE that is silent is another reason.
+        tof.click('#session-rows button[aria-label^="Explain"]')
+        tof.see("#explanation h3", f"{UE} and svc")
+        return text in tof.text("#explanation .reason")
+
+    wait_until(named, 15, f"explain to say {text}", interval=0.5)
+
+
+def test_explain_names_an_app_that_is_dead(lab, tof, net):
+    with dead_app(lab):
+        add_service(tof)
+        bearer = net.bearer(UE)
+        asks(bearer)
+        tof.see("#session-rows td", UE)
+        tof.fill("#explain-form [name=service]", "svc")
+        explain_by_clicking(tof, bearer,
+                            "The App of service svc has not answered")
+
+
+def drawn(tof, name):
+    """Pixels of a plot that are not empty."""
+    return tof.run(f"""(() => {{
+      const canvas = document.getElementById("plot-{name}");
+      const data = canvas.getContext("2d").getImageData(
+        0, 0, canvas.width, canvas.height).data;
+      return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+    }})()""")
+
+
+def test_the_last_hour_has_what_was_diverted(tof, net, api):
+    api.register()
+    before = len(api.get("/history").json["times"])
+    # It counts from the first sample on at which it is there.
+    wait_until(lambda: len(api.get("/history").json["times"]) > before, 30)
+    b = diverted(net, UE)
+    for i in range(50):
+        b.uplink(p.ip_udp(UE, EDGE["serviceIP"], b"x" * 1000, 5000, 7))
+
+    def shown():
+        history = api.get("/history").json
+        return (history["services"] and sum(history["packets"]["toApps"]) >= 50
+                and any(history["learned"]["median"]) and history)
+
+    history = wait_until(shown, 30, "it to be in the last hour")
+    service, = history["services"]
+    assert service["name"] == "svc"
+    assert sum(service["bytesUp"]) >= 50 * 1000
+    lengths = {len(row) for row in (
+        history["times"], *history["packets"].values(),
+        *history["learned"].values(), service["bytesUp"],
+        service["bytesDown"], *history["others"].values())}
+    assert len(lengths) == 1
+    tof.see("#legend-services", "svc: ")
+    assert all(drawn(tof, name) > 1000
+               for name in ("packets", "learned", "services"))

@@ -44,7 +44,8 @@ async function ask() {
     const {body} = await get(withQuery("/explain", {
       ue: fields.ue.value.trim(), service: fields.service.value.trim()}));
     show(body);
-    byId("explanation").focus();
+    byId("explanation").focus({preventScroll: true});
+    byId("explain").scrollIntoView();
   } catch (problem) {
     byId("explanation").replaceChildren();
     showProblem(byId("explain-problem"), problem.message);

@@ -12,10 +12,14 @@ from tofnet import packet as p
 from tofnet.service import asks, diverted
 
 
-@pytest.mark.datapath("xdp")
-def test_pictures(lab, tof, net, api):
-    where = os.environ["TOF_PICTURES"]
+@pytest.fixture
+def where(api):
     api.register("edge")
+    return os.environ["TOF_PICTURES"]
+
+
+@pytest.mark.datapath("xdp")
+def test_a_desk(tof, net, api, where):
     api.register("cache", "198.51.100.11", "192.168.100.10")
     bearers = [diverted(net, f"10.45.31.{i}") for i in range(1, 9)]
     begun = len(api.get("/history").json["times"])
@@ -33,6 +37,10 @@ def test_pictures(lab, tof, net, api):
     tof.open("http://127.0.0.1:8080/", 1000, 900, "dark")
     tof.see("#legend-services", "cache: ")
     tof.picture(f"{where}/page-plots.png", "#plots")
+
+
+@pytest.mark.datapath("xdp")
+def test_a_phone(lab, tof, net, where):
     with dead_app(lab):
         asks(net.bearer("10.45.31.20"))
         tof.open("http://127.0.0.1:8080/", 390, 844)

@@ -39,7 +39,7 @@ check_manual() {
 # tests NAME...: stages and files of test.sh, whose counts are added.
 tests() {
     local last
-    last=$(scripts/test.sh "$@" | tee /dev/stderr | tail -n 1) || :
+    last=$(scripts/test.sh "$@" | tee >(cat >&2) | tail -n 1) || :
     if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]
     then
         passed=$((passed + BASH_REMATCH[1]))

@@ -7,31 +7,13 @@
 
 #include "persist/persist.h"
 
-#include <sys/syscall.h>
-
 #include "filter/l2.h"
 #include "fuzz.h"
 #include "records.h"
 #include "session/session.h"
+#include "tests/no_aio.h"
+#include "tests/nothing.h"
 #include "util.h"
-
-/* No syncs in the background, which take long to set up (base/fdsync.c). */
-long __real_syscall(long, ...);
-long __wrap_syscall(long, long, long, long, long, long, long);
-long
-__wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
-{
-    return (number == SYS_io_setup ? -1
-            : __real_syscall(number, a, b, c, d, e, f));
-}
-
-static void
-path_changed(enum filter_side side OVS_UNUSED,
-             const struct in6_addr *src OVS_UNUSED,
-             const struct in6_addr *dst OVS_UNUSED,
-             const struct l2_header *l2 OVS_UNUSED)
-{
-}
 
 static void
 start(void)
@@ -39,7 +21,7 @@ start(void)
     char *what;
 
     session_init(32, 10000, NULL);
-    l2_init(path_changed);
+    l2_init(nothing_changed);
     if (persist_open(fuzz_dir, &what)) {
         abort();
     }

@@ -15,32 +15,11 @@
 #include "explain/explain.h"
 #include "filter/l2.h"
 #include "fuzz.h"
-#include "gtp/endpoint.h"
+#include "tests/nothing.h"
 
 int rest_driver_main(int argc, char *argv[]);
 
 static struct sockaddr_un at = { .sun_family = AF_UNIX };
-
-static void
-path_changed(enum filter_side side OVS_UNUSED,
-             const struct in6_addr *src OVS_UNUSED,
-             const struct in6_addr *dst OVS_UNUSED,
-             const struct l2_header *l2 OVS_UNUSED)
-{
-}
-
-static void
-nothing_to_see(const struct endpoint_bearer *b OVS_UNUSED,
-               struct endpoint_look *look)
-{
-    *look = (struct endpoint_look) { .seen = LLONG_MIN };
-}
-
-static const char *
-nothing_left(const struct endpoint_bearer *b OVS_UNUSED)
-{
-    return NULL;
-}
 
 /* What "explain" asks of a data plane. */
 static const struct endpoint_class no_endpoint = {
@@ -61,7 +40,7 @@ start_api(void)
     conf.api.unix_path = at.sun_path;
     set_status(NULL);
     session_init(1000, 10000, NULL);
-    l2_init(path_changed);
+    l2_init(nothing_changed);
     explain_init(&no_endpoint);
     import_init(&conf);
     make_sessions(20);

@@ -8,22 +8,12 @@
 #include "usage/usage.h"
 
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "conf/conf.h"
 #include "fuzz.h"
 #include "session/session.h"
+#include "tests/no_aio.h"
 #include "util.h"
-
-/* No syncs in the background, which take long to set up (base/fdsync.c). */
-long __real_syscall(long, ...);
-long __wrap_syscall(long, long, long, long, long, long, long);
-long
-__wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
-{
-    return (number == SYS_io_setup ? -1
-            : __real_syscall(number, a, b, c, d, e, f));
-}
 
 static const char *
 name_of(const struct in6_addr *addr OVS_UNUSED)

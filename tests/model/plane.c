@@ -30,6 +30,7 @@
 #include "packets.h"
 #include "packets_model.h"
 #include "service/service.h"
+#include "tests/nothing.h"
 #include "util.h"
 #include "world.h"
 
@@ -306,19 +307,6 @@ plane_send_down(const struct endpoint_bearer *b, const void *frame_,
 }
 
 static void
-nothing_to_see(const struct endpoint_bearer *b OVS_UNUSED,
-               struct endpoint_look *look)
-{
-    *look = (struct endpoint_look) { .seen = LLONG_MIN };
-}
-
-static const char *
-nothing_left(const struct endpoint_bearer *b OVS_UNUSED)
-{
-    return NULL;
-}
-
-static void
 plane_poll_counters(void)
 {
     /* The agent may clear it: then the last one, which has been read, takes its
@@ -389,14 +377,6 @@ nothing_said(bool up OVS_UNUSED)
 
 static void
 nothing_cleared(const struct in6_addr *service_ip OVS_UNUSED)
-{
-}
-
-static void
-nothing_changed(enum filter_side from OVS_UNUSED,
-                const struct in6_addr *src OVS_UNUSED,
-                const struct in6_addr *dst OVS_UNUSED,
-                const struct l2_header *l2 OVS_UNUSED)
 {
 }
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -20,6 +19,7 @@
 #include "conf/conf.h"
 #include "openvswitch/dynamic-string.h"
 #include "tap.h"
+#include "tests/no_aio.h"
 #include "usage/private.h"
 #include "util.h"
 
@@ -50,15 +50,6 @@ __wrap_fdatasync(int fd)
 
     note_done(fstat(fd, &st) ? '?' : S_ISDIR(st.st_mode) ? 'd' : 'f');
     return __real_fdatasync(fd);
-}
-
-long __real_syscall(long, ...);
-long __wrap_syscall(long, long, long, long, long, long, long);
-long
-__wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
-{
-    return (number == SYS_io_setup ? -1
-            : __real_syscall(number, a, b, c, d, e, f));
 }
 
 static char dir[] = "test_usage.XXXXXX";

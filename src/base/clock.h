@@ -2,7 +2,7 @@
 #ifndef TOF_CLOCK_H
 #define TOF_CLOCK_H 1
 
-/* The time to the nanosecond, for packets that are shown.  What the agent does
+/* The time to the nanosecond, for what is shown.  What the agent does
  * goes by Open vSwitch's time_msec(). */
 
 #include <stdint.h>

@@ -12,9 +12,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "openvswitch/dynamic-string.h"
 
 static void
@@ -23,15 +23,6 @@ put(struct ds *s, const char *name, const char *type, const char *help,
 {
     ds_put_format(s, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help,
                   name, type, name, value);
-}
-
-static double
-clock_seconds(clockid_t clock)
-{
-    struct timespec ts;
-
-    clock_gettime(clock, &ts);
-    return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 /* From proc(5): /proc/self/stat.  The name, in parentheses, may be anything. */
@@ -57,7 +48,7 @@ put_stat(struct ds *s)
         "Processor time of tofd, in seconds.", (utime + stime) / ticks);
     put(s, "process_start_time_seconds", "gauge",
         "When the process was started, in seconds since 1970.",
-        clock_seconds(CLOCK_REALTIME) - clock_seconds(CLOCK_BOOTTIME)
+        (clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME)) / 1e9
         + started / ticks);
     put(s, "process_virtual_memory_bytes", "gauge",
         "Size of tofd's address space, in bytes.", vsize);

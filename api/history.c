@@ -38,31 +38,35 @@
 /* How long it takes until the kernel's counters have been read. */
 #define SETTLE_MS 3000
 
-/* What became of packets: metrics that are summed up. */
-static const struct source {
-    const char *fate, *metric, *label;
-} sources[] = {
-    { "switched", "tof_xdp_packets_total", "reason=\"switched\"" },
-    { "toApps", "tof_xdp_packets_total", "reason=\"decapsulated" },
-    { "toApps", "tof_filter_packets_total", "fate=\"diverted\"" },
-    { "toUes", "tof_xdp_packets_total", "reason=\"encapsulated\"" },
-    { "toUes", "tof_filter_packets_total", "side=\"tof-enb\",fate=\"sent\"" },
-    { "held", "tof_filter_packets_total", "fate=\"held\"" },
-    { "copied", "tof_filter_packets_total", "fate=\"copied\"" },
-    { "dropped", "tof_xdp_packets_total", "verdict=\"drop\"" },
-    { "dropped", "tof_filter_packets_total", "fate=\"guarded\"" },
-    { "dropped", "tof_filter_packets_total", "fate=\"congestion_not_ect\"" },
-    { "dropped", "tof_nat_dropped_packets_total", "" },
-    { "dropped", "tof_hold_lost_total", "" },
-    { "dropped", "tof_down_dropped_total", "" },
-    { "dropped", "tof_congestion_dropped_total", "" },
-    { "dropped", "tof_wire_errors_total", "" },
+/* What became of packets. */
+enum fate { SWITCHED, TO_APPS, TO_UES, HELD, COPIED, DROPPED, N_FATES };
+
+static const char *const fates[N_FATES] = {
+    [SWITCHED] = "switched", [TO_APPS] = "toApps", [TO_UES] = "toUes",
+    [HELD] = "held", [COPIED] = "copied", [DROPPED] = "dropped",
 };
 
-static const char *const fates[] = {
-    "switched", "toApps", "toUes", "held", "copied", "dropped",
+/* Metrics that are summed up for it. */
+static const struct source {
+    enum fate fate;
+    const char *metric, *label;
+} sources[] = {
+    { SWITCHED, "tof_xdp_packets_total", "reason=\"switched\"" },
+    { TO_APPS, "tof_xdp_packets_total", "reason=\"decapsulated" },
+    { TO_APPS, "tof_filter_packets_total", "fate=\"diverted\"" },
+    { TO_UES, "tof_xdp_packets_total", "reason=\"encapsulated\"" },
+    { TO_UES, "tof_filter_packets_total", "side=\"tof-enb\",fate=\"sent\"" },
+    { HELD, "tof_filter_packets_total", "fate=\"held\"" },
+    { COPIED, "tof_filter_packets_total", "fate=\"copied\"" },
+    { DROPPED, "tof_xdp_packets_total", "verdict=\"drop\"" },
+    { DROPPED, "tof_filter_packets_total", "fate=\"guarded\"" },
+    { DROPPED, "tof_filter_packets_total", "fate=\"congestion_not_ect\"" },
+    { DROPPED, "tof_nat_dropped_packets_total", "" },
+    { DROPPED, "tof_hold_lost_total", "" },
+    { DROPPED, "tof_down_dropped_total", "" },
+    { DROPPED, "tof_congestion_dropped_total", "" },
+    { DROPPED, "tof_wire_errors_total", "" },
 };
-#define N_FATES ARRAY_SIZE(fates)
 
 /* A row for a service; the last one is for all that have none. */
 struct row {
@@ -125,12 +129,8 @@ sample_packets(unsigned int column)
     uint64_t now[N_FATES] = { 0 };
 
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-        size_t fate = 0;
-
-        while (strcmp(fates[fate], sources[i].fate)) {
-            fate++;
-        }
-        now[fate] += metrics_sum(sources[i].metric, sources[i].label);
+        now[sources[i].fate] += metrics_sum(sources[i].metric,
+                                            sources[i].label);
     }
     for (size_t fate = 0; fate < N_FATES; fate++) {
         ring.packets[fate][column] = advance(&last_packets[fate], now[fate]);

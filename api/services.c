@@ -56,25 +56,28 @@ put_json(struct ds *s, const struct service_spec *spec,
 
 /* Service names and what may stand in them need no escaping in labels. */
 static void
+put_counts(struct ds *s, const char *what, const struct service_spec *spec,
+           uint64_t up, uint64_t down)
+{
+    ds_put_format(s, "tof_service_%s_total{service=\"%s\","
+                  "direction=\"up\"} %"PRIu64"\n"
+                  "tof_service_%s_total{service=\"%s\","
+                  "direction=\"down\"} %"PRIu64"\n",
+                  what, spec->name, up, what, spec->name, down);
+}
+
+static void
 put_packets(struct ds *s, const struct service_spec *spec,
             const struct counters *c)
 {
-    ds_put_format(s, "tof_service_packets_total{service=\"%s\","
-                  "direction=\"up\"} %"PRIu64"\n"
-                  "tof_service_packets_total{service=\"%s\","
-                  "direction=\"down\"} %"PRIu64"\n",
-                  spec->name, c->packets_up, spec->name, c->packets_down);
+    put_counts(s, "packets", spec, c->packets_up, c->packets_down);
 }
 
 static void
 put_bytes(struct ds *s, const struct service_spec *spec,
           const struct counters *c)
 {
-    ds_put_format(s, "tof_service_bytes_total{service=\"%s\","
-                  "direction=\"up\"} %"PRIu64"\n"
-                  "tof_service_bytes_total{service=\"%s\","
-                  "direction=\"down\"} %"PRIu64"\n",
-                  spec->name, c->bytes_up, spec->name, c->bytes_down);
+    put_counts(s, "bytes", spec, c->bytes_up, c->bytes_down);
 }
 
 static const struct pass list[] = { { "[", put_json, "]\n" } };

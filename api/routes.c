@@ -185,58 +185,24 @@ post_service(struct exchange *x)
     }
 }
 
-struct service_search {
-    const char *key;
-    struct in6_addr ip;         /* Unspecified if 'key' is no address. */
-    struct service_spec spec;   /* If 'found'. */
-    bool found;
-};
-
-static void
-match_service(const struct service_spec *spec,
-              const struct counters *counters OVS_UNUSED,
-              void *search_)
-{
-    struct service_search *search = search_;
-
-    if (!search->found
-        && (!strcmp(spec->name, search->key)
-            || IN6_ARE_ADDR_EQUAL(&spec->service_ip, &search->ip))) {
-        search->spec = *spec;
-        search->found = true;
-    }
-}
-
-/* Finds the service that the path names. */
-static bool
-find_service(const struct exchange *x, struct service_spec *spec)
-{
-    struct service_search search = { .key = x->key };
-
-    if (!addr_parse(x->key, &search.ip)) {
-        search.ip = in6addr_any;
-    }
-    service_for_each(match_service, &search);
-    *spec = search.spec;
-    return search.found;
-}
-
 /* Which version of a service a change is about: If-Match.  Whether it has that
  * is seen when the change's turn comes. */
 static uint64_t
 wanted_version(const struct exchange *x)
 {
-    struct service_spec spec;
+    const struct service_spec *spec;
     char etag[ETAG_LEN + 1];
 
     if (!x->if_match || accept_has_etag(x->if_match, "*", false)) {
         return SERVICE_ANY_VERSION;
-    } else if (!find_service(x, &spec)) {
+    }
+    spec = service_find(x->key);
+    if (!spec) {
         return SERVICE_NO_VERSION;
     }
-    format_etag(&spec, etag);
+    format_etag(spec, etag);
     return (accept_has_etag(x->if_match, etag, false)
-            ? service_spec_version(&spec) : SERVICE_NO_VERSION);
+            ? service_spec_version(spec) : SERVICE_NO_VERSION);
 }
 
 static void
@@ -260,17 +226,17 @@ delete_service(struct exchange *x)
 static void
 get_service(struct exchange *x)
 {
-    struct service_spec spec;
+    const struct service_spec *spec = service_find(x->key);
     char etag[ETAG_LEN + 1];
 
-    if (!find_service(x, &spec)) {
+    if (!spec) {
         exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no service %s.",
                          x->key);
         return;
     }
-    format_etag(&spec, etag);
+    format_etag(spec, etag);
     if (!exchange_etag(x, etag)) {
-        answer_json(x, view_service(&spec));
+        answer_json(x, view_service(spec));
     }
 }
 

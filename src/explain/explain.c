@@ -94,28 +94,18 @@ tell_tof(struct explanation *e)
     }
 }
 
-struct search {
-    const char *key;
-    struct in6_addr ip;         /* Unspecified if 'key' is no address. */
+struct tally {
     sa_family_t family;
-    struct service_spec spec;   /* If 'found'. */
-    bool found;
-    unsigned int n;             /* Of that family. */
+    unsigned int n;             /* Services with addresses of it. */
 };
 
 static void
-match(const struct service_spec *spec,
-      const struct counters *counters OVS_UNUSED, void *search_)
+count_family(const struct service_spec *spec,
+             const struct counters *counters OVS_UNUSED, void *tally_)
 {
-    struct search *search = search_;
+    struct tally *tally = tally_;
 
-    search->n += addr_family(&spec->service_ip) == search->family;
-    if (search->key && !search->found
-        && (!strcmp(spec->name, search->key)
-            || IN6_ARE_ADDR_EQUAL(&spec->service_ip, &search->ip))) {
-        search->spec = *spec;
-        search->found = true;
-    }
+    tally->n += addr_family(&spec->service_ip) == tally->family;
 }
 
 /* What is in the data plane though no such service is in force.  One that
@@ -123,7 +113,7 @@ match(const struct service_spec *spec,
 static void
 tell_service_left(struct explanation *e, const struct in6_addr *ip)
 {
-    const char *keeps = (!e->complete || IN6_IS_ADDR_UNSPECIFIED(ip) ? NULL
+    const char *keeps = (!e->complete ? NULL
                          : filter_has_service(ip)
                          ? "The filter has an element"
                          : !e->has_spec && nat_translates(ip)
@@ -163,33 +153,39 @@ tell_registered(struct explanation *e)
 }
 
 static void
-tell_service(struct explanation *e)
+tell_services(struct explanation *e)
 {
-    struct search search = { .key = e->service,
-                             .family = addr_family(e->ue) };
+    struct tally tally = { .family = addr_family(e->ue) };
 
-    if (e->service && !addr_parse(e->service, &search.ip)) {
-        search.ip = in6addr_any;
-    }
-    service_for_each(match, &search);
-    if (!e->service && !search.n) {
+    service_for_each(count_family, &tally);
+    if (tally.n) {
+        tell(e, "service", EXPLAIN_OK, NULL, "%u services with addresses of "
+             "the UE's family are in force.", tally.n);
+    } else {
         tell(e, "service", EXPLAIN_WRONG, "\"tofctl add\" registers one.",
              "No service with an address of the UE's family is registered.");
-    } else if (!e->service) {
-        tell(e, "service", EXPLAIN_OK, NULL, "%u services with addresses of "
-             "the UE's family are in force.", search.n);
-    } else if (!search.found) {
+    }
+}
+
+static void
+tell_service(struct explanation *e)
+{
+    const struct service_spec *spec = service_find(e->service);
+    struct in6_addr ip;
+
+    if (!spec) {
         tell(e, "service", EXPLAIN_WRONG,
              "\"tofctl services\" lists them; \"tofctl add\" registers one.",
              "There is no service %s in force.", e->service);
-        tell_service_left(e, &search.ip);
-    } else if (addr_family(&search.spec.service_ip) != search.family) {
+        if (addr_parse(e->service, &ip)) {
+            tell_service_left(e, &ip);
+        }
+    } else if (addr_family(&spec->service_ip) != addr_family(e->ue)) {
         tell(e, "service", EXPLAIN_WRONG,
              "Ask about the UE's address of the other family.",
-             "Service %s has an address of the other family.",
-             search.spec.name);
+             "Service %s has an address of the other family.", spec->name);
     } else {
-        e->spec = search.spec;
+        e->spec = *spec;
         tell_registered(e);
     }
 }
@@ -578,7 +574,11 @@ explain(const struct in6_addr *ue, const char *service, explain_cb *cb,
                              .now = time_msec(), .cb = cb, .aux = aux };
 
     tell_tof(&e);
-    tell_service(&e);
+    if (service) {
+        tell_service(&e);
+    } else {
+        tell_services(&e);
+    }
     if (e.in_force) {
         tell_service_in_force(&e);
     }

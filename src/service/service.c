@@ -195,17 +195,33 @@ find_by_ip(const struct in6_addr *ip)
     return NULL;
 }
 
+/* One that goes is found only if no other has its name. */
 static struct entry *
 find_by_name(const char *name)
 {
-    struct entry *e;
+    struct entry *e, *found = NULL;
 
     HMAP_FOR_EACH (e, node, &entries) {
-        if (e->wanted && !strcmp(e->spec.name, name)) {
-            return e;
+        if (!strcmp(e->spec.name, name)) {
+            found = e;
+            if (e->wanted) {
+                break;
+            }
         }
     }
-    return NULL;
+    return found;
+}
+
+const struct service_spec *
+service_find(const char *key)
+{
+    const struct entry *e = find_by_name(key);
+    struct in6_addr ip;
+
+    if (!e && addr_parse(key, &ip)) {
+        e = find_by_ip(&ip);
+    }
+    return e ? &e->spec : NULL;
 }
 
 const char *
@@ -256,7 +272,7 @@ is_settled(const struct entry *e)
             && e->routes_seen == routes);
 }
 
-/* Puts it where it belongs, as the last one there. */
+/* Puts it where it belongs now, as the last one there. */
 static void
 place(struct entry *e)
 {
@@ -285,6 +301,7 @@ apply(struct entry *e)
         VLOG_WARN_RL(&rl, "service %s cannot be applied: %s", e->spec.name,
                      ovs_strerror(error));
     }
+    place(e);
 }
 
 static void
@@ -310,7 +327,6 @@ change(struct entry *e, const struct service_spec *spec)
     if (!alike) {
         e->routes_seen = 0;
         apply(e);
-        place(e);
     }
 }
 
@@ -452,7 +468,6 @@ mend(struct entry *e)
                  "back", e->spec.name);
     metric_inc(&n_mended);
     apply(e);
-    place(e);
 }
 
 /* Somebody else may empty the kernel's sets.  Some services are looked up each
@@ -598,6 +613,7 @@ find_old(const struct request *r)
     const struct entry *e = find_by_name(r->name);
     struct in6_addr ip;
 
+    e = e && e->wanted ? e : NULL;
     if (!e && r->op == OP_DELETE && addr_parse(r->name, &ip)) {
         e = find_by_ip(&ip);
     }

@@ -42,6 +42,10 @@ void service_update(const char *name, const struct service_spec *,
 void service_delete(const char *key, uint64_t version, service_done_cb *,
                     void *aux);
 
+/* The service with that name or, if there is none, with that service IP; NULL
+ * if there is none, either.  It is good until the next service_run(). */
+const struct service_spec *service_find(const char *key);
+
 /* The name of the service that has 'service_ip'; NULL if none has. */
 const char *service_name_of(const struct in6_addr *service_ip);
 

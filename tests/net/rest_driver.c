@@ -201,6 +201,21 @@ service_waits_for(const struct in6_addr *service_ip OVS_UNUSED, bool *changing)
 }
 
 const struct service_spec *
+service_find(const char *key)
+{
+    struct in6_addr ip;
+
+    for (size_t i = 0; i < n_services; i++) {
+        if (!strcmp(services[i].name, key)
+            || (addr_parse(key, &ip)
+                && IN6_ARE_ADDR_EQUAL(&services[i].service_ip, &ip))) {
+            return &services[i];
+        }
+    }
+    return NULL;
+}
+
+const struct service_spec *
 service_by_ip(const struct in6_addr *ip, const struct counters **counters)
 {
     static const struct counters some = { 1, 100, 2, 200 };

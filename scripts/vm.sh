@@ -34,7 +34,8 @@ here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 top=$(dirname "$here")
 cache=${TOF_VM_CACHE:-/var/cache/tof-vm}
 state=/run/${TOF_VM:-tof-vm}
-readonly top here cache state
+node_package=$top/tests/page/package.json
+readonly top here cache state node_package
 readonly host_packages=(qemu-system-x86 qemu-utils mmdebstrap e2fsprogs
                         openssh-client)
 readonly guest_packages=systemd-sysv,udev,kmod,initramfs-tools,iproute2
@@ -83,7 +84,13 @@ sources() {
 # customize ROOT: what mmdebstrap has unpacked becomes our machine.
 customize() {
     local root=$1 n
-    install -D -m 755 "$here/bootstrap.sh" "$root/tmp/bootstrap.sh"
+    install -D -m 755 "$here/bootstrap.sh" "$root/tmp/tof/scripts/bootstrap.sh"
+    install -D -m 644 "$node_package" "$root/tmp/tof/tests/page/package.json"
+    # What is in no package the machine has from here.
+    "$here/bootstrap.sh" --test
+    cp -a "${TOF_NODE_CACHE:-/var/cache/tof-node}" "$root/var/cache/tof-node"
+    cp -a "${TOF_PROMETHEUS_CACHE:-/var/cache/tof-prometheus}" \
+        "$root/var/cache/tof-prometheus"
     if [ "$kernel" = backports ]; then
         sed 's/^Suites:.*/Suites: bookworm-backports/' "$(sources)" \
             >"$root/etc/apt/sources.list.d/backports.sources"
@@ -95,7 +102,7 @@ customize() {
     fi
     chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
         --no-install-recommends install openssh-server kmod
-    chroot "$root" /tmp/bootstrap.sh
+    chroot "$root" /tmp/tof/scripts/bootstrap.sh --test
     echo tof-vm >"$root/etc/hostname"
     echo '127.0.0.1 localhost tof-vm' >"$root/etc/hosts"
     install -D -m 600 "$cache/key.pub" "$root/root/.ssh/authorized_keys"
@@ -118,7 +125,7 @@ customize() {
 # The name says all that the image depends on.
 base_name() {
     echo "$kernel-$( (echo "$guest_packages"
-        cat "$here/bootstrap.sh"; declare -f customize) |
+        cat "$here/bootstrap.sh" "$node_package"; declare -f customize) |
         sha256sum | cut -c1-12)"
 }
 

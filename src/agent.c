@@ -253,6 +253,7 @@ static const struct dataplane_events dataplane_events = {
 static const struct detect_events detect_events = {
     .pass = forward_switch,
     .service_packet = divert_service_packet,
+    .switched = stay_seen,
     .proved = divert_proved,
     .too_big = pmtu_too_big,
 };
@@ -272,7 +273,7 @@ agent_init(const struct conf *conf_, char **what)
     counters_ms = MIN(SLOW_MS, evidence_ms / 16);
     session_init(conf->sessions.max, evidence_ms, bearer_event);
     hold_init();
-    stay_init();
+    stay_init(endpoint);
     l2_init(path_changed);
     trace_init(conf, endpoint);
     forward_init(endpoint);
@@ -303,7 +304,7 @@ agent_init(const struct conf *conf_, char **what)
     return 0;
 }
 
-/* What has been held goes on along the normal way. */
+/* What has been held goes on along the normal way, and its connections do. */
 static void
 release_held(void)
 {
@@ -311,6 +312,7 @@ release_held(void)
     signalling_run(false);
     stranger_give_up();
     hold_expire(LLONG_MAX, forward_give_up);
+    filter_run();
 }
 
 void
@@ -421,6 +423,7 @@ agent_run(void)
         pmtu_run();
         evidence_run();
         hold_expire(time_msec(), divert_expired);
+        stay_run();
     }
     expire_sessions();
     run_slowly();

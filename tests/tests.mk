@@ -10,6 +10,7 @@ check_PROGRAMS += \
 	tests/unit/test_addr \
 	tests/unit/test_captures \
 	tests/unit/test_conf \
+	tests/unit/test_flow \
 	tests/unit/test_flows \
 	tests/unit/test_fragment \
 	tests/unit/test_gtpu \
@@ -29,6 +30,7 @@ check_PROGRAMS += \
 	tests/unit/test_pcapng \
 	tests/unit/test_persist \
 	tests/unit/test_pinger \
+	tests/unit/test_recent \
 	tests/unit/test_replicated \
 	tests/unit/test_secure \
 	tests/unit/test_session \

@@ -89,7 +89,8 @@ give_up(struct bearer *b)
  * a stream of packets that make room for each other does not stop the
  * clock. */
 static void
-keep_waiting(struct bearer *b, const struct hold_packet *held, long long int now)
+keep_waiting(struct bearer *b, const struct gtpu_packet *p,
+             const struct hold_packet *held, long long int now)
 {
     if (hold_since(b->id) <= now - HOLD_MS && stay_is_diverted(b)) {
         give_up(b);
@@ -97,6 +98,9 @@ keep_waiting(struct bearer *b, const struct hold_packet *held, long long int now
         return;
     }
     hold_add(b->id, held, now, forward_stop_waiting);
+    if (stay_is_switched(p)) {
+        forward_give_up_others(b->id);  /* It made room by that. */
+    }
 }
 
 void
@@ -120,7 +124,11 @@ divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
     };
 
     divert_want(b);
-    if (bearer_is_ready(b) && fresh) {
+    stay_begin(p);
+    if (stay_is_switched(p)) {
+        /* Overtaken on its way here by the filter being told so. */
+        forward_give_up(b->id, &held);
+    } else if (bearer_is_ready(b) && fresh) {
         /* Overtaken on its way here by the bearer getting ready, or one that
          * only we can read: it came in fragments, say.  The endpoint sees none
          * of these, so it is told that the UE is there. */
@@ -136,7 +144,7 @@ divert_service_packet(struct bearer *b, const struct gtpu_packet *p,
         forward_give_up(b->id, &held);
         prove_ask_on(b);
     } else {
-        keep_waiting(b, &held, now);
+        keep_waiting(b, p, &held, now);
         if (!fresh) {
             prove_ask(b, true);
         } else if (hold_count(b->id) == 1) {

@@ -94,29 +94,54 @@ void
 forward_switch(enum filter_side from, const void *ip, size_t len)
 {
     struct gtpu_packet p;
+    enum gtpu_error error = gtpu_parse_packet(ip, len, &p);
 
     /* What is malformed behind its addresses goes on like all else. */
-    if (gtpu_parse_packet(ip, len, &p) == GTPU_E_NOT_IP) {
+    if (error == GTPU_E_NOT_IP) {
         metric_inc(&n_lost_address);
     } else {
         switch_packet(from, &p.src, &p.dst, ip, len);
+        if (!error && from == SIDE_ENB && p.msg.type == GTPU_GPDU) {
+            stay_seen(&p);
+        }
     }
+}
+
+/* Whether the connection of what waits has been switched. */
+static bool
+stays(uint32_t id OVS_UNUSED, const struct hold_packet *p,
+      const void *aux OVS_UNUSED)
+{
+    struct gtpu_packet gp;
+
+    return (p->direction == HOLD_UP && !gtpu_parse_packet(p->data, p->len, &gp)
+            && stay_is_switched(&gp));
+}
+
+void
+forward_give_up_others(uint32_t id)
+{
+    hold_release_some(id, stays, NULL, forward_give_up);
 }
 
 void
 forward_give_up(uint32_t id, const struct hold_packet *p)
 {
-    if (p->direction == HOLD_UP) {
-        struct bearer *b = session_bearer_by_id(id);
+    struct bearer *b = session_bearer_by_id(id);
+    struct gtpu_packet gp;
 
-        if (b) {
-            b->forwarded = time_msec();
-        }
-        switch_packet(SIDE_ENB, &p->src, &p->dst, p->data, p->len);
-        told(p, false, "sgw", "not_diverted");
-    } else {
+    if (p->direction == HOLD_DOWN) {
         metric_inc(&n_down_dropped);
         told(p, false, "dropped", "no_tunnel");
+        return;
+    }
+    switch_packet(SIDE_ENB, &p->src, &p->dst, p->data, p->len);
+    told(p, false, "sgw", "not_diverted");
+    if (b) {
+        b->forwarded = time_msec();
+    }
+    if (!gtpu_parse_packet(p->data, p->len, &gp) && stay_switched(&gp)) {
+        forward_give_up_others(id);
     }
 }
 
@@ -239,6 +264,10 @@ forward_send(uint32_t id, const struct hold_packet *p)
 
     if (!b || b->state != BEARER_ESTABLISHED) {
         forward_stop_waiting(id, p);
+        return;
+    }
+    if (stays(id, p, NULL)) {
+        forward_give_up(id, p);
         return;
     }
     int error = (p->direction == HOLD_UP ? send_to_app(b, p)

@@ -33,6 +33,10 @@ void forward_send(uint32_t bearer_id, const struct hold_packet *);
  * counted. */
 void forward_give_up(uint32_t bearer_id, const struct hold_packet *);
 
+/* The same with what waits of connections of which others have been switched,
+ * so that it is not overtaken. */
+void forward_give_up_others(uint32_t bearer_id);
+
 /* It cannot wait any longer, though its bearer may come: as
  * forward_give_up().  But of a UE whose connections are diverted (stay.h) it
  * is sent, though the answer may be lost, if the bearer is as good as there;

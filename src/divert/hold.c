@@ -186,14 +186,14 @@ hold_release(uint32_t bearer_id, hold_cb *cb)
 }
 
 static struct packet *
-first_of(uint32_t bearer_id, enum hold_direction direction)
+find_packet(uint32_t bearer_id, hold_match *match, const void *aux)
 {
     struct line *line = find(bearer_id);
     struct packet *p;
 
     if (line) {
         LIST_FOR_EACH (p, line_node, &line->packets) {
-            if (p->held.direction == direction) {
+            if (match(bearer_id, &p->held, aux)) {
                 return p;
             }
         }
@@ -201,15 +201,38 @@ first_of(uint32_t bearer_id, enum hold_direction direction)
     return NULL;
 }
 
-void
-hold_give_up(uint32_t bearer_id, enum hold_direction direction, hold_cb *cb)
+/* Takes out those for which 'match' says true.  They are looked up each time:
+ * 'cb' may come back here. */
+static void
+take_some(uint32_t bearer_id, hold_match *match, const void *aux, hold_cb *cb,
+          struct metric *counter)
 {
     struct packet *p;
 
-    while ((p = first_of(bearer_id, direction))) {
-        metric_inc(&n_expired);
+    while ((p = find_packet(bearer_id, match, aux))) {
+        metric_inc(counter);
         take_out(p, cb);
     }
+}
+
+void
+hold_release_some(uint32_t bearer_id, hold_match *match, const void *aux,
+                  hold_cb *cb)
+{
+    take_some(bearer_id, match, aux, cb, &n_released);
+}
+
+static bool
+has_direction(uint32_t bearer_id OVS_UNUSED, const struct hold_packet *p,
+              const void *direction)
+{
+    return p->direction == *(const enum hold_direction *) direction;
+}
+
+void
+hold_give_up(uint32_t bearer_id, enum hold_direction direction, hold_cb *cb)
+{
+    take_some(bearer_id, has_direction, &direction, cb, &n_expired);
 }
 
 void

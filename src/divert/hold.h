@@ -11,6 +11,7 @@
  * the endpoint holds; divert.c takes it out when the bearer is ready. */
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,12 @@ void hold_release(uint32_t bearer_id, hold_cb *);
 
 /* Those of one direction, of a bearer that is not waited for any more. */
 void hold_give_up(uint32_t bearer_id, enum hold_direction, hold_cb *);
+
+/* The same with those for which 'match' says true. */
+typedef bool hold_match(uint32_t bearer_id, const struct hold_packet *,
+                        const void *aux);
+void hold_release_some(uint32_t bearer_id, hold_match *, const void *aux,
+                       hold_cb *);
 
 /* Takes out all packets that have waited for HOLD_MS. */
 void hold_expire(long long int now, hold_cb *);

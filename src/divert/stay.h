@@ -9,15 +9,28 @@
  * bearer; what cannot wait is lost, as it may be in any network, until the TOF
  * gives the bearer up.
  *
- * Place in the flow: divert.c tells which bearers were diverted; forward.c
- * asks before it switches what could have waited. */
+ * One of which a packet has been switched is at the service's real host, and
+ * stays there, though its bearer is proved later.  The filter keeps these
+ * (filter_stay()), and switches them without asking, tofd or not, until they
+ * are silent or begin anew; so this module only has to know those that are on
+ * their way.
+ *
+ * Place in the flow: divert.c tells which bearers were diverted; forward.c tells
+ * which packets are switched, and detect.c does for those that the filter
+ * switches by itself.  divert.c and forward.c ask before a packet waits, or is
+ * sent to an App, or is switched though it could have waited. */
 
 #include <stdbool.h>
 
 struct bearer;
+struct endpoint_class;
+struct gtpu_packet;
 
-void stay_init(void);
+void stay_init(const struct endpoint_class *);
 void stay_destroy(void);
+
+/* Now and then: tells the endpoint what the filter has forgotten. */
+void stay_run(void);
 
 /* 'b' was diverted until now, and is not any more. */
 void stay_diverted(const struct bearer *b);
@@ -26,5 +39,22 @@ void stay_diverted(const struct bearer *b);
  * of 'b': one of its bearers is, or was in the last five minutes, whatever has
  * become of it; and 'b' has not been given up. */
 bool stay_is_diverted(const struct bearer *b);
+
+/* 'p', an uplink packet to a service, is switched: so will be what comes after
+ * it in its connection.  Not if that may have begun at an App.  Returns true
+ * if that is new: what waits of it goes now, before others come. */
+bool stay_switched(const struct gtpu_packet *p);
+
+/* The same with any uplink G-PDU, which may be to a service, by whoever it is
+ * switched. */
+void stay_seen(const struct gtpu_packet *p);
+
+/* 'p', an uplink packet to a service, has come: if it begins a connection,
+ * that is not switched any more. */
+void stay_begin(const struct gtpu_packet *p);
+
+/* Whether 'p', an uplink packet to a service, is of a connection that has been
+ * switched since it came, or a moment before. */
+bool stay_is_switched(const struct gtpu_packet *p);
 
 #endif /* divert/stay.h */

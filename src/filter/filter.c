@@ -22,6 +22,7 @@
 #include "filter/private.h"
 #include "filter/rules.h"
 #include "filter/stats.h"
+#include "gtp/flow.h"
 #include "kernel/nft.h"
 #include "kernel/rtnl.h"
 #include "openvswitch/poll-loop.h"
@@ -402,6 +403,44 @@ filter_divert(const struct endpoint_bearer *eb, uint64_t left_ms)
     metric_inc(&n_diverts);
 }
 
+static struct filter_stay_key
+stay_key(const struct flow *f)
+{
+    struct filter_stay_key key = { f->sgw, f->teid, f->src, f->dst, { 0 } };
+
+    memcpy(key.ports, f->ports, sizeof key.ports);
+    return key;
+}
+
+static const struct nft_set *
+stay_set(const struct flow *f)
+{
+    return f->is_tcp ? &filter_stay_tcp : &filter_stay_other;
+}
+
+void
+filter_stay(const struct flow *f)
+{
+    const struct filter_stay_tunnel_key tunnel = { f->sgw, f->teid };
+    const struct filter_stay_key key = stay_key(f);
+
+    if (nft) {
+        nft_elem_add(batch(), &filter_table, stay_set(f), &key, NULL,
+                     f->is_tcp ? FLOW_TCP_MS : FLOW_OTHER_MS);
+        nft_elem_add(batch(), &filter_table, &filter_stay_tunnels, &tunnel,
+                     NULL, FLOW_TCP_MS);
+    }
+}
+
+bool
+filter_stays(const struct flow *f)
+{
+    const struct filter_stay_key key = stay_key(f);
+
+    return nft && !nft_elem_get(nft, &filter_table, stay_set(f), &key, NULL,
+                                NULL);
+}
+
 /* What may have timed out is added first, as deleting what is not there would
  * fail the whole transaction.  One transaction for many: each waits for the
  * kernel for some milliseconds. */
@@ -489,6 +528,8 @@ filter_service_clear(const struct in6_addr *service_ip)
 struct dump {
     filter_bearer_cb *bearer_cb;
     void (*service_cb)(const struct in6_addr *, void *);
+    filter_flow_cb *flow_cb;
+    bool is_tcp;
     void *aux;
 };
 
@@ -511,6 +552,37 @@ filter_divert_dump(filter_bearer_cb *cb, void *aux)
 
     return nft_elem_dump(nft, &filter_table, &filter_divert_set,
                          bearer_dumped, &dump);
+}
+
+static void
+flow_dumped(const void *key_, const void *data OVS_UNUSED,
+            uint64_t expires OVS_UNUSED, void *dump_)
+{
+    struct dump *dump = dump_;
+    struct filter_stay_key key;
+
+    memcpy(&key, key_, sizeof key);
+    struct flow f = { key.sgw, key.teid, key.src, key.dst, { 0 },
+                      dump->is_tcp };
+    memcpy(f.ports, key.ports, sizeof f.ports);
+    dump->flow_cb(&f, dump->aux);
+}
+
+int
+filter_stay_dump(filter_flow_cb *cb, void *aux)
+{
+    struct dump dump = { .flow_cb = cb, .is_tcp = true, .aux = aux };
+    int error;
+
+    if (!nft) {
+        return ENOTCONN;
+    }
+    error = nft_elem_dump(nft, &filter_table, &filter_stay_tcp, flow_dumped,
+                          &dump);
+    dump.is_tcp = false;
+    return (error ? error
+            : nft_elem_dump(nft, &filter_table, &filter_stay_other,
+                            flow_dumped, &dump));
 }
 
 int

@@ -31,6 +31,7 @@
 #include "base/tunnel.h"
 
 struct conf;
+struct flow;
 
 /* Queues in the learn namespace, one a purpose; also the mark of a packet to
  * be held. */
@@ -102,6 +103,12 @@ void filter_guard(const struct endpoint_bearer *);
 void filter_divert(const struct endpoint_bearer *, uint64_t left_ms);
 void filter_undivert(const struct endpoint_bearer *);
 
+/* The connection stays on the normal way from the next filter_run() on, until
+ * it has been silent for FLOW_TCP_MS or FLOW_OTHER_MS, or begins anew. */
+void filter_stay(const struct flow *);
+/* Whether it does now. */
+bool filter_stays(const struct flow *);
+
 /* filter_committed(filter_seqno()): what had been asked for when
  * filter_seqno() was called is in force. */
 uint64_t filter_seqno(void);
@@ -139,6 +146,8 @@ typedef void filter_bearer_cb(const struct tunnel *, const struct in6_addr *ue,
                               void *aux);
 int filter_divert_dump(filter_bearer_cb *, void *aux);
 int filter_guard_dump(filter_bearer_cb *, void *aux);
+typedef void filter_flow_cb(const struct flow *, void *aux);
+int filter_stay_dump(filter_flow_cb *, void *aux);
 int filter_service_dump(void (*cb)(const struct in6_addr *, void *aux),
                         void *aux);
 

@@ -223,6 +223,16 @@ filter_load_pair(struct nftnl_rule *r, sa_family_t outer)
 }
 
 void
+filter_load_receiver(struct nftnl_rule *r, sa_family_t outer)
+{
+    if (outer == AF_INET) {
+        load_ip4(r, NFT_PAYLOAD_NETWORK_HEADER, 16, NFT_REG32_00);
+    } else {
+        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, 24, 16, NFT_REG32_00);
+    }
+}
+
+void
 filter_load_datagram(struct nftnl_rule *r, sa_family_t outer)
 {
     filter_load_pair(r, outer);

@@ -84,6 +84,7 @@ void filter_match_live(struct nftnl_rule *);
 #define REG_BEHIND_TUNNEL NFT_REG32_09
 void filter_load_pair(struct nftnl_rule *, sa_family_t outer);
 void filter_load_tunnel(struct nftnl_rule *, sa_family_t outer);
+void filter_load_receiver(struct nftnl_rule *, sa_family_t outer);
 /* Outer addresses and IP identification, of a fragment. */
 void filter_load_datagram(struct nftnl_rule *, sa_family_t outer);
 void filter_load_family(struct nftnl_rule *, sa_family_t inner, uint32_t reg);
@@ -99,6 +100,20 @@ void filter_load_ue(struct nftnl_rule *, sa_family_t inner, uint32_t offset,
  * for one side and outer family. */
 void filter_gpdu_add_chains(const struct filter_compiler *);
 void filter_gpdu_compile(const struct filter_compiler *);
+
+/* rules_stay.c: a chain with what is to services, and those that it leads to:
+ * with what stays on the normal way, and with what does not. */
+struct filter_stay {
+    const char *chain;
+    const char *stays;
+    int stays_n;
+    const char *goes;
+    int goes_n;
+};
+/* The inner packet, of 'family', starts at 'n'. */
+void filter_stay_compile(const struct filter_compiler *,
+                         const struct filter_stay *, sa_family_t family,
+                         int n);
 
 /* rules_peers.c: fills the sets that filter_match_direction() looks into. */
 void filter_peers_compile(const struct filter_rules *, struct nft_batch *);

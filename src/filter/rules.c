@@ -32,7 +32,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 15
+#define RULES_VERSION 16
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -41,10 +41,13 @@ enum { TYPE_U32 = 7, TYPE_IPV6 = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 #define CONCAT(A, B) ((A) << 6 | (B))
 #define TYPE_PAIR CONCAT(TYPE_IPV6, TYPE_IPV6)
 #define TYPE_TUNNEL CONCAT(TYPE_PAIR, TYPE_U32)
+#define TYPE_FLOW CONCAT(CONCAT(CONCAT(CONCAT(TYPE_IPV6, TYPE_U32),      \
+                                       TYPE_IPV6), TYPE_IPV6), TYPE_U32)
 
 /* A set to which rules add must say how large it gets.  These hold a bearer
  * each, and may be late in giving back what has timed out. */
 #define LATE_ELEMENTS 65536
+#define STAY_MAX 65536          /* divert/stay.c is content with fewer. */
 
 #define IPV4_MIN 20
 #define GTP_HEADERS (UDP_LEN + 8)
@@ -95,6 +98,21 @@ const struct nft_set filter_fragments = {
 const struct nft_set filter_lengths = {
     .name = "lengths", .key_len = sizeof(struct filter_lengths_key),
     .key_type = CONCAT(CONCAT(TYPE_U16, TYPE_U16), TYPE_U16),
+};
+const struct nft_set filter_stay_tcp = {
+    .name = "stay_tcp", .key_len = sizeof(struct filter_stay_key),
+    .key_type = TYPE_FLOW, .timeouts = true, .dynamic = true,
+    .size = STAY_MAX,
+};
+const struct nft_set filter_stay_other = {
+    .name = "stay_other", .key_len = sizeof(struct filter_stay_key),
+    .key_type = TYPE_FLOW, .timeouts = true, .dynamic = true,
+    .size = STAY_MAX,
+};
+const struct nft_set filter_stay_tunnels = {
+    .name = "stay_tunnels", .key_len = sizeof(struct filter_stay_tunnel_key),
+    .key_type = CONCAT(TYPE_IPV6, TYPE_U32),
+    .timeouts = true, .dynamic = true, .size = STAY_MAX,
 };
 const struct nft_set filter_live = {
     .name = "live", .key_len = 4, .key_type = TYPE_MARK, .timeouts = true,
@@ -450,7 +468,8 @@ add_sets(struct nft_batch *b, unsigned int max_bearers)
     const struct nft_set *sets[] = {
         &filter_services, &filter_pingers, &filter_learned_set,
         &filter_down, &filter_down_bound, &filter_l2, &filter_live,
-        &filter_fragments, &filter_lengths, &filter_stamp,
+        &filter_fragments, &filter_lengths, &filter_stay_tcp,
+        &filter_stay_other, &filter_stay_tunnels, &filter_stamp,
     };
     struct nft_set diverted[] = { filter_divert_set, filter_bound };
 

@@ -7,6 +7,7 @@
  *
  *   rules.c          sets; from the adapter to the GTP-U message
  *   rules_gpdu.c     from the inner packet on
+ *   rules_stay.c     connections to services that stay on the normal way
  *   rules_links.c    what Open vSwitch sends
  *   rules_peers.c    directions, where there is a single adapter
  *   match.c          what their rules are made of */
@@ -58,6 +59,10 @@ extern const struct nft_set
     filter_fragments,           /* Outer source, destination, IP id of packets
                                  * whose first fragment has been held. */
     filter_lengths,             /* IP, UDP and GTP length that fit. */
+    filter_stay_tcp,            /* Connections that stay on the normal way; */
+    filter_stay_other,          /* and those that are not TCP. */
+    filter_stay_tunnels,        /* Uplink tunnels that have such: receiver and
+                                 * TEID. */
     filter_lease;               /* Marks that may be held. */
 
 /* filter_learned_set, filter_bound, filter_down_bound */
@@ -78,6 +83,18 @@ struct filter_bearer_key {              /* filter_divert_set, filter_down */
 struct filter_fragment_key {
     struct in6_addr src, dst;
     uint32_t id;                        /* Network byte order, padded. */
+};
+
+struct filter_stay_key {                /* See gtp/flow.h. */
+    struct in6_addr sgw;
+    uint32_t teid;                      /* Network byte order. */
+    struct in6_addr src, dst;
+    uint8_t ports[4];
+};
+
+struct filter_stay_tunnel_key {
+    struct in6_addr dst;
+    uint32_t teid;                      /* Network byte order. */
 };
 
 struct filter_lengths_key {             /* Network byte order. */

@@ -7,9 +7,14 @@
  *
  *   SIDE_iN             by the inner family to
  *   SIDE_four_N, SIDE_six_N
- *                       divert, hold, or go on;
+ *                       to a service, but of a connection that is switched all
+ *                       the same (rules_stay.c), or not;
+ *   SIDE_serve4_N, SIDE_serve6_N
+ *                       to a service, of a bearer that is diverted, or not;
  *   SIDE_to4_N, SIDE_to6_N
- *                       the same for a bearer that is diverted
+ *                       to a service, of a bearer that is diverted;
+ *   SIDE_other4_N, SIDE_other6_N
+ *                       switched
  *
  * and, once for each family, SIDE_service4, SIDE_service6 (a service packet of
  * a bearer that is not diverted) and SIDE_known4, SIDE_known6 (copy what is
@@ -35,12 +40,12 @@
 /* Names of chains by inner family. */
 struct family {
     sa_family_t inner;
-    const char *start, *to, *service, *known;
+    const char *start, *serve, *to, *service, *other, *known;
 };
 
 static const struct family families[] = {
-    { AF_INET, "four_", "to4_", "service4", "known4" },
-    { AF_INET6, "six_", "to6_", "service6", "known6" },
+    { AF_INET, "four_", "serve4_", "to4_", "service4", "other4_", "known4" },
+    { AF_INET6, "six_", "serve6_", "to6_", "service6", "other6_", "known6" },
 };
 #define N_FAMILIES (sizeof families / sizeof *families)
 
@@ -188,23 +193,19 @@ compile_service(const struct filter_compiler *c, const struct family *f)
 }
 
 static void
-match_service(struct nftnl_rule *r, const struct family *f, int n)
+match_no_service(struct nftnl_rule *r, const struct family *f, int n)
 {
     filter_load_inner(r, f->inner, UDP_LEN + n, FILTER_DST, NFT_REG32_00);
-    nft_x_lookup(r, filter_services.name, NFT_REG32_00, false);
+    nft_x_lookup(r, filter_services.name, NFT_REG32_00, true);
 }
 
-/* Rule 7.  A packet of a proved bearer's UE is evidence that it is there,
- * whatever its destination.  What says "congestion experienced" outside, but
- * inside that its sender does not know ECN, is dropped (RFC 6040; Open vSwitch
- * does not count that).  What has bytes behind the GTP-U message, or too
- * few, or IP options, is for the agent, which parses it: nftables cannot
- * calculate. */
-static void
-compile_diverted(const struct filter_compiler *c, const struct family *f,
-                 int n)
+/* A packet of a proved bearer's UE is evidence that it is there, whatever its
+ * destination.  Returns a rule to be finished. */
+static struct nftnl_rule *
+evidence_rule(const struct filter_compiler *c, const struct family *f,
+              const char *chain, int n)
 {
-    struct nftnl_rule *r = filter_rule(c, f->start, n);
+    struct nftnl_rule *r = filter_rule(c, chain, n);
 
     filter_load_tunnel(r, c->outer);
     filter_load_ue(r, f->inner, UDP_LEN + n, FILTER_SRC, REG_BEHIND_TUNNEL);
@@ -214,17 +215,31 @@ compile_diverted(const struct filter_compiler *c, const struct family *f,
     filter_load_family(r, f->inner, REG_BEHIND_TUNNEL);
     nft_x_dynset(r, filter_bound.name, NFT_DYNSET_OP_UPDATE, NFT_REG32_00,
                  0, c->r->evidence_ms);
-    filter_rule_end(c, r, NULL, NFT_GOTO, f->to, n);
+    return r;
+}
+
+/* Rule 7.  What says "congestion experienced" outside, but inside that its
+ * sender does not know ECN, is dropped (RFC 6040; Open vSwitch does not count
+ * that).  What has bytes behind the GTP-U message, or too few, or IP options,
+ * is for the agent, which parses it: nftables cannot calculate. */
+static void
+compile_diverted(const struct filter_compiler *c, const struct family *f,
+                 int n)
+{
+    struct nftnl_rule *r;
+
+    filter_rule_end(c, evidence_rule(c, f, f->serve, n), NULL, NFT_GOTO, f->to,
+                    n);
+    filter_rule_end(c, filter_rule(c, f->serve, n), NULL, NFT_GOTO,
+                    f->service, 0);
 
     r = filter_rule(c, f->to, n);
     filter_match_congestion(r, c->outer);
     filter_match_not_ect(r, f->inner, UDP_LEN + n);
-    match_service(r, f, n);
     filter_match_live(r);
     filter_rule_end(c, r, "congestion_not_ect", NF_DROP, NULL, 0);
 
     r = filter_rule(c, f->to, n);
-    match_service(r, f, n);
     filter_match_live(r);
     filter_match_lengths(r, c->outer);
     nft_rule_comment(r, "diverted");
@@ -233,10 +248,13 @@ compile_diverted(const struct filter_compiler *c, const struct family *f,
     nft_rule_add(c->b, r);
 
     r = filter_rule(c, f->to, n);
-    match_service(r, f, n);
     filter_match_live(r);
     filter_rule_end(c, r, NULL, NFT_GOTO, "hold", 0);
     filter_rule_end(c, filter_rule(c, f->to, n), NULL, NFT_GOTO, f->known, 0);
+
+    nft_rule_add(c->b, evidence_rule(c, f, f->other, n));
+    filter_rule_end(c, filter_rule(c, f->other, n), NULL, NFT_GOTO, f->known,
+                    0);
 }
 
 /* Rule 5: what may be a reply to the Pinger. */
@@ -319,16 +337,25 @@ compile_inner(const struct filter_compiler *c, const struct family *f, int n)
         if (c->r->links) {
             compile_foreign_destination(c, f, n);
         }
-    } else {
-        if (c->r->links) {
-            compile_diverted(c, f, n);
-        }
-        r = filter_rule(c, f->start, n);
-        match_service(r, f, n);
-        filter_rule_end(c, r, NULL, NFT_GOTO, f->service, 0);
+        filter_rule_end(c, filter_rule(c, f->start, n), NULL, NFT_GOTO,
+                        f->known, 0);
+        return;
     }
-    filter_rule_end(c, filter_rule(c, f->start, n), NULL, NFT_GOTO, f->known,
-                    0);
+    r = filter_rule(c, f->start, n);
+    match_no_service(r, f, n);
+    if (c->r->links) {
+        const struct filter_stay stay = { f->start, f->other, n, f->serve, n };
+
+        filter_rule_end(c, r, NULL, NFT_GOTO, f->other, n);
+        filter_stay_compile(c, &stay, f->inner, n);
+        compile_diverted(c, f, n);
+    } else {
+        const struct filter_stay stay = { f->start, f->known, 0, f->service,
+                                          0 };
+
+        filter_rule_end(c, r, NULL, NFT_GOTO, f->known, 0);
+        filter_stay_compile(c, &stay, f->inner, n);
+    }
 }
 
 /* Rule 6: the inner packet must be IP. */
@@ -363,7 +390,9 @@ filter_gpdu_add_chains(const struct filter_compiler *c)
         for (int n = 8; n <= MAX_HEADER; n += 4) {
             filter_chain_add(c, f->start, n);
             if (is_enb(c) && c->r->links) {
+                filter_chain_add(c, f->serve, n);
                 filter_chain_add(c, f->to, n);
+                filter_chain_add(c, f->other, n);
             }
         }
     }

@@ -20,6 +20,7 @@
 #include "base/tunnel.h"
 
 struct conf;
+struct flow;
 struct l2_header;
 struct service_spec;
 
@@ -168,6 +169,11 @@ struct endpoint_class {
     /* Last of all but the filter: packets to it are diverted, or not any more.
      * Returns 0 or a positive errno value; in force then. */
     int (*service_divert)(const struct in6_addr *service_ip, bool on);
+
+    /* The filter switches the packets of that connection to a service, which
+     * are therefore not for the endpoint; these are all that there are. */
+    void (*stay)(const struct flow *);
+    void (*stay_all)(const struct flow *, size_t n);
 
     /* Sends the IP packet up the bearer's uplink tunnel with its source
      * address, which is unspecified, replaced by 'ue_addr', and checksums

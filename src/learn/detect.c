@@ -190,6 +190,9 @@ uplink_seen(const struct nfq_packet *np, const struct gtpu_packet *p)
     const struct bearer *b = session_bearer_by_uplink(&up, addr_family(&ue));
     const bool own = b && IN6_ARE_ADDR_EQUAL(&b->session->ue, &ue);
 
+    if (!queue_is_held(np->queue)) {
+        events.switched(p);
+    }
     /* 1. Is it from a UE that the tunnel does not belong to? */
     if (addr_problem(&p->inner.src)) {
         pass(np);

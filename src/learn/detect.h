@@ -28,6 +28,8 @@ struct detect_events {
      * later, or passed. */
     void (*service_packet)(struct bearer *b, const struct gtpu_packet *p,
                            const void *ip, size_t len, long long int now);
+    /* An uplink G-PDU that the filter has switched. */
+    void (*switched)(const struct gtpu_packet *p);
     /* The downlink tunnel of 'b' has been proved. */
     void (*proved)(struct bearer *b);
     /* A held packet that is no GTP-U: an ICMP error, as the filter lets come

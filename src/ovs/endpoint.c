@@ -781,6 +781,17 @@ divert_nothing(const struct in6_addr *service_ip OVS_UNUSED,
     return 0;
 }
 
+/* Before it diverts, the filter looks itself. */
+static void
+stay(const struct flow *f OVS_UNUSED)
+{
+}
+
+static void
+stay_all(const struct flow *flows OVS_UNUSED, size_t n OVS_UNUSED)
+{
+}
+
 /* Counters. */
 
 static void
@@ -837,6 +848,8 @@ const struct endpoint_class endpoint_ovs = {
     .service_possible = ovs_services_possible,
     .service_ready = ovs_services_ready,
     .service_divert = divert_nothing,
+    .stay = stay,
+    .stay_all = stay_all,
     .send_up = ovs_send_up,
     .send_app = ovs_send_app,
     .send_down = ovs_send_down,

@@ -58,6 +58,7 @@
 #include "xdp/services.h"
 #include "xdp/stats.h"
 #include "xdp/table.h"
+#include "xdp/table_stay.h"
 #include "xdp/trace.h"
 #include "xdp/ue_socket.h"
 
@@ -470,6 +471,18 @@ endpoint_unlearn(const struct endpoint_bearer *b)
     }
 }
 
+static void
+endpoint_stay(const struct flow *f)
+{
+    xdp_table_stay(table, f);
+}
+
+static void
+endpoint_stay_all(const struct flow *flows, size_t n)
+{
+    xdp_table_stay_all(table, flows, n);
+}
+
 /* --- The agent's own packets. --- */
 
 /* 'inner' goes into 'tunnel', as if it had come in on side 'from'. */
@@ -586,6 +599,8 @@ const struct endpoint_class endpoint_xdp = {
     .service_possible = xdp_svc_possible,
     .service_ready = xdp_svc_ready,
     .service_divert = xdp_svc_divert,
+    .stay = endpoint_stay,
+    .stay_all = endpoint_stay_all,
     .send_up = endpoint_send_up,
     .send_app = endpoint_send_app,
     .send_down = endpoint_send_down,

@@ -158,6 +158,10 @@ struct xdp_service_stats {      /* Per CPU; XDP_SERVICES of them. */
 
 #define XDP_PINGERS 16
 
+/* Connections to services that stay on the normal way, by hash: "maybe one".
+ * Their packets are passed, and the filter knows better. */
+#define XDP_STAY_BITS 65536
+
 struct xdp_config {
     __u64 seed;                 /* Of xdp_hash(). */
     __u32 layout;               /* XDP_LAYOUT */
@@ -173,6 +177,9 @@ struct xdp_config {
     __u64 traces_lost;          /* The ring was full; written by programs. */
     __u64 pingers[XDP_PINGERS][2];
     __u64 service_bits[XDP_SERVICE_PLACES / 64];
+    __u32 stays;                /* Whether any of 'stay_bits' are set. */
+    __u32 pad3;
+    __u64 stay_bits[XDP_STAY_BITS / 64];
     __u64 heartbeat;            /* When one has last come through br-tof: ns
                                  * of the coarse monotonic clock.  Written by
                                  * tof_nat. */
@@ -228,6 +235,7 @@ enum xdp_dev {
     X(UP_UNKNOWN, "enb", "pass", "unknown")                             \
     X(UP_NEW_SENDER, "enb", "pass", "new_sender")                       \
     X(UP_STALE, "enb", "pass", "stale")                                 \
+    X(UP_STAYS, "enb", "pass", "may_stay")                              \
     X(UP_HOLD, "enb", "pass", "service_not_diverted")                   \
     X(UP_FOREIGN_SOURCE, "enb", "pass", "foreign_source")               \
     X(UP_NO_TARGET, "enb", "pass", "no_target")                         \
@@ -320,6 +328,17 @@ static inline __attribute__((always_inline)) __u32
 xdp_service_hash(const __u64 addr[2])
 {
     return xdp_mix(addr[1] + addr[0] * 0x9e3779b97f4a7c15ull) >> 20;
+}
+
+/* Inner addresses and ports, the latter in network byte order. */
+static inline __attribute__((always_inline)) __u32
+xdp_stay_hash(__u32 teid, const __u64 src[2], const __u64 dst[2], __u32 ports)
+{
+    __u64 x = xdp_mix(src[1] + src[0] * 0x9e3779b97f4a7c15ull);
+
+    x = xdp_mix(x ^ dst[1] ^ dst[0] * 0x9e3779b97f4a7c15ull);
+    x = xdp_mix(x ^ ((__u64) teid << 32 | ports));
+    return x >> 40;
 }
 
 #endif /* xdp/layout.h */

@@ -116,8 +116,9 @@ uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
             WRITE(e->stamp, now);
         }
         if (to_service) {
-            return (own ? divert(ctx, p, f, id, stats, chain)
-                    : done(XDP_PASS, XDP_UP_FOREIGN_SOURCE));
+            return (!own ? done(XDP_PASS, XDP_UP_FOREIGN_SOURCE)
+                    : may_stay(ctx, p) ? done(XDP_PASS, XDP_UP_STAYS)
+                    : divert(ctx, p, f, id, stats, chain));
         }
     }
     return SWITCH;

@@ -22,6 +22,7 @@
 #include "filter/filter.h"
 #include "filter/l2.h"
 #include "filter/reinject.h"
+#include "gtp/flow.h"
 #include "gtp/gtpu.h"
 #include "gtp/ue_frame.h"
 #include "hash.h"
@@ -154,6 +155,7 @@ run_records(void)
             uint32_t id = r->b.id;
 
             r->ready = true;
+            world_diverted(v4(&r->b.up.dst), r->b.up.teid, v4(&r->b.ue));
             r->divert_until = r->evidence_until;
             events.endpoint.bearer_ready(id);
             return;             /* It may have changed the table. */
@@ -174,7 +176,7 @@ emit_down(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
 
 /* Flows: what conntrack knows. */
 
-struct flow {
+struct nat_flow {
     struct hmap_node node;
     uint16_t space;             /* Zone. */
     uint8_t key[12];            /* Addresses and ports, as the UE sends. */
@@ -183,11 +185,11 @@ struct flow {
 
 static struct hmap flows = HMAP_INITIALIZER(&flows);
 
-static struct flow *
+static struct nat_flow *
 get_flow(uint16_t space, const uint8_t *ip)
 {
     const uint32_t hash = hash_bytes(ip + 12, 12, space);
-    struct flow *f;
+    struct nat_flow *f;
 
     HMAP_FOR_EACH_WITH_HASH (f, node, hash, &flows) {
         if (f->space == space && !memcmp(f->key, ip + 12, sizeof f->key)) {
@@ -205,7 +207,7 @@ get_flow(uint16_t space, const uint8_t *ip)
 
 struct answer {
     int64_t due;
-    struct flow *flow;
+    struct nat_flow *flow;
     size_t len;
     uint8_t frame[14 + MODEL_MAX];
 };
@@ -217,7 +219,7 @@ static size_t n_answers;
 static void
 app_receives(const struct endpoint_bearer *b, const uint8_t *ip, size_t len)
 {
-    struct flow *flow = get_flow(b->space, ip);
+    struct nat_flow *flow = get_flow(b->space, ip);
 
     flow->id = b->id;
     for (int n = dice(10) ? 1 : 2; n && n_answers < MAX_ANSWERS; n--) {
@@ -380,6 +382,16 @@ nothing_cleared(const struct in6_addr *service_ip OVS_UNUSED)
 {
 }
 
+static void
+stays_nothing(const struct flow *f OVS_UNUSED)
+{
+}
+
+static void
+stays_nothing_of_all(const struct flow *flows OVS_UNUSED, size_t n OVS_UNUSED)
+{
+}
+
 static int
 trace_nothing(const struct in6_addr *ue OVS_UNUSED,
               unsigned int seconds OVS_UNUSED)
@@ -409,6 +421,8 @@ const struct endpoint_class endpoint_ovs = {
     .service_possible = always_possible,
     .service_ready = always_for,
     .service_divert = divert_nothing,
+    .stay = stays_nothing,
+    .stay_all = stays_nothing_of_all,
     .send_up = plane_send_up,
     .send_app = plane_send_app,
     .send_down = plane_send_down,
@@ -464,6 +478,69 @@ to_agent(enum filter_queue queue, const uint8_t *ip, size_t len)
     events.packet(&np);
 }
 
+struct stay {
+    struct hmap_node node;
+    struct flow f;
+    int64_t until;
+};
+
+static struct hmap stays = HMAP_INITIALIZER(&stays);
+
+static struct stay *
+find_stay(const struct flow *f)
+{
+    struct stay *s;
+
+    HMAP_FOR_EACH_WITH_HASH (s, node, hash_bytes(f, sizeof *f, 0), &stays) {
+        if (!memcmp(&s->f, f, sizeof *f)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+void
+filter_stay(const struct flow *f)
+{
+    struct stay *s = find_stay(f);
+
+    if (!s) {
+        s = xzalloc(sizeof *s);
+        s->f = *f;
+        hmap_insert(&stays, &s->node, hash_bytes(f, sizeof *f, 0));
+    }
+    s->until = plane_now + (f->is_tcp ? FLOW_TCP_MS : FLOW_OTHER_MS)
+        * INT64_C(1000);
+}
+
+bool
+filter_stays(const struct flow *f)
+{
+    const struct stay *s = find_stay(f);
+
+    return s && s->until >= plane_now;
+}
+
+/* Does it stay on the normal way, though it is to a service? */
+static bool
+does_stay(const struct gtpu_packet *p)
+{
+    struct flow f;
+    bool begins;
+
+    if (!flow_read(&f, p->msg.payload, p->msg.payload_len, &begins)) {
+        return false;
+    }
+    f.sgw = p->dst;
+    f.teid = htonl(p->msg.teid);
+    if (!filter_stays(&f)) {
+        return false;
+    }
+    filter_stay(&f);
+    world_stays(v4(&p->dst), p->msg.teid);
+    return true;
+}
+
 /* Rules 7 and 7a.  Returns true if that is all. */
 static bool
 filter_service_packet(const uint8_t *ip, size_t len,
@@ -505,7 +582,7 @@ filter_gpdu(bool from_enb, const uint8_t *ip, size_t len,
     bool hold;
 
     if (from_enb) {
-        hold = v4(&p->inner.dst) == 0xc633640a;
+        hold = v4(&p->inner.dst) == 0xc633640a && !does_stay(p);
         if (filter_service_packet(ip, len, p, &t, hold)) {
             return false;
         }
@@ -560,7 +637,7 @@ plane_from_sgw(const uint8_t *ip, size_t len)
 void
 nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 {
-    struct flow *f;
+    struct nat_flow *f;
 
     HMAP_FOR_EACH (f, node, &flows) {
         f->id = owner(f->id, f->space);
@@ -629,6 +706,7 @@ dataplane_run(void)
 void
 dataplane_hold_nothing(void)
 {
+    world_all_given_up();
 }
 
 void

@@ -28,6 +28,24 @@ filter_undivert(const struct endpoint_bearer *b OVS_UNUSED)
 {
 }
 
+uint64_t
+filter_seqno(void)
+{
+    return 0;
+}
+
+bool
+filter_committed(uint64_t seqno OVS_UNUSED)
+{
+    return true;
+}
+
+int
+filter_stay_dump(filter_flow_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return 0;
+}
+
 int
 filter_divert_flush(void)
 {

@@ -46,6 +46,8 @@ struct world_config {
     unsigned int n_ues;                 /* UEs at a time, about. */
     uint32_t service, target;           /* IPv4, host byte order. */
     uint16_t ports[2];                  /* Of the service. */
+    bool judge_ways;                    /* A connection has to stay where it
+                                         * began: there are no guards. */
     /* Each gets an IP packet from its outer header on. */
     void (*from_enb)(const uint8_t *ip, size_t len);
     void (*from_sgw)(const uint8_t *ip, size_t len);
@@ -58,6 +60,9 @@ struct world_stats {
     uint64_t asked;             /* Packets to the service. */
     uint64_t answered;          /* ... of which the answer arrived. */
     uint64_t switched;          /* ... that came to the SGW. */
+    uint64_t leaks;             /* ... though an App had answered the UE. */
+    uint64_t torn;              /* Answered, though an earlier one of the
+                                 * connection had come to the SGW. */
     uint64_t pings, replies;    /* The Pinger's, and answers to them. */
     uint64_t old_path_replies;  /* ... by the path before a handover. */
     uint64_t namesakes;         /* Attaches of a UE while another one behind
@@ -88,6 +93,18 @@ void world_tick(int64_t now);
 /* What came out at the eNodeBs' side, or the SGWs', at 'now'. */
 void world_at_enb(const uint8_t *ip, size_t len, int64_t now);
 void world_at_sgw(const uint8_t *ip, size_t len, int64_t now);
+
+/* What 'address' sends in that uplink tunnel of SGW 'sgw' is diverted, so that
+ * its connections may begin at an App. */
+void world_diverted(uint32_t sgw, uint32_t teid, uint32_t address);
+
+/* What has just been sent to SGW 'sgw' is of a connection that stays on the
+ * normal way: nobody looks whose it is, so it does not show who has the
+ * tunnel. */
+void world_stays(uint32_t sgw, uint32_t teid);
+
+/* The TOF gives all UEs up: what waits for an App goes to the SGWs. */
+void world_all_given_up(void);
 
 /* For a judge of the control plane: true if downlink tunnel (eNodeB address,
  * TEID) may be used for 'ue' whose uplink tunnel is (sgw, up) at 'now'; a

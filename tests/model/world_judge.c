@@ -10,6 +10,11 @@
 
 #include "packets_model.h"
 
+/* The TOF gives a bearer up after 2 s; what is at the SGW stays there until it
+ * has been silent for 30 s. */
+#define GIVEN_UP_US 1990000
+#define STAYS_US 29000000
+
 struct world_stats world_stats;
 
 static void
@@ -64,6 +69,107 @@ ping_at_sgw(const struct model_packet *p, int sgw)
     }
 }
 
+static struct ue *
+ue_by_gen(uint32_t gen)
+{
+    for (struct ue *ue = ues; ue < &ues[MAX_UES]; ue++) {
+        if (ue->used && ue->gen == gen) {
+            return ue;
+        }
+    }
+    return NULL;
+}
+
+static int
+bearer_of(const struct asked *a)
+{
+    return a->flow / (N_FLOWS / MAX_BEARERS);
+}
+
+static uint64_t *
+at_app_of(int sgw, uint32_t teid, uint32_t address)
+{
+    return &ups[sgw][teid % N_TEIDS].at_app[address / 64 % N_AT_APP];
+}
+
+void
+world_diverted(uint32_t sgw, uint32_t teid, uint32_t address)
+{
+    *at_app_of(sgw_of(sgw), teid, address) |= UINT64_C(1) << address % 64;
+}
+
+/* A UE's packet to the service has come to the SGW.  If an App has answered
+ * its connection, that is only so because the TOF has given the UE up. */
+static void
+service_at_sgw(const struct model_packet *p, int sgw)
+{
+    struct ue *ue = ue_by_gen(p->payload.gen);
+    const struct asked *a = asked_find(p->payload.seq);
+
+    world_stats.switched++;
+    if (!ue || !a || ue->sgw != sgw || ue->up[bearer_of(a)] != (int) p->teid
+        || world_now - ups[sgw][p->teid].changed < world_config.silence_us) {
+        return;                 /* It may look like a forger. */
+    }
+    say("ue %u's packet %u at sgw %d", ue->gen, a->seq, sgw);
+    if (ue->at_app & 1u << a->flow && world_now - a->at < GIVEN_UP_US) {
+        world_stats.leaks++;
+        if (world_config.judge_ways) {
+            violation("a packet of a diverted connection at the SGW");
+        }
+    }
+    if (world_now - a->at >= GIVEN_UP_US) {
+        ue->at_app = 0;
+        ue->given_up = world_now;
+    }
+    if (!(*at_app_of(sgw, p->teid, ue_ip(ue)) >> ue_ip(ue) % 64 & 1)) {
+        ue->at_sgw[a->flow] = world_now;
+    }
+}
+
+/* An App has answered.  If an earlier packet of the connection has come to the
+ * SGW, this one should have done so, too. */
+static void
+answered_by_app(struct ue *ue, const struct model_packet *p)
+{
+    const struct asked *a = asked_find(p->payload.seq);
+
+    if (a && p->payload.sgw == (uint32_t) ue->sgw) {
+        int64_t *at_sgw = &ue->at_sgw[a->flow];
+
+        if (*at_sgw && a->at > *at_sgw && a->at - *at_sgw < STAYS_US) {
+            world_stats.torn++;
+            if (world_config.judge_ways) {
+                say("ue %u's packet %u of %f, at its sgw at %f", ue->gen,
+                    a->seq, a->at / 1e6, *at_sgw / 1e6);
+                violation("a connection that began at the SGW at an App");
+            }
+        }
+        if (a->at > ue->given_up) {
+            ue->at_app |= 1u << a->flow;
+        }
+    }
+}
+
+void
+world_stays(uint32_t sgw, uint32_t teid)
+{
+    struct tunnel_end *e = &ups[sgw_of(sgw)][teid % N_TEIDS];
+
+    if (e->shown == world_now) {
+        e->shown = 0;
+    }
+}
+
+void
+world_all_given_up(void)
+{
+    for (size_t i = 0; i < MAX_UES; i++) {
+        ues[i].at_app = 0;
+        ues[i].given_up = world_now;
+    }
+}
+
 /* What is no G-PDU is not judged. */
 static bool
 read_gpdu(const uint8_t *ip, size_t len, int64_t now, struct model_packet *p)
@@ -84,7 +190,7 @@ world_at_sgw(const uint8_t *ip, size_t len, int64_t now)
         ping_at_sgw(&p, sgw);
     } else if (p.payload.mark == MODEL_ASKED
                && p.inner_dst == world_config.service) {
-        world_stats.switched++;
+        service_at_sgw(&p, sgw);
     }
 }
 
@@ -147,6 +253,7 @@ answer_at_enb(const struct model_packet *p, int enb)
         world_stats.spoofed_answers++;
     } else if (p->payload.gen == e->owner->gen) {
         world_stats.answered++;
+        answered_by_app(e->owner, p);
     } else if (is_theirs(e, p->inner_dst, p->payload.sgw)
                && !is_namesakes(e, &p->payload)) {
         world_stats.next_holder++;
@@ -230,6 +337,8 @@ world_print_stats(FILE *f)
             " in flight (%.1f ms at most)\n", s->asked,
             s->answered, s->switched, s->next_holder, s->spoofed_answers,
             s->dead_down, s->in_flight, s->max_in_flight_us / 1e3);
+    fprintf(f, "# connections: %"PRIu64" leaks, %"PRIu64" torn\n",
+            s->leaks, s->torn);
     fprintf(f, "# pinger: %"PRIu64" pings, %"PRIu64" replies, %"PRIu64
             " by an old path, %"PRIu64" pings into dead tunnels, %"PRIu64
             " into others' that were not seen, %"PRIu64" replies leaked\n",

@@ -16,6 +16,10 @@
 #define MAX_UES 160
 #define MAX_BEARERS 2
 #define MAX_REPLIES 16
+#define N_SRC_PORTS 2
+#define N_PORTS 2
+#define N_FLOWS (MAX_BEARERS * N_SRC_PORTS * N_PORTS)   /* Of a UE to the
+                                                         * service. */
 
 struct fteid {
     int node;                   /* -1: none. */
@@ -51,7 +55,18 @@ struct ue {
     bool by_default;            /* Pings are answered by bearer 0. */
     struct reply replies[MAX_REPLIES];
     int n_replies;
+    unsigned int at_app;        /* Bits: its connections that an App has
+                                 * answered, behind the SGW that it has now,
+                                 * and that have not been given up since. */
+    int64_t given_up;           /* When one of its bearers last was: an answer
+                                 * to what was sent before, which may come by
+                                 * its other bearer, does not show that a
+                                 * connection is at an App again. */
+    int64_t at_sgw[N_FLOWS];    /* When a packet of that connection last came
+                                 * to the SGW that the UE has now, or 0. */
 };
+
+#define N_AT_APP 4              /* Addresses differ in their last 8 bits. */
 
 struct tunnel_end {             /* A TEID at a node. */
     struct ue *owner;
@@ -66,6 +81,7 @@ struct tunnel_end {             /* A TEID at a node. */
                                  * it; 0: not yet. */
     uint32_t asked;             /* Whose address was last used in it to ask the
                                  * service; also by owners before this one. */
+    uint64_t at_app[N_AT_APP];  /* Bits: addresses of whom it was diverted. */
     uint32_t claimed[2];        /* Whose addresses the owner has last used in
                                  * it. */
 };
@@ -111,6 +127,14 @@ void down_free(struct fteid *, int64_t after);
 
 struct ue *random_ue(void);             /* Not a silent one; may be NULL. */
 bool connect_ue(struct ue *, int enb);  /* Gives it a context there. */
+
+/* A packet to the service, by its number; not one that is long ago. */
+struct asked {
+    uint32_t seq;               /* 0: none. */
+    int64_t at;
+    int flow;                   /* See struct ue. */
+};
+struct asked *asked_find(uint32_t seq);
 
 /* world_traffic.c: false if it cannot happen now. */
 

@@ -10,24 +10,35 @@
 /* How late the TOF may be to know that a UE has been silent. */
 #define KNOWN_US 100000
 
+#define N_ASKED 65536
+#define FIRST_PORT 5000
+
 uint32_t last_seq;
+static struct asked asked[N_ASKED];
 
 /* Uplink: 'dst', from 'src' in a tunnel of 'ue'. */
 static void
-send_up(struct ue *ue, int bearer, uint32_t src, uint32_t dst,
-        uint16_t port, enum model_mark mark)
+send_up(struct ue *ue, int bearer, uint32_t src, uint16_t src_port,
+        uint32_t dst, uint16_t dst_port, enum model_mark mark)
 {
     struct model_payload p = { .mark = mark, .gen = ue->gen, .sgw = ue->sgw,
                                .seq = ++last_seq };
     uint8_t inner[MODEL_MAX], buf[MODEL_MAX];
-    size_t len = model_udp(inner, src, dst, 5000 + dice(MAX_BEARERS), port,
-                           &p);
+    size_t len = model_udp(inner, src, dst, src_port, dst_port, &p);
 
     ue->traffic = world_now;
     ue->shown = true;
     len = model_gtp(buf, enb_ip(ue->enb), sgw_ip(ue->sgw), ue->up[bearer],
                     MODEL_GPDU, chance(20), inner, len);
     world_config.from_enb(buf, len);
+}
+
+struct asked *
+asked_find(uint32_t seq)
+{
+    struct asked *a = &asked[seq % N_ASKED];
+
+    return seq && a->seq == seq ? a : NULL;
 }
 
 /* A UE that is idle asks for service first. */
@@ -55,8 +66,13 @@ ask_service(void)
     world_stats.asked++;
     say("ue %u (%x) asks, sgw %d up %d", ue->gen, ue_ip(ue), ue->sgw,
         ue->up[bearer]);
-    send_up(ue, bearer, ue_ip(ue), world_config.service,
-            world_config.ports[dice(2)], MODEL_ASKED);
+    int src = dice(N_SRC_PORTS), dst = dice(N_PORTS);
+    asked[(last_seq + 1) % N_ASKED] = (struct asked) {
+        .seq = last_seq + 1, .at = world_now,
+        .flow = (bearer * N_SRC_PORTS + src) * N_PORTS + dst,
+    };
+    send_up(ue, bearer, ue_ip(ue), FIRST_PORT + src, world_config.service,
+            world_config.ports[dst], MODEL_ASKED);
     return true;
 }
 
@@ -69,7 +85,7 @@ ask_elsewhere(void)
         return false;
     }
     world_stats.elsewhere++;
-    send_up(ue, dice(ue->n_bearers), ue_ip(ue), 0xcb00714d, 53,
+    send_up(ue, dice(ue->n_bearers), ue_ip(ue), FIRST_PORT, 0xcb00714d, 53,
             MODEL_ELSEWHERE);
     return true;
 }

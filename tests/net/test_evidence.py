@@ -12,7 +12,7 @@ from tofnet import packet as p
 from tofnet.lab import app_sends
 from tofnet.service import (
     OTHER, answered, asks, diverted, downlink, echo, is_proved, is_text,
-    wait_stale)
+    new_port, wait_stale)
 from tofnet.wait import wait_until
 
 SGW2, SGW2_MAC = "10.1.0.22", "0e:05:09:00:00:22"
@@ -33,8 +33,8 @@ def test_waiting_packets_of_a_bearer_are_bounded_and_in_order(net, api):
     net.silent = True
     b = net.bearer("10.45.6.101")       # Which no other test has diverted.
     texts = [b"%03d" % i for i in range(100)]
-    for text in texts:
-        b.uplink(echo(b.ue, text))
+    for i, text in enumerate(texts):    # Each of a connection of its own.
+        b.uplink(echo(b.ue, text, sport=5000 + i))
     wait_until(lambda: len(payloads(net.sgw.frames, b.ue)) >= 36
                and api.metrics()["tof_hold_packets"] == 64,
                what="36 that overflow, 64 that wait")
@@ -237,12 +237,12 @@ class TestQuick:
         mark = net.enb.mark()
 
         def is_learned():
-            answered(b, timeout=0.5)
+            answered(b, new_port(), timeout=0.5)
             return True
 
         wait_until(is_learned, timeout=5 * EVIDENCE)
         app_sends(old.ue, b"for the old one")
-        answered(b)
+        answered(b, new_port())
         assert api.session_of(old.ue) is None
         assert not downlink(net.enb.since(mark), old.enb, old.down_teid)
         assert not [f for f in downlink(net.enb.since(mark), b.enb,
@@ -412,7 +412,7 @@ class TestObserved:
         net.sgw.wait(b.uplink(echo(b.ue, b"nothing is known yet")))
         self.seen(api, b)
         for _ in range(3):
-            answered(b)
+            answered(b, sport=5001)
         assert not net.pings
 
     def test_downlink_seen_before_uplink(self, net, api):

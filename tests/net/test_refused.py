@@ -10,7 +10,8 @@ import pytest
 
 from tofnet.lab import APP, SERVICE_IP, STATE, ofctl
 from tofnet.netns import run_in
-from tofnet.service import answered, diverted, echo, is_text, switched
+from tofnet.service import (
+    answered, diverted, echo, is_text, new_port, switched)
 from tofnet.wait import wait_until
 
 pytestmark = pytest.mark.datapath("ovs")
@@ -53,8 +54,9 @@ _count = itertools.count()
 
 
 def is_answered(b, dst=SERVICE_IP):
+    """From a port of its own: a connection that was switched stays so."""
     text = b"asks %d" % next(_count)
-    b.uplink(echo(b.ue, text, dst))
+    b.uplink(echo(b.ue, text, dst, sport=new_port()))
     try:
         return b.wait_downlink(is_text(text), timeout=0.2)
     except AssertionError:

@@ -35,6 +35,8 @@ from test_divert import (
     test_tunnel_is_learned_and_proved)
 from test_model import EVENTS, QUICK, random_events
 from test_stay import (
+    test_a_syn_begins_anew,
+    test_late_proof_tears_no_connection,
     test_late_proof_does_not_leak,
     test_switched_when_the_bearer_is_given_up)
 from test_ipv6 import (

@@ -10,7 +10,7 @@ from tofnet import packet as p
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import app_sends
 from tofnet.service import (
-    OTHER, answered, asks, downlink, echo, is_text, wait_stale)
+    OTHER, answered, asks, downlink, echo, is_text, new_port, wait_stale)
 from tofnet.standby import HELD, shows
 from tofnet.wait import wait_until
 
@@ -292,7 +292,7 @@ class TestSilence:
         both.net.forget(old)
 
         def is_learned():
-            answered(new, timeout=0.5)
+            answered(new, new_port(), timeout=0.5)
             return True
 
         wait_until(is_learned, timeout=5 * EVIDENCE)

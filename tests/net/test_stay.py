@@ -3,9 +3,11 @@
 
 What a UE sends to a service by a bearer that is diverted does not get to the
 SGW, whatever becomes of the bearer meanwhile, before the TOF gives it up: the
-real host of the service's address would reset the connection."""
+real host of the service's address would reset the connection.  And what was
+switched goes on that way, though the bearer is proved later."""
 
 import dataclasses
+import struct
 import time
 
 import pytest
@@ -13,8 +15,10 @@ import pytest
 from tofnet import packet as p
 from tofnet.background import Background
 from tofnet.emulator import ENB6, SGW6
-from tofnet.lab import APP6, SERVICE_IP6
-from tofnet.service import answered, diverted, echo, service_of, wait_stale
+from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6
+from tofnet.service import (
+    answered, diverted, echo, is_syn_ack, service_of, switched, syn,
+    wait_stale)
 from tofnet.wait import PATIENCE, wait_until
 from test_mobility import moves
 
@@ -116,6 +120,135 @@ def test_late_proof_does_not_leak(net, api):
     net.delay = 0.3
     upload_through(net, api, b, end_marker)
     assert api.metrics()[lost] > before
+
+
+# --- What began at the SGW ---------------------------------------------------
+
+def begins_at_the_sgw(net, api, b, packet):
+    """The TOF cannot prove the bearer in time, but later."""
+    net.silent = True
+    switched(net, b.uplink(packet), timeout=GIVEN_UP + 2)
+    net.silent = False
+    api.wait_proved(b.ue, timeout=10)
+
+
+def stays_at_the_sgw(net, api, b):
+    """After a late proof: what comes by the same ports is switched, also when
+    other connections take the short way."""
+    begins_at_the_sgw(net, api, b, echo(b.ue, b"late", sport=7001))
+    switched(net, b.uplink(echo(b.ue, b"stays", sport=7001)))
+    for _ in range(3):
+        answered(b, sport=7002)
+        switched(net, b.uplink(echo(b.ue, b"still", sport=7001)))
+
+
+def test_late_proof_tears_no_connection(net, api):
+    api.register()
+    stays_at_the_sgw(net, api, net.bearer("10.45.97.1"))
+
+
+def test_late_proof_tears_no_connection_over_ipv6(net, api):
+    api.register("svc6", SERVICE_IP6, APP6)
+    b = net.bearer("2001:db8:97:1::1", enb=ENB6, sgw=SGW6)
+    stays_at_the_sgw(net, api, b)
+
+
+def test_late_proof_tears_no_connection_in_a_vlan(net, api):
+    api.register()
+    stays_at_the_sgw(net, api, net.bearer("10.45.97.2", vlan=98))
+
+
+def test_late_proof_tears_no_connection_on_n3(net, api):
+    api.register()
+    stays_at_the_sgw(net, api, net.bearer("10.45.97.3", qfi=9))
+
+
+def test_a_syn_begins_anew(net, api):
+    api.register()
+    b = net.bearer("10.45.97.4")
+    first = syn(b.ue)
+    begins_at_the_sgw(net, api, b, first)
+    answered(b)
+    sport = struct.unpack_from("!H", first, 20)[0]
+    data = p.ip_tcp(b.ue, SERVICE_IP, sport, 80, "PA", seq=1001, ack=1,
+                    payload=b"GET")
+    switched(net, b.uplink(data))
+    b.uplink(p.ip_tcp(b.ue, SERVICE_IP, sport, 80, "S", seq=9000))
+    f = b.wait_downlink(is_syn_ack)
+    assert f.inner.dport == sport
+
+
+def test_what_has_begun_anew_is_not_torn_back(net, api):
+    """A packet of it waits for a proof, soon after its first SYN was
+    switched."""
+    api.register()
+    b = net.bearer("10.45.97.12")
+    first = syn(b.ue)
+    begins_at_the_sgw(net, api, b, first)
+    answered(b)
+    sport = struct.unpack_from("!H", first, 20)[0]
+    b.uplink(p.ip_tcp(b.ue, SERVICE_IP, sport, 80, "S", seq=9000))
+    b.wait_downlink(is_syn_ack)
+    since = net.sgw.mark()
+    b.end_marker()
+    wait_stale(api, b.ue)
+    b.uplink(p.ip_tcp(b.ue, SERVICE_IP, sport, 80, "A", seq=9001,
+                      ack=1))
+    answered(b)
+    assert not leaked(net, b, since)
+
+
+@pytest.mark.parametrize("event,ue", [(end_marker, "10.45.97.5"),
+                                      (purge, "10.45.97.6")])
+def test_it_stays_through_what_happens_to_the_bearer(net, api, event, ue):
+    api.register()
+    b = net.bearer(ue)
+    begins_at_the_sgw(net, api, b, echo(b.ue, b"late", sport=7001))
+    answered(b, sport=7002)
+    event(api, b)
+    switched(net, b.uplink(echo(b.ue, b"stays", sport=7001)))
+    answered(b, sport=7002)
+    switched(net, b.uplink(echo(b.ue, b"stays", sport=7001)))
+
+
+def test_what_has_no_ports_is_a_connection_of_its_own(net, api):
+    api.register()
+    b = net.bearer("10.45.97.9")
+    begins_at_the_sgw(net, api, b, p.ip_echo(b.ue, SERVICE_IP, seq=1))
+    answered(b)
+    switched(net, b.uplink(p.ip_echo(b.ue, SERVICE_IP, seq=2)))
+    answered(b)
+
+
+def test_what_waits_keeps_its_order(net, api):
+    """More of one connection than can wait: with the first that is switched
+    the others are, and those that come later do not overtake them."""
+    api.register()
+    net.silent = True
+    b = net.bearer("10.45.97.8")
+    texts = [b"%03d" % i for i in range(100)]
+    for text in texts:
+        b.uplink(echo(b.ue, text, sport=7001))
+    wait_until(lambda: len(leaked(net, b, 0)) == 100, timeout=GIVEN_UP + 1,
+               what="all of them at the SGW")
+    assert [p.GtpFrame.parse(raw).inner.payload
+            for raw in leaked(net, b, 0)] == texts
+
+
+def test_it_stays_without_tofd_and_with_the_next(lab, net, api):
+    api.register()
+    b = net.bearer("10.45.97.7")
+    begins_at_the_sgw(net, api, b, echo(b.ue, b"late", sport=7001))
+    answered(b, sport=7002)
+    answered(b, sport=7002)
+    lab.tofd("kill")
+    try:
+        switched(net, b.uplink(echo(b.ue, b"stays", sport=7001)))
+        answered(b, sport=7002)
+    finally:
+        lab.tofd("start")
+    answered(b, sport=7002)
+    switched(net, b.uplink(echo(b.ue, b"still", sport=7001)))
 
 
 # --- Until it is given up ----------------------------------------------------

@@ -16,7 +16,7 @@ from tofnet.background import Stream
 from tofnet.lab import STATE, TOP, flows, lab_sh
 from tofnet.netns import RawPort
 from tofnet.service import (
-    OTHER, answered, diverted, echo, establish, is_text)
+    OTHER, answered, diverted, echo, establish, is_text, new_port)
 from tofnet.wait import wait_until
 
 IN_VAIN = {"TOF_LAB_PATIENCE": "2"}     # tofd will not be healthy.
@@ -100,7 +100,7 @@ def test_bearers_of_other_peers_are_proved_anew(lab, net, api):
                          what="the stranger's packet at the SGW")
     for b in bearers:
         for text in (b"held", b"diverted"):
-            b.uplink(echo(b.ue, text))
+            b.uplink(echo(b.ue, text, sport=new_port()))
             b.wait_downlink(is_text(text), what=f"{text} of {b.ue}")
 
 

@@ -11,7 +11,7 @@ from tofnet import packet as p
 from tofnet.lab import APP6, SERVICE_IP6, app_sends
 from tofnet.service import (
     app_sends_until_held, answered, diverted, echo, is_proved, is_text,
-    wait_stale)
+    new_port, wait_stale)
 from tofnet.wait import PATIENCE, wait_until
 
 HOLD = 2                        # Seconds that a packet waits.
@@ -28,9 +28,9 @@ def register(api):
 
 def late(net, b, text):
     """Seconds until a packet to the service, which is not diverted, is at the
-    SGW, untouched."""
+    SGW, untouched.  It begins a connection."""
     mark, began = net.sgw.mark(), time.monotonic()
-    frame = net.forwarded(b.uplink(echo(b.ue, text)))
+    frame = net.forwarded(b.uplink(echo(b.ue, text, sport=new_port())))
     return net.sgw.wait(frame, timeout=3 * HOLD, since=mark).time - began
 
 

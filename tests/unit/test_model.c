@@ -47,6 +47,7 @@ run(uint64_t seed, uint64_t events)
         .service = 0xc633640a,
         .target = 0xcb00710a,
         .ports = { 7, 7007 },
+        .judge_ways = true,
         .from_enb = plane_from_enb,
         .from_sgw = plane_from_sgw,
     };

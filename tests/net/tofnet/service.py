@@ -20,10 +20,16 @@ def service_of(ue):
     return SERVICE_IP6 if ":" in ue else SERVICE_IP
 
 
+def new_port():
+    """A UE's port that no other connection has: what began at the SGW stays
+    there."""
+    return next(_ports)
+
+
 def syn(ue, dst=SERVICE_IP, **kw):
     """From a port of its own: to another SYN of the same connection the App's
     kernel may say nothing."""
-    return p.ip_tcp(ue, dst, next(_ports), 80, "S", seq=1000, **kw)
+    return p.ip_tcp(ue, dst, new_port(), 80, "S", seq=1000, **kw)
 
 
 def is_syn_ack(f):

@@ -63,6 +63,7 @@ ask(struct bearer *b, long long int silent_ms, bool adopted)
     struct endpoint_bearer eb = bearer_describe(b);
 
     eb.silent_ms = silent_ms;
+    stay_joined(b);
     if (!bearer_is_ready(b) || hold_count(b->id) || bearer_use(b)->paused) {
         set_state(b, DIVERSION_ASKED);
     }

@@ -43,12 +43,17 @@ struct ue_key {
     uint32_t teid;
 };
 
+struct flows {
+    struct flow *all;
+    size_t n, allocated;
+};
+
 static const struct endpoint_class *endpoint;
 static struct recent diverted;          /* UEs and their tunnels. */
 static struct recent switched;          /* Connections. */
+static struct flows there;              /* In the filter, about. */
 static long long int swept_at;
 static long long int sweep_at;          /* LLONG_MAX: there is no need. */
-static size_t n_there;                  /* In the filter, about. */
 static uint64_t noted;                  /* filter_seqno() of the last one. */
 
 void
@@ -58,7 +63,7 @@ stay_init(const struct endpoint_class *endpoint_)
     recent_init(&diverted, sizeof(struct ue_key), DIVERTED_MAX, DIVERTED_MS);
     recent_init(&switched, sizeof(struct flow), SWITCHED_MAX, SWITCHED_MS);
     swept_at = sweep_at = 0;            /* What an earlier tofd has left. */
-    n_there = 0;
+    there = (struct flows) { NULL, 0, 0 };
     noted = 0;
 }
 
@@ -67,6 +72,7 @@ stay_destroy(void)
 {
     recent_destroy(&diverted);
     recent_destroy(&switched);
+    free(there.all);
 }
 
 static void
@@ -92,20 +98,30 @@ stay_diverted(const struct bearer *b)
     note_diverted(b, b->up_teid);
 }
 
-bool
-stay_is_diverted(const struct bearer *b)
+static bool
+has_ready(const struct session *s)
 {
-    const struct bearer *other;
+    const struct bearer *b;
 
-    if (bearer_use_get(b)->given_up) {
-        return false;
-    }
-    SESSION_FOR_EACH_BEARER (other, b->session) {
-        if (bearer_is_ready(other)) {
+    SESSION_FOR_EACH_BEARER (b, s) {
+        if (bearer_is_ready(b)) {
             return true;
         }
     }
-    return was_diverted(b, 0);
+    return false;
+}
+
+bool
+stay_is_diverted(const struct bearer *b)
+{
+    const struct session *s = NULL;
+    bool ready = has_ready(b->session);
+
+    while (!b->placed && !ready
+           && (s = session_next_namesake(b->session, s))) {
+        ready = has_ready(s);
+    }
+    return !bearer_use_get(b)->given_up && (ready || was_diverted(b, 0));
 }
 
 /* Reads the connection of 'p' into '*f'; '*begins' as in flow_read(). */
@@ -135,30 +151,87 @@ may_be_at_app(const struct gtpu_packet *p)
             || recent_when(&diverted, &key, time_msec()) != LLONG_MIN);
 }
 
-bool
-stay_switched(const struct gtpu_packet *p)
+static void
+add_flow(const struct flow *f, void *flows_)
 {
-    const long long int now = time_msec();
-    struct flow f;
-    bool begins, new;
+    struct flows *flows = flows_;
 
-    if (!read_flow(p, &f, &begins) || (!begins && may_be_at_app(p))) {
-        return false;
+    if (flows->n >= flows->allocated) {
+        flows->all = x2nrealloc(flows->all, &flows->allocated,
+                                sizeof *flows->all);
     }
-    new = recent_when(&switched, &f, now) == LLONG_MIN;
-    if (new && n_there >= SWITCHED_MAX) {
+    flows->all[flows->n++] = *f;
+}
+
+/* 'f' stays from now on.  Returns true if that is new. */
+static bool
+note_flow(const struct flow *f, long long int now)
+{
+    const bool new = recent_when(&switched, f, now) == LLONG_MIN;
+
+    if (new && there.n >= SWITCHED_MAX) {
         metric_inc(&n_full);
         return false;
     } else if (new) {
-        n_there++;
+        add_flow(f, &there);
         metric_inc(&n_noted);
-        endpoint->stay(&f);
+        endpoint->stay(f);
     }
-    recent_note(&switched, &f, now);
-    filter_stay(&f);
+    recent_note(&switched, f, now);
+    filter_stay(f);
     noted = filter_seqno();
     sweep_at = MIN(sweep_at, now + SWEEP_MS);
     return new;
+}
+
+bool
+stay_switched(const struct gtpu_packet *p)
+{
+    struct flow f;
+    bool begins;
+
+    return (read_flow(p, &f, &begins) && (begins || !may_be_at_app(p))
+            && note_flow(&f, time_msec()));
+}
+
+/* Whether 'f' stays in another bearer of the UE of 'b', by what is known. */
+static bool
+is_of_other(const struct flow *f, const struct bearer *b)
+{
+    const struct in6_addr ue = addr_ue_key(&f->src);
+    const struct bearer *other;
+
+    if (!IN6_ARE_ADDR_EQUAL(&ue, &b->session->ue)
+        || !IN6_ARE_ADDR_EQUAL(&f->sgw, b->sgw)) {
+        return false;
+    }
+    SESSION_FOR_EACH_BEARER (other, b->session) {
+        if (other != b && htonl(other->up_teid) == f->teid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+stay_joined(const struct bearer *b)
+{
+    const long long int now = time_msec();
+    const size_t n = there.n;
+
+    if (session_only_bearer(b->session) || bearer_is_ready(b)
+        || was_diverted(b, b->up_teid)) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct flow f = there.all[i];
+
+        if (is_of_other(&f, b)
+            && (!filter_committed(noted) || filter_stays(&f))) {
+            f.teid = htonl(b->up_teid);
+            note_flow(&f, now);
+        }
+    }
 }
 
 void
@@ -178,7 +251,7 @@ stay_begin(const struct gtpu_packet *p)
     if (read_flow(p, &f, &begins) && begins) {
         /* The filter has forgotten it; so should the endpoint. */
         recent_forget(&switched, &f);
-        if (n_there && n_there <= SWEEP_FEW) {
+        if (there.n && there.n <= SWEEP_FEW) {
             sweep_at = MIN(sweep_at, swept_at + SWEEP_SOON_MS);
         }
     }
@@ -203,23 +276,6 @@ stay_is_switched(const struct gtpu_packet *p)
 
 /* --- What the filter has forgotten. --- */
 
-struct flows {
-    struct flow *all;
-    size_t n, allocated;
-};
-
-static void
-add_flow(const struct flow *f, void *flows_)
-{
-    struct flows *flows = flows_;
-
-    if (flows->n >= flows->allocated) {
-        flows->all = x2nrealloc(flows->all, &flows->allocated,
-                                sizeof *flows->all);
-    }
-    flows->all[flows->n++] = *f;
-}
-
 void
 stay_run(void)
 {
@@ -233,8 +289,10 @@ stay_run(void)
     sweep_at = now + SWEEP_MS;
     if (!filter_stay_dump(add_flow, &flows)) {
         endpoint->stay_all(flows.all, flows.n);
-        n_there = flows.n;
         sweep_at = flows.n ? sweep_at : LLONG_MAX;
+        free(there.all);
+        there = flows;
+    } else {
+        free(flows.all);
     }
-    free(flows.all);
 }

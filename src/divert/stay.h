@@ -12,13 +12,18 @@
  * One of which a packet has been switched is at the service's real host, and
  * stays there, though its bearer is proved later.  The filter keeps these
  * (filter_stay()), and switches them without asking, tofd or not, until they
- * are silent or begin anew; so this module only has to know those that are on
- * their way.
+ * are silent or begin anew; so this module has to know those that are on their
+ * way, and roughly which there are.
  *
- * Place in the flow: divert.c tells which bearers were diverted; forward.c tells
- * which packets are switched, and detect.c does for those that the filter
- * switches by itself.  divert.c and forward.c ask before a packet waits, or is
- * sent to an App, or is switched though it could have waited. */
+ * A connection is a UE's: it may move to a new bearer that the network gives
+ * the UE (TS 23.401 clause 5.4.1).  But the filter knows tunnels only, and
+ * whose a bearer is shows when it is proved.  Before that nothing of it goes
+ * to an App, and then it gets what stays in the UE's other bearers.
+ *
+ * Place in the flow: divert.c tells which bearers were, and will be, diverted;
+ * forward.c tells which packets are switched, and detect.c does for those that
+ * the filter switches by itself.  divert.c and forward.c ask before a packet
+ * waits, or is sent to an App, or is switched though it could have waited. */
 
 #include <stdbool.h>
 
@@ -35,9 +40,14 @@ void stay_run(void);
 /* 'b' was diverted until now, and is not any more. */
 void stay_diverted(const struct bearer *b);
 
+/* 'b', proved, will be diverted: what stays in other bearers of its UE does so
+ * in this one, unless it may have connections that began at an App. */
+void stay_joined(const struct bearer *b);
+
 /* Whether the UE of 'b' may have connections that are diverted, behind the SGW
  * of 'b': one of its bearers is, or was in the last five minutes, whatever has
- * become of it; and 'b' has not been given up. */
+ * become of it; and 'b' has not been given up.  As long as it is not known
+ * whose 'b' is (namesake.h), it may be that of any UE with its address. */
 bool stay_is_diverted(const struct bearer *b);
 
 /* 'p', an uplink packet to a service, is switched: so will be what comes after

@@ -17,13 +17,20 @@ from tofnet.background import Background
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP6, SERVICE_IP, SERVICE_IP6
 from tofnet.service import (
-    answered, diverted, echo, is_syn_ack, service_of, switched, syn,
-    wait_stale)
+    answered, asks, diverted, echo, is_syn_ack, is_text, service_of, switched,
+    syn, wait_stale)
 from tofnet.wait import PATIENCE, wait_until
 from test_mobility import moves
 
 RATE = 1000                     # Packets a second: more than can wait.
 GIVEN_UP = 2                    # Seconds without a proof.
+
+
+def register_for(api, ue):
+    if ":" in ue:
+        api.register("svc6", SERVICE_IP6, APP6)
+    else:
+        api.register()
 
 
 class Upload(Background):
@@ -122,12 +129,31 @@ def test_late_proof_does_not_leak(net, api):
     assert api.metrics()[lost] > before
 
 
+@pytest.mark.parametrize("ue,kw", [
+    ("10.45.98.6", {}), ("2001:db8:98:6::1", {"enb": ENB6, "sgw": SGW6})])
+def test_an_upload_that_moves_to_a_new_bearer_does_not_leak(net, api, ue, kw):
+    """More than can wait comes before it is known whose bearer that is."""
+    register_for(api, ue)
+    default = diverted(net, ue, **kw)
+    dedicated = net.bearer(ue, **kw)
+    dedicated.answered_by = default
+    net.delay = 0.3
+    since = net.sgw.mark()
+    with Upload(default) as upload:
+        upload.wait_sent(100)
+        upload.b = dedicated
+        upload.wait_sent(RATE)
+    default.wait_downlink(is_text(asks(dedicated)))
+    assert not leaked(net, default, since)
+
+
 # --- What began at the SGW ---------------------------------------------------
 
-def begins_at_the_sgw(net, api, b, packet):
+def begins_at_the_sgw(net, api, b, *packets):
     """The TOF cannot prove the bearer in time, but later."""
     net.silent = True
-    switched(net, b.uplink(packet), timeout=GIVEN_UP + 2)
+    for packet in packets:
+        switched(net, b.uplink(packet), timeout=GIVEN_UP + 2)
     net.silent = False
     api.wait_proved(b.ue, timeout=10)
 
@@ -249,6 +275,26 @@ def test_it_stays_without_tofd_and_with_the_next(lab, net, api):
         lab.tofd("start")
     answered(b, sport=7002)
     switched(net, b.uplink(echo(b.ue, b"still", sport=7001)))
+
+
+@pytest.mark.parametrize("ue,kw", [
+    ("10.45.97.10", {}), ("2001:db8:97:a::1", {"enb": ENB6, "sgw": SGW6}),
+    ("10.45.97.11", {"vlan": 98})])
+def test_it_stays_in_a_new_bearer_of_its_ue(net, api, ue, kw):
+    """The network gives the UE a dedicated bearer, which takes over two of its
+    connections, the second one when it is diverted already."""
+    register_for(api, ue)
+    default, dedicated = (net.bearer(ue, **kw) for _ in range(2))
+    dedicated.answered_by = default
+    begins_at_the_sgw(net, api, default, echo(ue, b"late", sport=7001),
+                      echo(ue, b"late", sport=7003))
+    answered(default, sport=7002)
+    switched(net, dedicated.uplink(echo(ue, b"moves", sport=7001)))
+    for _ in range(2):
+        default.wait_downlink(is_text(asks(dedicated, sport=7002)))
+    switched(net, dedicated.uplink(echo(ue, b"moves", sport=7003)))
+    switched(net, dedicated.uplink(echo(ue, b"stays", sport=7001)))
+    assert len(api.session_of(ue)["bearers"]) == 2
 
 
 # --- Until it is given up ----------------------------------------------------

@@ -195,6 +195,7 @@ static void
 dataplane_came_up(void)
 {
     pmtu_refill();
+    stay_adopt();
     adopt_bearers(conf, endpoint);
     reassign_flows_at_once();
     usage_adopt();

@@ -90,12 +90,6 @@ recent_when(const struct recent *r, const void *key, long long int now)
 }
 
 void
-recent_forget(struct recent *r, const void *key)
-{
-    drop(r, find(r, key));
-}
-
-void
 recent_destroy(struct recent *r)
 {
     while (oldest(r)) {

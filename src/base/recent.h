@@ -35,6 +35,4 @@ void recent_note(struct recent *, const void *key, long long int now);
 long long int recent_when(const struct recent *, const void *key,
                           long long int now);
 
-void recent_forget(struct recent *, const void *key);
-
 #endif /* base/recent.h */

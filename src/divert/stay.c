@@ -9,14 +9,17 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/metrics.h"
 #include "base/recent.h"
+#include "base/secure.h"
 #include "filter/filter.h"
 #include "gtp/endpoint.h"
 #include "gtp/flow.h"
 #include "gtp/gtpu.h"
+#include "openvswitch/hmap.h"
 #include "service/service_table.h"
 #include "session/session.h"
 #include "timeval.h"
@@ -24,8 +27,9 @@
 
 #define DIVERTED_MS (300 * 1000)
 #define DIVERTED_MAX 65536
-#define SWITCHED_MS 10000       /* A packet that waits has come before that. */
-#define SWITCHED_MAX 16384
+#define THERE_MAX 16384
+#define TUNNEL_MAX 512          /* Nobody takes others' room. */
+#define REFRESH_MS 1000
 #define SWEEP_MS FLOW_OTHER_MS
 #define SWEEP_SOON_MS 1000
 #define SWEEP_FEW 1000          /* So many take no time. */
@@ -48,10 +52,25 @@ struct flows {
     size_t n, allocated;
 };
 
+struct stayer {
+    struct hmap_node node;
+    struct flow f;
+    long long int noted;        /* When the filter was last told so. */
+};
+
+struct tunnel_end {             /* Of an uplink tunnel. */
+    struct hmap_node node;
+    struct in6_addr sgw;
+    uint32_t teid;              /* Network byte order. */
+    unsigned int n;             /* Of connections. */
+    long long int noted;        /* LLONG_MIN: not yet. */
+};
+
 static const struct endpoint_class *endpoint;
 static struct recent diverted;          /* UEs and their tunnels. */
-static struct recent switched;          /* Connections. */
-static struct flows there;              /* In the filter, about. */
+static struct hmap there;               /* Struct stayer: all that are in the
+                                         * filter, and some that were. */
+static struct hmap tunnels;             /* Struct tunnel_end: all theirs. */
 static long long int swept_at;
 static long long int sweep_at;          /* LLONG_MAX: there is no need. */
 static uint64_t noted;                  /* filter_seqno() of the last one. */
@@ -61,18 +80,94 @@ stay_init(const struct endpoint_class *endpoint_)
 {
     endpoint = endpoint_;
     recent_init(&diverted, sizeof(struct ue_key), DIVERTED_MAX, DIVERTED_MS);
-    recent_init(&switched, sizeof(struct flow), SWITCHED_MAX, SWITCHED_MS);
-    swept_at = sweep_at = 0;            /* What an earlier tofd has left. */
-    there = (struct flows) { NULL, 0, 0 };
+    hmap_init(&there);
+    hmap_init(&tunnels);
+    swept_at = 0;
+    sweep_at = LLONG_MAX;
     noted = 0;
+}
+
+static uint32_t
+hash(const struct flow *f)
+{
+    return secure_bytes_hash(f, sizeof *f);
+}
+
+/* It is there from then on, until forget_all(). */
+static struct tunnel_end *
+find_tunnel(const struct flow *f)
+{
+    const uint32_t h = secure_table_hash(&f->sgw, f->teid);
+    struct tunnel_end *t;
+
+    HMAP_FOR_EACH_WITH_HASH (t, node, h, &tunnels) {
+        if (t->teid == f->teid && IN6_ARE_ADDR_EQUAL(&t->sgw, &f->sgw)) {
+            return t;
+        }
+    }
+    t = xmalloc(sizeof *t);
+    *t = (struct tunnel_end) { .sgw = f->sgw, .teid = f->teid,
+                               .noted = LLONG_MIN };
+    hmap_insert(&tunnels, &t->node, h);
+    return t;
+}
+
+static struct stayer *
+find(const struct flow *f)
+{
+    struct stayer *s;
+
+    HMAP_FOR_EACH_WITH_HASH (s, node, hash(f), &there) {
+        if (!memcmp(&s->f, f, sizeof *f)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static struct stayer *
+add(const struct flow *f, long long int now)
+{
+    struct stayer *s = xmalloc(sizeof *s);
+
+    *s = (struct stayer) { .f = *f, .noted = now };
+    hmap_insert(&there, &s->node, hash(f));
+    find_tunnel(f)->n++;
+    return s;
+}
+
+static void
+forget(struct stayer *s)
+{
+    if (s) {
+        find_tunnel(&s->f)->n--;
+        hmap_remove(&there, &s->node);
+        free(s);
+    }
+}
+
+static void
+forget_all(void)
+{
+    struct tunnel_end *t;
+    struct stayer *s;
+
+    HMAP_FOR_EACH_SAFE (s, node, &there) {
+        forget(s);
+    }
+    HMAP_FOR_EACH_SAFE (t, node, &tunnels) {
+        hmap_remove(&tunnels, &t->node);
+        free(t);
+    }
 }
 
 void
 stay_destroy(void)
 {
     recent_destroy(&diverted);
-    recent_destroy(&switched);
-    free(there.all);
+    forget_all();
+    hmap_destroy(&there);
+    hmap_destroy(&tunnels);
 }
 
 static void
@@ -163,22 +258,52 @@ add_flow(const struct flow *f, void *flows_)
     flows->all[flows->n++] = *f;
 }
 
+/* Whether 'f' stays.  If the filter has forgotten it, so do we. */
+static bool
+is_there(const struct flow *f)
+{
+    struct stayer *s = find(f);
+
+    if (s && filter_committed(noted) && !filter_stays(f)) {
+        forget(s);
+        s = NULL;
+    }
+    return s;
+}
+
+static bool
+has_room(const struct flow *f)
+{
+    return (hmap_count(&there) < THERE_MAX
+            && find_tunnel(f)->n < TUNNEL_MAX);
+}
+
 /* 'f' stays from now on.  Returns true if that is new. */
 static bool
 note_flow(const struct flow *f, long long int now)
 {
-    const bool new = recent_when(&switched, f, now) == LLONG_MIN;
+    struct stayer *s = find(f);
+    const bool new = !s;
+    struct tunnel_end *t;
 
-    if (new && there.n >= SWITCHED_MAX) {
+    if (!new && now - s->noted < REFRESH_MS) {
+        return false;
+    } else if (new && !has_room(f)) {
         metric_inc(&n_full);
         return false;
-    } else if (new) {
-        add_flow(f, &there);
+    }
+    if (new) {
+        s = add(f, now);
         metric_inc(&n_noted);
         endpoint->stay(f);
     }
-    recent_note(&switched, f, now);
-    filter_stay(f);
+    s->noted = now;
+    filter_stay(f, !new);
+    t = find_tunnel(f);
+    if (t->noted == LLONG_MIN || now - t->noted >= REFRESH_MS) {
+        t->noted = now;
+        filter_stay_tunnel(f);
+    }
     noted = filter_seqno();
     sweep_at = MIN(sweep_at, now + SWEEP_MS);
     return new;
@@ -190,7 +315,8 @@ stay_switched(const struct gtpu_packet *p)
     struct flow f;
     bool begins;
 
-    return (read_flow(p, &f, &begins) && (begins || !may_be_at_app(p))
+    return (read_flow(p, &f, &begins)
+            && (begins || !may_be_at_app(p) || is_there(&f))
             && note_flow(&f, time_msec()));
 }
 
@@ -216,22 +342,27 @@ is_of_other(const struct flow *f, const struct bearer *b)
 void
 stay_joined(const struct bearer *b)
 {
-    const long long int now = time_msec();
-    const size_t n = there.n;
+    struct flows moved = { NULL, 0, 0 };
+    const struct stayer *s;
 
     if (session_only_bearer(b->session) || bearer_is_ready(b)
         || was_diverted(b, b->up_teid)) {
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        struct flow f = there.all[i];
-
-        if (is_of_other(&f, b)
-            && (!filter_committed(noted) || filter_stays(&f))) {
-            f.teid = htonl(b->up_teid);
-            note_flow(&f, now);
+    HMAP_FOR_EACH (s, node, &there) {
+        if (is_of_other(&s->f, b)) {
+            add_flow(&s->f, &moved);
         }
     }
+    for (size_t i = 0; i < moved.n; i++) {
+        struct flow f = moved.all[i];
+
+        if (is_there(&f)) {
+            f.teid = htonl(b->up_teid);
+            note_flow(&f, time_msec());
+        }
+    }
+    free(moved.all);
 }
 
 void
@@ -248,10 +379,10 @@ stay_begin(const struct gtpu_packet *p)
     struct flow f;
     bool begins;
 
-    if (read_flow(p, &f, &begins) && begins) {
+    if (read_flow(p, &f, &begins) && begins && find(&f)) {
         /* The filter has forgotten it; so should the endpoint. */
-        recent_forget(&switched, &f);
-        if (there.n && there.n <= SWEEP_FEW) {
+        forget(find(&f));
+        if (hmap_count(&there) <= SWEEP_FEW) {
             sweep_at = MIN(sweep_at, swept_at + SWEEP_SOON_MS);
         }
     }
@@ -263,36 +394,34 @@ stay_is_switched(const struct gtpu_packet *p)
     struct flow f;
     bool begins;
 
-    if (!read_flow(p, &f, &begins)
-        || recent_when(&switched, &f, time_msec()) == LLONG_MIN) {
-        return false;
-    }
-    if (filter_committed(noted) && !filter_stays(&f)) {
-        recent_forget(&switched, &f);   /* The filter has seen its SYN. */
-        return false;
-    }
-    return true;
+    return read_flow(p, &f, &begins) && is_there(&f);
 }
 
 /* --- What the filter has forgotten. --- */
 
 void
-stay_run(void)
+stay_adopt(void)
 {
     const long long int now = time_msec();
     struct flows flows = { NULL, 0, 0 };
 
-    if (now < sweep_at || !filter_committed(noted)) {
-        return;
-    }
     swept_at = now;
     sweep_at = now + SWEEP_MS;
     if (!filter_stay_dump(add_flow, &flows)) {
         endpoint->stay_all(flows.all, flows.n);
+        forget_all();
+        for (size_t i = 0; i < flows.n; i++) {
+            add(&flows.all[i], now - REFRESH_MS);
+        }
         sweep_at = flows.n ? sweep_at : LLONG_MAX;
-        free(there.all);
-        there = flows;
-    } else {
-        free(flows.all);
+    }
+    free(flows.all);
+}
+
+void
+stay_run(void)
+{
+    if (time_msec() >= sweep_at && filter_committed(noted)) {
+        stay_adopt();
     }
 }

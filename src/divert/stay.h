@@ -12,8 +12,8 @@
  * One of which a packet has been switched is at the service's real host, and
  * stays there, though its bearer is proved later.  The filter keeps these
  * (filter_stay()), and switches them without asking, tofd or not, until they
- * are silent or begin anew; so this module has to know those that are on their
- * way, and roughly which there are.
+ * are silent or begin anew; so this module has to know for those that are on
+ * their way, or that the filter cannot read, which there are.
  *
  * A connection is a UE's: it may move to a new bearer that the network gives
  * the UE (TS 23.401 clause 5.4.1).  But the filter knows tunnels only, and
@@ -34,7 +34,10 @@ struct gtpu_packet;
 void stay_init(const struct endpoint_class *);
 void stay_destroy(void);
 
-/* Now and then: tells the endpoint what the filter has forgotten. */
+/* What the filter has of these connections, by an earlier tofd maybe, is all
+ * that there is, and the endpoint is told so: before it is told of bearers. */
+void stay_adopt(void);
+/* The same now and then, as the filter forgets. */
 void stay_run(void);
 
 /* 'b' was diverted until now, and is not any more. */
@@ -63,8 +66,9 @@ void stay_seen(const struct gtpu_packet *p);
  * that is not switched any more. */
 void stay_begin(const struct gtpu_packet *p);
 
-/* Whether 'p', an uplink packet to a service, is of a connection that has been
- * switched since it came, or a moment before. */
+/* Whether 'p', an uplink packet to a service, is of a connection that stays:
+ * others of it were switched since it came, or its ports are not in its first
+ * outer fragment, so that the filter could not tell. */
 bool stay_is_switched(const struct gtpu_packet *p);
 
 #endif /* divert/stay.h */

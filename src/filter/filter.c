@@ -50,12 +50,13 @@ METRIC_COUNTER(n_errors, "tof_filter_errors_total", "",
 
 static struct nft *nft;
 static struct nft_batch *pending;
+static struct nft_batch *pending_stays; /* See filter_stay(). */
 static struct filter_rules rules;       /* In force since filter_init(). */
 static long long int lease_due;
 static uint64_t evidence_ms;
 static uint64_t resample_ms;
 
-static uint64_t seqno = 1;              /* Of the transaction 'pending'. */
+static uint64_t seqno = 1;              /* Of both. */
 static unsigned int epoch;
 
 static struct filter_tunnel_key
@@ -103,10 +104,13 @@ commit(struct nft_batch *b)
 static int
 commit_pending(void)
 {
-    struct nft_batch *b = pending;
+    struct nft_batch *b = pending, *stays = pending_stays;
 
-    pending = NULL;
+    pending = pending_stays = NULL;
     seqno++;
+    if (stays) {
+        commit(stays);          /* Who is not noted may be torn. */
+    }
     return b ? commit(b) : 0;
 }
 
@@ -285,10 +289,9 @@ filter_init(const struct conf *conf, bool links, bool tagged, char **what)
 void
 filter_close(void)
 {
-    if (pending) {
-        nft_abort(pending);
-        pending = NULL;
-    }
+    nft_abort(pending);
+    nft_abort(pending_stays);
+    pending = pending_stays = NULL;
     nft_close(nft);
     nft = NULL;
 }
@@ -335,7 +338,7 @@ filter_wait(void)
 {
     if (nft) {
         poll_timer_wait_until(lease_due);
-        if (pending) {
+        if (pending || pending_stays) {
             poll_immediate_wake();
         }
     }
@@ -357,7 +360,7 @@ filter_learned(const struct tunnel *t, sa_family_t inner)
 uint64_t
 filter_seqno(void)
 {
-    return pending ? seqno : seqno - 1;
+    return pending || pending_stays ? seqno : seqno - 1;
 }
 
 bool
@@ -403,6 +406,16 @@ filter_divert(const struct endpoint_bearer *eb, uint64_t left_ms)
     metric_inc(&n_diverts);
 }
 
+/* What may have timed out is added first, as deleting what is not there would
+ * fail the whole transaction.  One transaction for many: each waits for the
+ * kernel for some milliseconds. */
+static void
+forget(struct nft_batch *b, const struct nft_set *set, const void *key)
+{
+    nft_elem_add(b, &filter_table, set, key, NULL, evidence_ms);
+    nft_elem_delete(b, &filter_table, set, key);
+}
+
 static struct filter_stay_key
 stay_key(const struct flow *f)
 {
@@ -418,17 +431,46 @@ stay_set(const struct flow *f)
     return f->is_tcp ? &filter_stay_tcp : &filter_stay_other;
 }
 
-void
-filter_stay(const struct flow *f)
+/* A transaction of its own, as the kernel may refuse it: UEs can have more
+ * noted than there is room for, or the same thing so often that the set's hash
+ * table is busy growing.  Nothing else is to fail with it. */
+static struct nft_batch *
+stay_batch(void)
 {
-    const struct filter_stay_tunnel_key tunnel = { f->sgw, f->teid };
+    if (!pending_stays) {
+        pending_stays = nft_begin(nft);
+    }
+    return pending_stays;
+}
+
+/* What is there is deleted first for another timeout, as not every kernel
+ * refreshes it, but not in the set for TCP, from which packets delete: where
+ * for FLOW_TCP_MS the agent alone can tell what a connection's packets are, as
+ * they come in outer fragments, it is forgotten. */
+void
+filter_stay(const struct flow *f, bool again)
+{
     const struct filter_stay_key key = stay_key(f);
 
+    if (!nft) {
+        return;
+    }
+    if (again && !f->is_tcp) {
+        forget(stay_batch(), &filter_stay_other, &key);
+    }
+    nft_elem_add(stay_batch(), &filter_table, stay_set(f), &key, NULL,
+                 f->is_tcp ? FLOW_TCP_MS : FLOW_OTHER_MS);
+}
+
+void
+filter_stay_tunnel(const struct flow *f)
+{
+    const struct filter_stay_tunnel_key key = { f->sgw, f->teid };
+
     if (nft) {
-        nft_elem_add(batch(), &filter_table, stay_set(f), &key, NULL,
-                     f->is_tcp ? FLOW_TCP_MS : FLOW_OTHER_MS);
-        nft_elem_add(batch(), &filter_table, &filter_stay_tunnels, &tunnel,
-                     NULL, FLOW_TCP_MS);
+        forget(stay_batch(), &filter_stay_tunnels, &key);
+        nft_elem_add(stay_batch(), &filter_table, &filter_stay_tunnels, &key,
+                     NULL, FLOW_TCP_MS + FLOW_OTHER_MS);
     }
 }
 
@@ -441,16 +483,6 @@ filter_stays(const struct flow *f)
                                 NULL);
 }
 
-/* What may have timed out is added first, as deleting what is not there would
- * fail the whole transaction.  One transaction for many: each waits for the
- * kernel for some milliseconds. */
-static void
-forget(const struct nft_set *set, const void *key)
-{
-    nft_elem_add(batch(), &filter_table, set, key, NULL, evidence_ms);
-    nft_elem_delete(batch(), &filter_table, set, key);
-}
-
 void
 filter_unlearn(const struct endpoint_bearer *eb)
 {
@@ -461,9 +493,9 @@ filter_unlearn(const struct endpoint_bearer *eb)
     if (!nft) {
         return;
     }
-    forget(&filter_learned_set, &up);
+    forget(batch(), &filter_learned_set, &up);
     if (eb->down.teid) {
-        forget(&filter_learned_set, &down);
+        forget(batch(), &filter_learned_set, &down);
     }
 }
 
@@ -480,12 +512,12 @@ filter_undivert(const struct endpoint_bearer *eb)
         return;
     }
     if (eb->up.teid) {
-        forget(&filter_divert_set, &up);
-        forget(&filter_bound, &bound);
+        forget(batch(), &filter_divert_set, &up);
+        forget(batch(), &filter_bound, &bound);
     }
     if (eb->down.teid) {
-        forget(&filter_down, &down);
-        forget(&filter_down_bound, &down_bound);
+        forget(batch(), &filter_down, &down);
+        forget(batch(), &filter_down_bound, &down_bound);
     }
 }
 

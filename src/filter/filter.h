@@ -104,8 +104,12 @@ void filter_divert(const struct endpoint_bearer *, uint64_t left_ms);
 void filter_undivert(const struct endpoint_bearer *);
 
 /* The connection stays on the normal way from the next filter_run() on, until
- * it has been silent for FLOW_TCP_MS or FLOW_OTHER_MS, or begins anew. */
-void filter_stay(const struct flow *);
+ * it has been silent for FLOW_TCP_MS or FLOW_OTHER_MS, or begins anew.
+ * 'again': it may do so already.  Its tunnel has to have been noted, as one
+ * that has such connections, in the last FLOW_OTHER_MS, but not twice before a
+ * filter_run(). */
+void filter_stay(const struct flow *, bool again);
+void filter_stay_tunnel(const struct flow *);
 /* Whether it does now. */
 bool filter_stays(const struct flow *);
 

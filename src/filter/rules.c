@@ -47,7 +47,9 @@ enum { TYPE_U32 = 7, TYPE_IPV6 = 8, TYPE_U16 = 13, TYPE_MARK = 19 };
 /* A set to which rules add must say how large it gets.  These hold a bearer
  * each, and may be late in giving back what has timed out. */
 #define LATE_ELEMENTS 65536
-#define STAY_MAX 65536          /* divert/stay.c is content with fewer. */
+#define STAY_MAX 65536          /* divert/stay.c is content with fewer: */
+#define STAY_TUNNELS_MAX 262144 /* Of 16384 in FLOW_OTHER_MS; each is kept for
+                                 * FLOW_TCP_MS. */
 
 #define IPV4_MIN 20
 #define GTP_HEADERS (UDP_LEN + 8)
@@ -112,7 +114,7 @@ const struct nft_set filter_stay_other = {
 const struct nft_set filter_stay_tunnels = {
     .name = "stay_tunnels", .key_len = sizeof(struct filter_stay_tunnel_key),
     .key_type = CONCAT(TYPE_IPV6, TYPE_U32),
-    .timeouts = true, .dynamic = true, .size = STAY_MAX,
+    .timeouts = true, .dynamic = true, .size = STAY_TUNNELS_MAX,
 };
 const struct nft_set filter_live = {
     .name = "live", .key_len = 4, .key_type = TYPE_MARK, .timeouts = true,

@@ -500,7 +500,7 @@ find_stay(const struct flow *f)
 }
 
 void
-filter_stay(const struct flow *f)
+filter_stay(const struct flow *f, bool again OVS_UNUSED)
 {
     struct stay *s = find_stay(f);
 
@@ -513,12 +513,33 @@ filter_stay(const struct flow *f)
         * INT64_C(1000);
 }
 
+void
+filter_stay_tunnel(const struct flow *f OVS_UNUSED)
+{
+}
+
 bool
 filter_stays(const struct flow *f)
 {
     const struct stay *s = find_stay(f);
 
     return s && s->until >= plane_now;
+}
+
+int
+filter_stay_dump(filter_flow_cb *cb, void *aux)
+{
+    struct stay *s;
+
+    HMAP_FOR_EACH_SAFE (s, node, &stays) {
+        if (s->until >= plane_now) {
+            cb(&s->f, aux);
+        } else {
+            hmap_remove(&stays, &s->node);
+            free(s);
+        }
+    }
+    return 0;
 }
 
 /* Does it stay on the normal way, though it is to a service? */
@@ -536,7 +557,7 @@ does_stay(const struct gtpu_packet *p)
     if (!filter_stays(&f)) {
         return false;
     }
-    filter_stay(&f);
+    filter_stay(&f, true);
     world_stays(v4(&p->dst), p->msg.teid);
     return true;
 }

@@ -41,12 +41,6 @@ filter_committed(uint64_t seqno OVS_UNUSED)
 }
 
 int
-filter_stay_dump(filter_flow_cb *cb OVS_UNUSED, void *aux OVS_UNUSED)
-{
-    return 0;
-}
-
-int
 filter_divert_flush(void)
 {
     return 0;

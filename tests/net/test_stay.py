@@ -277,6 +277,85 @@ def test_it_stays_without_tofd_and_with_the_next(lab, net, api):
     switched(net, b.uplink(echo(b.ue, b"still", sport=7001)))
 
 
+@pytest.mark.parametrize("ue,kw,size", [
+    ("10.45.97.13", {}, 200),
+    ("2001:db8:97:d::1", {"enb": ENB6, "sgw": SGW6}, 200),
+    ("2001:db8:97:e::1", {"enb": ENB6, "sgw": SGW6}, 56)])
+def test_what_comes_in_fragments_stays_too(lab, net, api, ue, kw, size):
+    """The last ones have no ports in the first fragment, so that the filter
+    cannot tell; and this tofd has switched none of it."""
+    register_for(api, ue)
+    b = net.bearer(ue, **kw)
+    begins_at_the_sgw(net, api, b, echo(ue, b"late", sport=7001))
+    lab.tofd("restart")
+    answered(b, sport=7002)
+    for ident in (0x345, 0x346):
+        since = net.sgw.mark()
+        whole = p.outer(b.enb, b.sgw, p.gtpu(b.up_teid, echo(
+            ue, b"%d" % ident * 99, sport=7001)), ident=ident)
+        for packet in p.fragments(whole, size, ident):
+            net.enb.send(p.eth(b.sgw_mac, b.enb_mac, packet))
+        wait_until(lambda: arrived(net, whole, since),
+                   what="the packet at the SGW")
+        answered(b, sport=7002)
+
+
+def arrived(net, whole, since):
+    """Whether the packet did at the SGW, in fragments or not."""
+    packets = [raw[14:] for raw in net.sgw.since(since)
+               if not ((f := p.GtpFrame.parse(raw)) and f.inner
+                       and f.inner.is_echo_request)]
+    return whole in packets or p.reassemble(packets) == whole
+
+
+def test_one_tunnel_does_not_take_the_room_of_others(net, api):
+    api.register()
+    greedy = net.bearer("10.45.97.15")
+    net.silent = True
+    before = api.metrics()["tof_stay_full_total"]
+    for sport in range(10000, 10600):
+        greedy.uplink(echo(greedy.ue, b"port", sport=sport))
+    wait_until(lambda: len(leaked(net, greedy, 0)) == 600,
+               timeout=GIVEN_UP + 1, what="all of them at the SGW")
+    assert api.metrics()["tof_stay_full_total"] == before + 600 - 512
+    stays_at_the_sgw(net, api, net.bearer("10.45.97.16"))
+
+
+def test_a_storm_of_syns_harms_nobody(lab, net, api):
+    """The filter forgets the connection with each of them, and is told that it
+    stays, until its set is busy."""
+    api.register()
+    b = net.bearer("10.45.97.17")
+    net.silent = True
+    first = syn(b.ue)
+    switched(net, b.uplink(first), timeout=GIVEN_UP + 2)
+    seen = len(lab.log())
+    for _ in range(300):
+        b.uplink(first)
+        time.sleep(0.002)
+    wait_until(lambda: len(leaked(net, b, 0)) == 301, what="all at the SGW")
+    assert "not ready" not in lab.log()[seen:]
+
+
+def test_room_for_as_many_tunnels_as_may_have_such_connections(
+        lab, net, api, tmp_path):
+    """16384 in 30 s, each for 300 s: a set that is full would refuse tofd's
+    next change of anything."""
+    script = tmp_path / "tunnels"
+    script.write_text("".join(
+        "add element netdev tof stay_tunnels { %s }\n" % ", ".join(
+            f"::{i:x}:{j:x} . 0.0.{j >> 8}.{j & 255} timeout 60s"
+            for j in range(16384)) for i in range(1, 12)))
+    api.register()
+    lab.run("lab-tof", "nft", "-f", str(script))
+    try:
+        before = api.metrics()["tof_filter_errors_total"]
+        stays_at_the_sgw(net, api, net.bearer("10.45.97.14"))
+        assert api.metrics()["tof_filter_errors_total"] == before
+    finally:
+        lab.run("lab-tof", "nft", "flush set netdev tof stay_tunnels")
+
+
 @pytest.mark.parametrize("ue,kw", [
     ("10.45.97.10", {}), ("2001:db8:97:a::1", {"enb": ENB6, "sgw": SGW6}),
     ("10.45.97.11", {"vlan": 98})])

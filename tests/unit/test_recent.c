@@ -41,8 +41,6 @@ main(void)
     note(4, 40);
     tap_ok(!is_there(2, 40) && is_there(1, 40) && is_there(3, 40)
            && is_there(4, 40), "the oldest makes room");
-    recent_forget(&r, &(uint32_t) { 3 });
-    tap_ok(!is_there(3, 40) && is_there(1, 40), "one is forgotten");
     recent_destroy(&r);
     return tap_done();
 }

@@ -231,7 +231,9 @@ s1_handover(void)
     say("s1 handover ue %u (%x): sgw %d to %d", ue->gen, ue_ip(ue), ue->sgw,
         sgw);
     ue->at_app = 0;             /* Other tunnels: nobody can tell. */
-    ue->given_up = world_now;
+    for (int bearer = 0; bearer < MAX_BEARERS; bearer++) {
+        ue->given_up[bearer] = world_now;
+    }
     memset(ue->at_sgw, 0, sizeof ue->at_sgw);
     drop_downs(ue, 50);
     drop_ups(ue);

@@ -98,6 +98,17 @@ world_diverted(uint32_t sgw, uint32_t teid, uint32_t address)
     *at_app_of(sgw_of(sgw), teid, address) |= UINT64_C(1) << address % 64;
 }
 
+/* Its other bearer's connections stay at Apps: the TOF gives up bearers, not
+ * UEs. */
+static void
+given_up(struct ue *ue, int bearer)
+{
+    const unsigned int n = N_FLOWS / MAX_BEARERS;
+
+    ue->at_app &= ~(((1u << n) - 1) << n * bearer);
+    ue->given_up[bearer] = world_now;
+}
+
 /* A UE's packet to the service has come to the SGW.  If an App has answered
  * its connection, that is only so because the TOF has given the UE up. */
 static void
@@ -119,8 +130,7 @@ service_at_sgw(const struct model_packet *p, int sgw)
         }
     }
     if (world_now - a->at >= GIVEN_UP_US) {
-        ue->at_app = 0;
-        ue->given_up = world_now;
+        given_up(ue, bearer_of(a));
     }
     if (!(*at_app_of(sgw, p->teid, ue_ip(ue)) >> ue_ip(ue) % 64 & 1)) {
         ue->at_sgw[a->flow] = world_now;
@@ -145,7 +155,7 @@ answered_by_app(struct ue *ue, const struct model_packet *p)
                 violation("a connection that began at the SGW at an App");
             }
         }
-        if (a->at > ue->given_up) {
+        if (a->at > ue->given_up[bearer_of(a)]) {
             ue->at_app |= 1u << a->flow;
         }
     }
@@ -165,8 +175,9 @@ void
 world_all_given_up(void)
 {
     for (size_t i = 0; i < MAX_UES; i++) {
-        ues[i].at_app = 0;
-        ues[i].given_up = world_now;
+        for (int bearer = 0; bearer < MAX_BEARERS; bearer++) {
+            given_up(&ues[i], bearer);
+        }
     }
 }
 

@@ -57,11 +57,14 @@ struct ue {
     int n_replies;
     unsigned int at_app;        /* Bits: its connections that an App has
                                  * answered, behind the SGW that it has now,
-                                 * and that have not been given up since. */
-    int64_t given_up;           /* When one of its bearers last was: an answer
-                                 * to what was sent before, which may come by
-                                 * its other bearer, does not show that a
-                                 * connection is at an App again. */
+                                 * and whose bearer has not been given up
+                                 * since. */
+    int64_t given_up[MAX_BEARERS];
+                                /* When that bearer last was.  What was asked
+                                 * in it before may be answered later, by the
+                                 * other bearer, say: that an App got it while
+                                 * the bearer was diverted does not show that
+                                 * it is diverted again. */
     int64_t at_sgw[N_FLOWS];    /* When a packet of that connection last came
                                  * to the SGW that the UE has now, or 0. */
 };

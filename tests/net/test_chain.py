@@ -19,7 +19,7 @@ from tofnet import packet as p
 from tofnet.lab import (
     APP6, SERVICE_IP, SERVICE_IP6, STATE, app_sends, datapath, flows, ofctl)
 from tofnet.netns import RawPort, run_in
-from tofnet.service import is_text
+from tofnet.service import is_text, new_port
 from tofnet.wait import wait_until
 
 PLAIN_IP = "198.51.100.20"      # Of a service without a chain.
@@ -174,12 +174,13 @@ def ovsdb_detail(api):
 
 def switched_until_answered(net, b, text, timeout=5, dst=SERVICE_IP,
                             until=lambda: True):
-    """Every packet is either switched untouched or answered, from some on
-    answered; they are sent until then, and until 'until'."""
+    """Every packet, of a connection of its own, is either switched untouched or
+    answered, from some on answered; they are sent until then, and until
+    'until'."""
     frames = []
 
     def is_answered():
-        frames.append(b.uplink(echo(b.ue, text, dst)))
+        frames.append(b.uplink(echo(b.ue, text, dst, sport=new_port())))
         try:
             b.wait_downlink(is_text(text), timeout=0.1)
         except AssertionError:

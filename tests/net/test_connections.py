@@ -4,7 +4,7 @@ and while it is full nobody is diverted into it."""
 
 from tofnet import conntrack
 from tofnet.lab import APP6, SERVICE_IP6
-from tofnet.service import answered, diverted, echo, switched
+from tofnet.service import answered, diverted, echo, new_port, switched
 from tofnet.wait import wait_until
 
 NAT = "tof-app"
@@ -52,5 +52,5 @@ def test_nobody_is_diverted_into_a_full_table(lab, net, api):
     finally:
         conntrack.empty(NAT)
     wait_until(api.healthy, what="tofd to see that there is room")
-    assert answered(new)
+    assert answered(new, new_port())
     assert answered(before)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from . import packet as p
 from .background import Background
-from .service import OTHER, echo, establish, is_text
+from .service import OTHER, echo, establish, is_text, new_port
 from .wait import wait_until
 
 GAP = 0.01                      # Seconds between two packets of a stream.
@@ -23,11 +23,11 @@ PLAIN, OTHER6 = ("10.45.4.2", "2001:db8:4:2::1"), "2001:db8:77::77"
 
 
 def is_answered(b, timeout=0.3):
-    """Whether the App answers a packet of 'b'."""
+    """Whether the App answers a packet of 'b', of a connection of its own."""
     text = b"try %f" % time.monotonic()
     mark = b.net.enb.mark()
     try:
-        b.uplink(echo(b.ue, text))
+        b.uplink(echo(b.ue, text, sport=new_port()))
         b.wait_downlink(is_text(text), timeout=timeout, since=mark)
     except (AssertionError, OSError):
         return False

@@ -52,6 +52,7 @@ struct route {
     const char *method;         /* "GET" stands for "HEAD" also. */
     const char *path;           /* First segment. */
     bool key;                   /* Is there a second one? */
+    const char *part;           /* The third one; NULL if there is none. */
     void (*handle)(struct exchange *);
     const char *body;           /* Media type of its body, if it takes one. */
     const char *type;           /* Of what it answers with, if that is one. */
@@ -166,12 +167,20 @@ static void
 get_services(struct exchange *x)
 {
     unsigned int limit;
-    char *after;
+    char *after, *view = NULL;
 
-    if (read_page(x, &limit, &after)) {
-        services_list(x, after, limit);
-        free(after);
+    if (!read_page(x, &limit, &after)) {
+        return;
     }
+    if (exchange_query(x, "view", &view)
+        || (view && strcmp(view, "status"))) {
+        exchange_problem(x, MHD_HTTP_BAD_REQUEST,
+                         "The query's view must be status.");
+    } else {
+        services_list(x, after, limit, view);
+    }
+    free(after);
+    free(view);
 }
 
 static void
@@ -183,6 +192,20 @@ post_service(struct exchange *x)
         x->owed = true;
         service_create(&spec, service_done, x);
     }
+}
+
+/* The service that the path names, until the loop goes on; answers 404 and
+ * returns NULL if there is none. */
+static const struct service_spec *
+need_service(struct exchange *x)
+{
+    const struct service_spec *spec = service_find(x->key);
+
+    if (!spec) {
+        exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no service %s.",
+                         x->key);
+    }
+    return spec;
 }
 
 /* Which version of a service a change is about: If-Match.  Whether it has that
@@ -226,17 +249,25 @@ delete_service(struct exchange *x)
 static void
 get_service(struct exchange *x)
 {
-    const struct service_spec *spec = service_find(x->key);
+    const struct service_spec *spec = need_service(x);
     char etag[ETAG_LEN + 1];
 
     if (!spec) {
-        exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no service %s.",
-                         x->key);
         return;
     }
     format_etag(spec, etag);
     if (!exchange_etag(x, etag)) {
         answer_json(x, view_service(spec));
+    }
+}
+
+static void
+get_service_status(struct exchange *x)
+{
+    const struct service_spec *spec = need_service(x);
+
+    if (spec) {
+        answer_json(x, view_service_status(spec));
     }
 }
 
@@ -541,6 +572,8 @@ static const struct route routes[] = {
     { "POST", "service", JSON, .body = EXCHANGE_JSON,
       .handle = post_service },
     { "GET", "service", JSON, .key = true, .handle = get_service },
+    { "GET", "service", JSON, .key = true, .part = "status",
+      .handle = get_service_status },
     { "PUT", "service", JSON, .key = true, .body = EXCHANGE_JSON,
       .handle = put_service },
     { "DELETE", "service", .key = true, .handle = delete_service },
@@ -581,10 +614,17 @@ refuse_method(struct exchange *x, const char *allow)
     }
 }
 
-/* Finds the row for 'segment' (and x->key), or answers 404 or 405, or what
- * OPTIONS asks for. */
+/* Whether both are the same, or NULL. */
+static bool
+same_part(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Finds the row for 'segment', x->key and 'part' (NULL: none), or answers 404
+ * or 405, or what OPTIONS asks for. */
 static void
-find_route(struct exchange *x, const char *segment)
+find_route(struct exchange *x, const char *segment, const char *part)
 {
     bool get = !strcmp(x->method, "GET") || !strcmp(x->method, "HEAD");
     const char *method = get ? "GET" : x->method;
@@ -592,7 +632,8 @@ find_route(struct exchange *x, const char *segment)
 
     for (const struct route *r = routes; r < &routes[ARRAY_SIZE(routes)];
          r++) {
-        if (strcmp(r->path, segment) || r->key != (x->key != NULL)) {
+        if (strcmp(r->path, segment) || r->key != (x->key != NULL)
+            || !same_part(r->part, part)) {
             continue;
         }
         if (!strcmp(r->method, method)) {
@@ -667,19 +708,23 @@ routes_begin(struct exchange *x)
     size_t len = strcspn(path, "/");
     char *segment = exchange_decode(path, len);
     bool badly_encoded = !segment;
+    const char *part = NULL;
 
     if (path[len]) {
-        x->key = exchange_decode(path + len + 1, strlen(path + len + 1));
+        const char *key = path + len + 1;
+        size_t key_len = strcspn(key, "/");
+
+        x->key = exchange_decode(key, key_len);
         badly_encoded |= !x->key;
+        part = key[key_len] ? key + key_len + 1 : NULL;
     }
     if (badly_encoded) {
         exchange_problem(x, MHD_HTTP_BAD_REQUEST,
                          "The path is badly percent-encoded.");
-    } else if (strchr(path + len + (path[len] != '\0'), '/')
-               || (x->key && !x->key[0])) {
+    } else if (x->key && !x->key[0]) {
         exchange_problem(x, MHD_HTTP_NOT_FOUND, "There is no %s.", x->path);
     } else {
-        find_route(x, segment);
+        find_route(x, segment, part);
     }
     free(segment);
     refuse_too_large(x);

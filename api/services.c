@@ -39,6 +39,7 @@ struct services_walk {
     const struct pass *passes;
     size_t n_passes;
     const char *type;           /* Of the answer. */
+    const char *query;          /* In the link to the next page. */
     const char *after;          /* Only for services_take(). */
     unsigned int limit;
     struct in6_addr *ips;
@@ -52,6 +53,13 @@ put_json(struct ds *s, const struct service_spec *spec,
          const struct counters *counters OVS_UNUSED)
 {
     jsontext_put_item(s, view_service(spec));
+}
+
+static void
+put_status(struct ds *s, const struct service_spec *spec,
+           const struct counters *counters OVS_UNUSED)
+{
+    jsontext_put_item(s, view_service_status(spec));
 }
 
 /* Service names and what may stand in them need no escaping in labels. */
@@ -80,7 +88,30 @@ put_bytes(struct ds *s, const struct service_spec *spec,
     put_counts(s, "bytes", spec, c->bytes_up, c->bytes_down);
 }
 
+static void
+put_app(struct ds *s, const struct service_spec *spec,
+        const struct counters *c OVS_UNUSED)
+{
+    struct service_view view;
+
+    service_describe(&spec->service_ip, &view);
+    ds_put_format(s, "tof_service_app_down{service=\"%s\"} %d\n", spec->name,
+                  view.app.state == APP_DOWN);
+}
+
+static void
+put_app_since(struct ds *s, const struct service_spec *spec,
+              const struct counters *c OVS_UNUSED)
+{
+    struct service_view view;
+
+    service_describe(&spec->service_ip, &view);
+    ds_put_format(s, "tof_service_app_since_seconds{service=\"%s\"} %lld\n",
+                  spec->name, view.app.since / 1000);
+}
+
 static const struct pass list[] = { { "[", put_json, "]\n" } };
+static const struct pass list_status[] = { { "[", put_status, "]\n" } };
 
 static const struct pass metrics[] = {
     { "# HELP tof_service_packets_total Packets diverted to a service's "
@@ -89,6 +120,11 @@ static const struct pass metrics[] = {
     { "# HELP tof_service_bytes_total Bytes of those packets, without tunnel "
       "headers.\n"
       "# TYPE tof_service_bytes_total counter\n", put_bytes, "" },
+    { "# HELP tof_service_app_down Whether a service's App is down.\n"
+      "# TYPE tof_service_app_down gauge\n", put_app, "" },
+    { "# HELP tof_service_app_since_seconds When a service's App came into the "
+      "state that it is in, in Unix time.\n"
+      "# TYPE tof_service_app_since_seconds gauge\n", put_app_since, "" },
 };
 
 static void
@@ -124,8 +160,8 @@ walk_finish(struct exchange *x, struct services_walk *w)
 {
     if (w->more) {
         smap_add(&x->headers, "X-Next-Cursor", w->last);
-        smap_add_format(&x->headers, "Link", "</service?limit=%u&cursor=%s>; "
-                        "rel=\"next\"", w->limit, w->last);
+        smap_add_format(&x->headers, "Link", "</service?%slimit=%u&cursor=%s>; "
+                        "rel=\"next\"", w->query, w->limit, w->last);
     }
     exchange_ok(x, w->type);
 }
@@ -171,10 +207,12 @@ walk_start(struct exchange *x, const struct services_walk *start)
 }
 
 void
-services_list(struct exchange *x, const char *after, unsigned int limit)
+services_list(struct exchange *x, const char *after, unsigned int limit,
+              bool status)
 {
     const struct services_walk start = {
-        .passes = list, .n_passes = ARRAY_SIZE(list), .type = EXCHANGE_JSON,
+        .passes = status ? list_status : list, .n_passes = 1,
+        .type = EXCHANGE_JSON, .query = status ? "view=status&" : "",
         .after = after, .limit = limit,
     };
 

@@ -8,11 +8,15 @@
  * Place in the flow: routes.c starts one for GET /service and for the last part
  * of GET /metrics; rest.c goes on with it, by the exchange's 'step'. */
 
+#include <stdbool.h>
+
 struct exchange;
 
 /* The services whose names are behind 'after' (NULL: all), in order; at most
- * 'limit' of them, with the headers that lead to the next page. */
-void services_list(struct exchange *, const char *after, unsigned int limit);
+ * 'limit' of them, with the headers that lead to the next page.  'status': each
+ * with how it is. */
+void services_list(struct exchange *, const char *after, unsigned int limit,
+                   bool status);
 
 /* Appends their metrics to what is in the answer already. */
 void services_metrics(struct exchange *);

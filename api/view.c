@@ -20,10 +20,13 @@
 #include "base/jsontext.h"
 #include "base/status.h"
 #include "learn/prove.h"
+#include "service/apps.h"
 #include "service/service.h"
 #include "session/session.h"
 #include "usage/usage.h"
 #include "util.h"
+
+#define APPS_DOWN_MAX 100       /* That /status names. */
 
 bool
 view_id_from_string(const char *s, uint32_t *id)
@@ -128,7 +131,62 @@ view_service(const struct service_spec *spec)
     return service;
 }
 
+static json_t *
+app_of(const struct app_view *app)
+{
+    json_t *json = json_pack("{ss so}", "state", app_state_name(app->state),
+                             "since", jsontext_time(app->since));
+
+    if (app->state == APP_DOWN) {
+        json_object_set_new(json, "reason", jsontext_string(app->why));
+    }
+    return json;
+}
+
+json_t *
+view_service_status(const struct service_spec *spec)
+{
+    struct service_view view;
+    json_t *json;
+
+    if (!service_describe(&spec->service_ip, &view)) {
+        return NULL;
+    }
+    json = view_service(spec);
+    json_object_set_new(json, "inForce", json_boolean(view.in_force));
+    if (!view.in_force) {
+        json_object_set_new(json, "reason", jsontext_string(view.why));
+    }
+    json_object_set_new(json, "app", app_of(&view.app));
+    return json;
+}
+
 /* The TOF itself. */
+
+static void
+add_app_down(const struct in6_addr *ip, const struct app_view *app, void *down)
+{
+    if (app->state == APP_DOWN && json_array_size(down) < APPS_DOWN_MAX) {
+        json_t *json = app_of(app);
+
+        json_object_set_new(json, "address", jsontext_address(ip));
+        json_array_append_new(down, json);
+    }
+}
+
+static json_t *
+apps_of(void)
+{
+    json_t *apps = json_object(), *down = json_array();
+
+    for (int state = 0; state < APP_N_STATES; state++) {
+        json_object_set_new(apps, app_state_name(state),
+                            json_integer(apps_count(state)));
+    }
+    apps_for_each(add_app_down, down);
+    json_object_set_new(apps, "areDown", down);
+    return apps;
+}
 
 static void
 add_fact(const char *key, const char *value, void *facts)
@@ -170,10 +228,10 @@ view_status(void)
         json_object_set_new(bearers, bearer_state_name(state),
                             json_integer(session_bearer_count(state)));
     }
-    return json_pack("{sb so so so sI so}", "ready", status_all_ready(),
+    return json_pack("{sb so so so sI so so}", "ready", status_all_ready(),
                      "health", view_health(), "parts", parts, "facts", facts,
                      "sessions", (json_int_t) session_count(),
-                     "bearers", bearers);
+                     "bearers", bearers, "apps", apps_of());
 }
 
 json_t *

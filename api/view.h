@@ -18,6 +18,8 @@ struct service_spec;
 struct session;
 
 struct json_t *view_service(const struct service_spec *);
+/* How it is.  NULL if there is none with its service IP. */
+struct json_t *view_service_status(const struct service_spec *);
 struct json_t *view_session(const struct session *, long long int now);
 struct json_t *view_peer(const struct in6_addr *, bool enb,
                          unsigned int bearers);

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/addr.h"
 #include "openvswitch/dynamic-string.h"
@@ -75,4 +76,16 @@ jsontext_address(const struct in6_addr *addr)
     char text[INET6_ADDRSTRLEN];
 
     return json_string(addr_format(addr, text));
+}
+
+json_t *
+jsontext_time(long long int ms)
+{
+    time_t seconds = ms / 1000;
+    struct tm tm;
+    char text[32];
+
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    return json_sprintf("%s.%03dZ", text, (int) (ms % 1000));
 }

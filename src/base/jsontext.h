@@ -27,5 +27,6 @@ json_t *jsontext_string(const char *text);
 json_t *jsontext_number(uint64_t);
 json_t *jsontext_id(uint32_t id);               /* 8 hex digits. */
 json_t *jsontext_address(const struct in6_addr *);
+json_t *jsontext_time(long long int ms);        /* RFC 3339, UTC. */
 
 #endif /* base/jsontext.h */

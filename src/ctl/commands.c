@@ -64,35 +64,62 @@ show_health(char *args[] __attribute__((unused)))
     json_decref(health);
 }
 
-static void
-add_service_row(const json_t *service)
+/* Returns the functions of a service, "-" if there are none; to be freed. */
+static char *
+chain_of(const json_t *service)
 {
     json_t *function;
-    char *chain = format_text("%s", "");
+    char *chain = format_text("%s", "-");
     size_t i;
 
     json_array_foreach (json_object_get(service, "chain"), i, function) {
-        char *longer = format_text("%s%s%s", chain, i ? "," : "",
+        char *longer = format_text("%s%s%s", i ? chain : "", i ? "," : "",
                                    json_string_value(function));
         free(chain);
         chain = longer;
     }
-    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
-              text_of(service, "applicationIP"), i ? chain : "-", NULL);
-    free(chain);
+    return chain;
 }
 
 static void
+add_service_row(const json_t *service)
+{
+    char *chain = chain_of(service);
+
+    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
+              text_of(service, "applicationIP"), chain, NULL);
+    free(chain);
+}
+
+/* The same with how it is. */
+static void
+add_service_status(const json_t *service)
+{
+    const json_t *app = json_object_get(service, "app");
+    const json_t *in_force = json_object_get(service, "inForce");
+    char *chain = chain_of(service);
+
+    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
+              text_of(service, "applicationIP"), chain,
+              json_is_true(in_force) ? "yes" : "no", text_of(app, "state"),
+              text_of(app, "since"), NULL);
+    free(chain);
+}
+
+/* JSON is for scripts, which may send it back. */
+static void
 show_services(char *args[] __attribute__((unused)))
 {
-    json_t *services = http_get("/service");
+    json_t *services = http_get(raw_json ? "/service"
+                                : "/service?view=status");
     json_t *service;
     size_t i;
 
     if (!print_raw(services)) {
-        table_row("NAME", "SERVICE IP", "APPLICATION IP", "CHAIN", NULL);
+        table_row("NAME", "SERVICE IP", "APPLICATION IP", "CHAIN", "IN FORCE",
+                  "APP", "SINCE", NULL);
         json_array_foreach (services, i, service) {
-            add_service_row(service);
+            add_service_status(service);
         }
         table_print();
     }

@@ -38,9 +38,9 @@ struct explanation {
     void *aux;
     char subject[24];           /* Of the steps that come. */
     bool complete;              /* All parts are ready. */
-    bool has_spec;              /* The service asked about is registered; */
-    struct service_spec spec;   /* then it is that, */
-    bool in_force;              /* and maybe in force. */
+    bool has_spec;              /* The service asked about is there; then */
+    struct service_spec spec;   /* it is that, */
+    struct service_view view;   /* and how it is. */
 };
 
 #define WHY_LEFT "Somebody has put it there, or tofd could not take it out; a " \
@@ -131,17 +131,16 @@ static void
 tell_registered(struct explanation *e)
 {
     const struct service_spec *s = &e->spec;
-    bool changing;
-    const char *waits = service_waits_for(&s->service_ip, &changing);
     char ip[INET6_ADDRSTRLEN], app[INET6_ADDRSTRLEN];
 
+    if (!service_describe(&s->service_ip, &e->view)) {
+        return;
+    }
     e->has_spec = true;
-    e->in_force = !waits;
-    if (waits) {
-        tell(e, "service", EXPLAIN_WRONG,
-             "Until that is there, its packets are switched.",
-             "Service %s is not in force: %s.", s->name, waits);
-        if (!changing) {
+    if (!e->view.in_force) {
+        tell(e, "service", EXPLAIN_OPEN, "Its packets are switched meanwhile.",
+             "Service %s is not in force: %s.", s->name, e->view.why);
+        if (!e->view.changing) {
             tell_service_left(e, &s->service_ip);
         }
     } else {
@@ -216,20 +215,31 @@ tell_app(struct explanation *e)
 {
     char app[INET6_ADDRSTRLEN], hop[INET6_ADDRSTRLEN];
     struct in6_addr next;
-    const enum nat_app state = nat_find_app(&e->spec.application_ip, &next);
+    const bool down = e->view.app.state == APP_DOWN;
+    enum nat_app state = nat_find_app(&e->spec.application_ip, &next);
+
+    if (down && state == NAT_APP_ASKED) {
+        state = NAT_APP_SILENT;         /* It is asked again and again. */
+    } else if (down && state <= NAT_APP_KNOWN) {
+        tell(e, "app", EXPLAIN_WRONG, "Ask again in a second.",
+             "The App was down until now: %s.", e->view.app.why);
+        return;
+    }
 
     addr_format(&e->spec.application_ip, app);
     addr_format(&next, hop);
     switch (state) {
+    case NAT_APP_ANSWERS:
     case NAT_APP_KNOWN:
         tell(e, "app", EXPLAIN_OK, NULL,
              "The way to the App %s is known: its neighbour %s answers.", app,
              hop);
         break;
     case NAT_APP_UNASKED:
-        tell(e, "app", EXPLAIN_OPEN, NULL,
-             "The neighbour %s, which is the way to the App %s, has not been "
-             "asked for: nothing has been sent there lately.", hop, app);
+    case NAT_APP_ASKED:
+        tell(e, "app", EXPLAIN_OPEN, "Ask again in a second.",
+             "The neighbour %s, which is the way to the App %s, has not "
+             "answered yet.", hop, app);
         break;
     case NAT_APP_SILENT:
         tell(e, "app", EXPLAIN_WRONG,
@@ -242,6 +252,10 @@ tell_app(struct explanation *e)
         tell(e, "app", EXPLAIN_WRONG,
              "Is the cable in, and the other end up?",
              "The adapter that leads to the App %s is down.", app);
+        break;
+    case NAT_APP_SELF:
+        tell(e, "app", EXPLAIN_WRONG, "Another host has to be the App.",
+             "The App %s is the TOF itself.", app);
         break;
     case NAT_APP_NO_ROUTE:
         tell(e, "app", EXPLAIN_WRONG,
@@ -579,10 +593,10 @@ explain(const struct in6_addr *ue, const char *service, explain_cb *cb,
     } else {
         tell_services(&e);
     }
-    if (e.in_force) {
-        tell_service_in_force(&e);
-    }
     if (e.has_spec) {
+        if (e.view.in_force) {
+            tell_service_in_force(&e);
+        }
         tell_app(&e);
     }
     tell_ue(&e);

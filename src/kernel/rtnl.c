@@ -705,3 +705,25 @@ rtnl_neigh_get(struct rtnl *rtnl, int ifindex, const struct in6_addr *addr,
     put_addr(&r, NDA_DST, &raw);
     return netlink_talk(&rtnl->nl, &r.nlh, take_neigh, state);
 }
+
+int
+rtnl_neigh_ask(struct rtnl *rtnl, int ifindex, const struct in6_addr *addr,
+               uint16_t state)
+{
+    const bool known = state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY);
+    struct raw_addr raw = raw_addr(addr);
+    struct ndmsg *ndm;
+    struct request r;
+
+    if (state & (NUD_PERMANENT | NUD_NOARP | NUD_PROBE | NUD_INCOMPLETE)) {
+        return 0;
+    }
+    ndm = start(&r, RTM_NEWNEIGH, known ? NLM_F_REPLACE : NLM_F_CREATE,
+                sizeof *ndm);
+    ndm->ndm_family = raw.family;
+    ndm->ndm_ifindex = ifindex;
+    ndm->ndm_state = known ? NUD_PROBE : NUD_NONE;
+    ndm->ndm_flags = known ? 0 : NTF_USE;
+    put_addr(&r, NDA_DST, &raw);
+    return talk(rtnl, &r);
+}

@@ -97,5 +97,10 @@ int rtnl_neigh_replace(struct rtnl *, const char *link,
  * '*state'.  ENOENT if it has not asked for it lately. */
 int rtnl_neigh_get(struct rtnl *, int ifindex, const struct in6_addr *addr,
                    uint16_t *state);
+/* Has the kernel ask for the neighbour, of which rtnl_neigh_get() has told
+ * 'state' (0: nothing): whether it is still there, or where it is.  Does
+ * nothing while it asks already, and for one that is not asked for. */
+int rtnl_neigh_ask(struct rtnl *, int ifindex, const struct in6_addr *addr,
+                   uint16_t state);
 
 #endif /* kernel/rtnl.h */

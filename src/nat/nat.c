@@ -166,6 +166,10 @@ static const struct {
     { "net/ipv6/fwmark_reflect", "1", true },
     { "net/ipv6/conf/%s/disable_ipv6", "0", true },
     { "net/ipv6/conf/%s/accept_ra", "0", true },
+    /* How long the kernel waits for a neighbour's answer before it asks again,
+     * up to three times (NAT_ASK_MS). */
+    { "net/ipv4/neigh/%s/retrans_time_ms", "250", true },
+    { "net/ipv6/neigh/%s/retrans_time_ms", "250", true },
     /* Else no neighbour can be asked for in the first seconds. */
     { "net/ipv6/conf/%s/accept_dad", "0", true },
     /* Seconds.  The rest of a datagram comes at once or never; in 30 s, as it

@@ -34,25 +34,38 @@ int nat_init(const struct conf *, const char *ue_port, unsigned int mtu,
  * what somebody else has taken away. */
 bool nat_in_force(void);
 
-/* Whether the namespace's routes lead to an application, or the host itself is
- * meant; and to a UE: not if its address lies in a network of Apps, which would
- * keep their answers to it.  True while that is not known.  The third one tells
- * whether they may have changed since it was called last. */
-bool nat_reaches_app(const struct in6_addr *application_ip);
+/* Whether the namespace's routes lead to an application (if not, '*why' becomes
+ * a constant sentence); and to a UE: not if its address lies in a network of
+ * Apps, which would keep their answers to it.  True while that is not known.
+ * The third one tells whether they, or links, may have changed since it was
+ * called last, for which the descriptor of the fourth one becomes readable (-1:
+ * there is none now). */
+bool nat_reaches_app(const struct in6_addr *application_ip, const char **why);
 bool nat_reaches_ue(const struct in6_addr *ue);
 bool nat_routes_changed(void);
+int nat_routes_fd(void);
 
 /* What the kernel knows of the way to an application; '*next' becomes the
  * gateway there, or the application itself. */
 enum nat_app {
+    NAT_APP_ANSWERS,            /* '*next' has answered when last asked. */
     NAT_APP_KNOWN,              /* It knows the MAC address of '*next'. */
-    NAT_APP_UNASKED,            /* It has not asked for that lately. */
+    NAT_APP_UNASKED,            /* It has not asked for that lately; or the
+                                 * namespace is not there. */
+    NAT_APP_ASKED,              /* It is asking, and has no answer yet. */
     NAT_APP_SILENT,             /* It has asked, and nobody has answered. */
     NAT_APP_NO_LINK,            /* The adapter there is down. */
+    NAT_APP_SELF,               /* It is an address of the TOF. */
     NAT_APP_NO_ROUTE,
 };
 enum nat_app nat_find_app(const struct in6_addr *application_ip,
                           struct in6_addr *next);
+/* The same, and has the kernel ask '*next'.  It asks three times, every
+ * NAT_ASK_MS, until it takes that for silent; what is sent there meanwhile is
+ * sent all the same if it was known. */
+#define NAT_ASK_MS 250
+enum nat_app nat_ask_app(const struct in6_addr *application_ip,
+                         struct in6_addr *next);
 
 /* Puts a service in or replaces its application; takes one out.  All return 0
  * or a positive errno value, once in force for new flows; nat_flows_run()

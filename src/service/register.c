@@ -62,9 +62,9 @@ register_possible(const struct service_spec *spec, const char **why)
 }
 
 bool
-register_reaches(const struct service_spec *spec)
+register_reaches(const struct service_spec *spec, const char **why)
 {
-    return nat_reaches_app(&spec->application_ip);
+    return nat_reaches_app(&spec->application_ip, why);
 }
 
 bool

@@ -26,12 +26,11 @@ bool register_supports(const struct service_spec *, const char **why);
  * missing.  It may go and come back at any time. */
 bool register_possible(const struct service_spec *, const char **why);
 
-/* Whether there is a route to the application.  That may change when
- * register_routes_changed() gives true. */
-bool register_reaches(const struct service_spec *);
+/* Whether there is a route to the application; if not, '*why' becomes a
+ * constant sentence.  That may change when register_routes_changed() gives
+ * true. */
+bool register_reaches(const struct service_spec *, const char **why);
 bool register_routes_changed(void);
-#define REGISTER_NO_ROUTE "there is no route to the application IP " \
-                          "(apps.address, apps.routes)"
 
 /* First half: everything but diversion.  Returns 0 or a positive errno
  * value. */

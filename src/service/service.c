@@ -39,6 +39,7 @@
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "service/apps.h"
 #include "service/register.h"
 #include "service/registry.h"
 #include "service/service_table.h"
@@ -72,7 +73,9 @@ struct entry {
     bool applied;               /* Since the data plane came up. */
     long long int retry_at;     /* S_WAITING: not applied before. */
     unsigned int routes_seen;   /* 'routes' when it was seen whether */
-    bool reachable;             /* there is a route to its application. */
+    const char *unreachable;    /* there is a route to its application; NULL if
+                                 * there is. */
+    struct app *app;
     struct counters counters;
     struct counters last;       /* As the data plane last said. */
     bool wanted;                /* The registry shows it; else it goes. */
@@ -135,6 +138,7 @@ void
 service_init(void)
 {
     hmap_init(&entries);
+    apps_init();
     ovs_list_init(&due);
     ovs_list_init(&settled);
     look_at = 0;
@@ -155,9 +159,11 @@ service_destroy(void)
         free(r);
     }
     HMAP_FOR_EACH_POP (e, node, &entries) {
+        app_unwatch(e->app);
         free(e);
     }
     hmap_destroy(&entries);
+    apps_destroy();
 }
 
 /* Whether the data plane does the same for both; their service IP is. */
@@ -248,20 +254,6 @@ service_ip_exists(const struct in6_addr *ip)
     return find_by_ip(ip) != NULL;
 }
 
-const char *
-service_waits_for(const struct in6_addr *service_ip, bool *changing)
-{
-    const struct entry *e = find_by_ip(service_ip);
-    const char *why = REGISTER_NO_ROUTE;
-
-    *changing = e && e->state == S_APPLYING;
-    if (!e || e->state == S_ACTIVE) {
-        return NULL;
-    }
-    return (e->reachable && register_possible(&e->spec, &why)
-            ? "it is being applied" : why);
-}
-
 /* The table follows the registry. */
 
 /* Nothing is left to do for it, as far as is known. */
@@ -312,7 +304,20 @@ withdraw(struct entry *e)
     n_unapplied -= !e->applied;
     hmap_remove(&entries, &e->node);
     ovs_list_remove(&e->turn_node);
+    app_unwatch(e->app);
     free(e);
+}
+
+/* The App is watched from now on, and the one of before no more. */
+static void
+watch_app(struct entry *e)
+{
+    struct app *old = e->app;
+
+    e->app = app_watch(&e->spec.application_ip);
+    if (old) {
+        app_unwatch(old);
+    }
 }
 
 static void
@@ -325,6 +330,7 @@ change(struct entry *e, const struct service_spec *spec)
     }
     e->spec = *spec;
     if (!alike) {
+        watch_app(e);
         e->routes_seen = 0;
         apply(e);
     }
@@ -348,8 +354,8 @@ follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
     e = xzalloc(sizeof *e);
     e->spec = *spec;
     e->state = S_WAITING;
-    e->reachable = true;        /* Until it is known. */
     e->wanted = true;
+    watch_app(e);
     hmap_insert(&entries, &e->node, hash_ip(&spec->service_ip));
     ovs_list_push_front(&due, &e->turn_node);
     n_unapplied++;
@@ -383,10 +389,12 @@ is_possible(struct entry *e, const char **why)
 {
     if (e->routes_seen != routes) {
         e->routes_seen = routes;
-        e->reachable = register_reaches(&e->spec);
+        if (register_reaches(&e->spec, &e->unreachable)) {
+            e->unreachable = NULL;
+        }
     }
-    *why = REGISTER_NO_ROUTE;
-    return e->reachable && register_possible(&e->spec, why);
+    *why = e->unreachable;
+    return !*why && register_possible(&e->spec, why);
 }
 
 static void
@@ -418,11 +426,14 @@ run_entry(struct entry *e)
 /* Those that are settled, of which there may be thousands, are not looked at in
  * each turn, but some now and then, and all when routes have changed: what else
  * they need may go, or come, but packets do not depend on how soon that is
- * noticed here. */
+ * noticed here.  Apps are looked at until 'until'. */
 static void
-look_at_settled(void)
+look_at_settled(long long int until)
 {
-    if (register_routes_changed()) {
+    bool changed = register_routes_changed();
+
+    apps_run(changed, until);
+    if (changed) {
         routes++;
         all_become_due();
     }
@@ -634,8 +645,8 @@ check(struct request *r)
         finish(r, SERVICE_INVALID, why);
     } else if (!register_ready(&why) || !register_possible(&r->spec, &why)) {
         finish(r, SERVICE_UNAVAILABLE, why);
-    } else if (!register_reaches(&r->spec)) {
-        finish(r, SERVICE_INVALID, REGISTER_NO_ROUTE);
+    } else if (!register_reaches(&r->spec, &why)) {
+        finish(r, SERVICE_INVALID, why);
     } else {
         return true;
     }
@@ -714,12 +725,13 @@ run_request(struct request *r)
 void
 service_run(void)
 {
+    const long long int until = time_msec() + TURN_MS;
     struct request *r;
 
     registry_run();
     follow_registry();
-    look_at_settled();
-    run_due(time_msec() + TURN_MS);
+    look_at_settled(until);
+    run_due(until);
     check_entries();
 
     r = active_request();
@@ -734,6 +746,7 @@ service_wait(void)
     const struct request *r = active_request();
 
     registry_wait();
+    apps_wait();
     if (!hmap_is_empty(&entries)) {
         poll_timer_wait_until(look_at);
     }
@@ -800,6 +813,31 @@ service_count(const struct in6_addr *service_ip,
         counters_advance(&e->counters, &e->last, direction == ENDPOINT_DOWN,
                          packets, bytes);
     }
+}
+
+/* What keeps a service from being in force. */
+static const char *
+why_waiting(const struct entry *e)
+{
+    const char *why;
+
+    return (e->unreachable ? e->unreachable
+            : !register_ready(&why) || !register_possible(&e->spec, &why) ? why
+            : "it is about to be");
+}
+
+bool
+service_describe(const struct in6_addr *service_ip, struct service_view *view)
+{
+    const struct entry *e = find_by_ip(service_ip);
+
+    if (e) {
+        view->in_force = e->state == S_ACTIVE;
+        view->changing = e->state == S_APPLYING;
+        view->why = view->in_force ? NULL : why_waiting(e);
+        view->app = *app_view(e->app);
+    }
+    return e;
 }
 
 static int

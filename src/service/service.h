@@ -15,6 +15,7 @@
 
 #include "base/counters.h"
 #include "base/service_spec.h"
+#include "service/apps.h"
 
 enum service_error {
     SERVICE_OK,                 /* 200 */
@@ -54,14 +55,22 @@ const char *service_name_of(const struct in6_addr *service_ip);
 const struct service_spec *service_by_ip(const struct in6_addr *service_ip,
                                          const struct counters **);
 
-/* Why the service that has 'service_ip' is not in force, as a clause; NULL if
- * it is, or there is none.  '*changing': it may be in force as it was before. */
-const char *service_waits_for(const struct in6_addr *service_ip,
-                              bool *changing);
-
 /* Calls 'cb' for each service, ordered by name. */
 void service_for_each(void (*cb)(const struct service_spec *,
                                  const struct counters *, void *aux),
                       void *aux);
+
+/* How a service is. */
+struct service_view {
+    bool in_force;              /* Its packets are diverted; */
+    bool changing;              /* or will be in a moment, or not any more. */
+    const char *why;            /* If not, a sentence's end that says why; good
+                                 * until the next call. */
+    struct app_view app;
+};
+
+/* False if there is none with that service IP. */
+bool service_describe(const struct in6_addr *service_ip,
+                      struct service_view *);
 
 #endif /* service/service.h */

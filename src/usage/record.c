@@ -9,23 +9,8 @@
 
 #include "usage/private.h"
 
-#include <time.h>
-
 #include "base/addr.h"
 #include "base/jsontext.h"
-
-/* RFC 3339, UTC, milliseconds. */
-static json_t *
-time_of(long long int ms)
-{
-    time_t seconds = ms / 1000;
-    struct tm tm;
-    char text[32];
-
-    gmtime_r(&seconds, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    return json_sprintf("%s.%03dZ", text, (int) (ms % 1000));
-}
 
 static json_t *
 bearers_of(const struct usage_account *a)
@@ -67,9 +52,9 @@ usage_record(struct ds *s, const struct usage_account *a, uint64_t seq,
 
     jsontext_put(s, json_pack(
         "{so so ss ss? so ss so so so so}",
-        "seq", jsontext_number(seq), "time", time_of(now),
+        "seq", jsontext_number(seq), "time", jsontext_time(now),
         "event", reason ? "end" : "interim", "reason", reason,
         "session", jsontext_id(a->session), "ue", addr_format_ue(&a->ue, ue),
-        "bearers", bearers_of(a), "since", time_of(a->since),
+        "bearers", bearers_of(a), "since", jsontext_time(a->since),
         "services", services, "totals", counters_to_json(&sum)));
 }

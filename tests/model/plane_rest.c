@@ -117,10 +117,30 @@ nat_routes_changed(void)
     return false;
 }
 
+int
+nat_routes_fd(void)
+{
+    return -1;
+}
+
 bool
-nat_reaches_app(const struct in6_addr *application_ip OVS_UNUSED)
+nat_reaches_app(const struct in6_addr *application_ip OVS_UNUSED,
+                const char **why OVS_UNUSED)
 {
     return true;
+}
+
+enum nat_app
+nat_find_app(const struct in6_addr *application_ip, struct in6_addr *next)
+{
+    *next = *application_ip;
+    return NAT_APP_ANSWERS;
+}
+
+enum nat_app
+nat_ask_app(const struct in6_addr *application_ip, struct in6_addr *next)
+{
+    return nat_find_app(application_ip, next);
 }
 
 bool

@@ -117,6 +117,22 @@ def test_services_by_pages(rest, driver):
     assert rest.call("GET", "/service?cursor=svc-148", 200).json() == [
         services[149]]
     assert rest.call("GET", "/service?cursor=zz", 200).json() == []
+    pages = pages_of(rest, "/service?limit=70&view=status")
+    assert [how["name"] for how in sum(pages, [])] == [
+        service["name"] for service in services]
+    assert all(how["inForce"] for how in sum(pages, []))
+
+
+def test_how_a_service_is(rest, driver):
+    rest.add("edge", "198.51.100.10")
+    how = rest.call("GET", "/service/edge/status", 200).json()
+    assert how == rest.call("GET", "/service/198.51.100.10/status", 200).json()
+    assert how == dict(EDGE, inForce=True, app={
+        "state": "up", "since": "2026-11-30T12:00:00.000Z"})
+    assert how in rest.call("GET", "/service?view=status", 200).json()
+    rest.call("GET", "/service?view=everything", 400)
+    rest.call("GET", "/service/nobody/status", 404)
+    rest.call("GET", "/service/edge/nothing", 404)
 
 
 def test_conflicts(rest):

@@ -54,8 +54,10 @@ def test_services(tofctl):
     tofctl("add", "edge6", "2001:db8::10", "fd00:100::10")
     lines = [line.split() for line in tofctl("services").splitlines()]
     assert lines[1:] == [
-        ["edge", "198.51.100.10", "192.168.100.10", "fw,dpi"],
-        ["edge6", "2001:db8::10", "fd00:100::10", "-"]]
+        ["edge", "198.51.100.10", "192.168.100.10", "fw,dpi", "yes", "up",
+         "2026-11-30T12:00:00.000Z"],
+        ["edge6", "2001:db8::10", "fd00:100::10", "-", "yes", "up",
+         "2026-11-30T12:00:00.000Z"]]
     shown = json.loads(tofctl("-j", "set", "edge", "198.51.100.11",
                               "192.168.100.10"))
     assert shown == {"name": "edge", "serviceIP": "198.51.100.11",
@@ -237,12 +239,16 @@ def on_a_terminal(tofctl, command, **env):
 def test_columns(tofctl):
     """The heading is there without a row, columns are as wide as need be, and
     a terminal's width does not matter."""
-    assert tofctl("services") == "NAME  SERVICE IP  APPLICATION IP  CHAIN\n"
+    assert tofctl("services") == (
+        "NAME  SERVICE IP  APPLICATION IP  CHAIN  IN FORCE  APP  SINCE\n")
     tofctl("add", "edge", "198.51.100.10", "192.168.100.10", "fw")
     tofctl("add", "e", "2001:db8::10", "fd00:100::10")
-    table = ("NAME  SERVICE IP     APPLICATION IP  CHAIN\n"
-             "e     2001:db8::10   fd00:100::10    -\n"
-             "edge  198.51.100.10  192.168.100.10  fw\n")
+    table = ("NAME  SERVICE IP     APPLICATION IP  CHAIN  IN FORCE  APP  "
+             "SINCE\n"
+             "e     2001:db8::10   fd00:100::10    -      yes       up   "
+             "2026-11-30T12:00:00.000Z\n"
+             "edge  198.51.100.10  192.168.100.10  fw     yes       up   "
+             "2026-11-30T12:00:00.000Z\n")
     assert tofctl("services") == table
     assert on_a_terminal(tofctl, f"{TOFCTL} services") == table
     tofctl("delete", "edge")

@@ -133,6 +133,16 @@ read_chain(struct reader *r, const char *member, const json_t *value)
 }
 
 static void
+read_on_failure(struct reader *r, const char *member, const json_t *value)
+{
+    const char *s = read_string(r, member, value);
+
+    if (s && !service_on_failure_from_name(s, &r->spec->on_failure)) {
+        refuse(r, "%s: must be bypass or keep", member);
+    }
+}
+
+static void
 read_member(struct reader *r, const char *key, const json_t *value)
 {
     const char *why;
@@ -145,6 +155,8 @@ read_member(struct reader *r, const char *key, const json_t *value)
         read_address(r, key, value, &r->spec->application_ip);
     } else if (!strcmp(key, "chain")) {
         read_chain(r, key, value);
+    } else if (!strcmp(key, "on_failure")) {
+        read_on_failure(r, key, value);
     } else {
         /* Repeats only a key that is short and plain. */
         refuse(r, "%s: is not a member of a service",

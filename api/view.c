@@ -128,6 +128,10 @@ view_service(const struct service_spec *spec)
         }
         json_object_set_new(service, "chain", chain);
     }
+    if (spec->on_failure != SERVICE_BYPASS) {
+        json_object_set_new(service, "on_failure", json_string(
+            service_on_failure_name(spec->on_failure)));
+    }
     return service;
 }
 

@@ -144,5 +144,20 @@ service_spec_version(const struct service_spec *spec)
     for (size_t i = 0; i < spec->n_chain; i++) {
         hash = hash_more(hash, spec->chain[i], strlen(spec->chain[i]) + 1);
     }
+    hash = hash_more(hash, &spec->on_failure, sizeof spec->on_failure);
     return hash > SERVICE_NO_VERSION ? hash : hash + 2;
+}
+
+const char *
+service_on_failure_name(enum service_on_failure on_failure)
+{
+    return on_failure == SERVICE_KEEP ? "keep" : "bypass";
+}
+
+bool
+service_on_failure_from_name(const char *name,
+                             enum service_on_failure *on_failure)
+{
+    *on_failure = strcmp(name, "keep") ? SERVICE_BYPASS : SERVICE_KEEP;
+    return !strcmp(name, service_on_failure_name(*on_failure));
 }

@@ -20,6 +20,10 @@
 #define SERVICE_NAME_MAX 63
 #define SERVICE_CHAIN_MAX 8
 
+/* What becomes of a service's packets while its App is down: they are
+ * switched, or go there all the same. */
+enum service_on_failure { SERVICE_BYPASS, SERVICE_KEEP };
+
 /* What a service is, as REST and registry see it. */
 struct service_spec {
     char name[SERVICE_NAME_MAX + 1];
@@ -27,6 +31,7 @@ struct service_spec {
     struct in6_addr application_ip;
     char chain[SERVICE_CHAIN_MAX][SERVICE_NAME_MAX + 1];
     size_t n_chain;                     /* 0: the chain is NAT alone. */
+    enum service_on_failure on_failure;
 };
 
 /* Checks the parts of a spec, for whoever builds one.  On failure returns
@@ -34,6 +39,11 @@ struct service_spec {
 bool service_name_is_valid(const char *name, const char **why);
 bool service_ip_is_valid(const struct in6_addr *, const char **why);
 bool service_spec_is_valid(const struct service_spec *, const char **why);
+
+/* "bypass" or "keep"; and back, false if 'name' is neither. */
+const char *service_on_failure_name(enum service_on_failure);
+bool service_on_failure_from_name(const char *name,
+                                  enum service_on_failure *);
 
 /* Whether both have the same functions, in the same order. */
 bool service_spec_same_chain(const struct service_spec *,

@@ -231,6 +231,8 @@ void nft_x_exthdr(struct nftnl_rule *, uint8_t header, uint32_t offset,
 void nft_x_notrack(struct nftnl_rule *);
 /* Drops, and tells the sender by ICMP or ICMPv6 that it is not allowed to. */
 void nft_x_prohibit(struct nftnl_rule *);       /* inet */
+/* Drops a TCP segment, and resets its sender's end of the connection. */
+void nft_x_reset(struct nftnl_rule *);          /* inet */
 
 /* Values of the counters of a chain's rules that have a comment
  * (nft_rule_comment()): for metrics. */

@@ -596,6 +596,14 @@ nft_x_notrack(struct nftnl_rule *rule)
 }
 
 void
+nft_x_reset(struct nftnl_rule *rule)
+{
+    ADD_EXPR(rule, "reject",
+             { .attr = NFTNL_EXPR_REJECT_TYPE, .u = NFT_REJECT_TCP_RST },
+             { .attr = NFTNL_EXPR_REJECT_CODE, .u = 0, .size = 1 });
+}
+
+void
 nft_x_prohibit(struct nftnl_rule *rule)
 {
     ADD_EXPR(rule, "reject",

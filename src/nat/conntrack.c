@@ -5,8 +5,8 @@
  *
  * Place in the flow: flows.c has the table walked when a service has gone or
  * got another application, since the flows that are there would keep their
- * address translation; and when bearers have gone, whose marks flows still
- * have.
+ * address translation; when bearers have gone, whose marks flows still have;
+ * and when an App is down, whose connections end.
  *
  * The table may have some 100 000 entries.  So it is dumped part by part, of
  * some 100 entries each (what the kernel puts into one message buffer), and
@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <linux/netlink.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include <libmnl/libmnl.h>
@@ -31,6 +32,7 @@
 
 #include "base/addr.h"
 #include "kernel/netlink.h"
+#include "nat/private.h"
 
 struct conntrack {
     struct netlink nl;          /* For requests. */
@@ -84,33 +86,59 @@ compare_addrs(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct in6_addr));
 }
 
-/* Whether 'flow' goes to one of the addresses in the attribute of its
- * family. */
-static bool
-goes_to(const struct conntrack_wanted *wanted, const struct nf_conntrack *flow,
-        enum nf_conntrack_attr ipv4, enum nf_conntrack_attr ipv6)
+/* The address in the attribute of the flow's family; unspecified if there is
+ * none. */
+static struct in6_addr
+addr_in(const struct nf_conntrack *flow, enum nf_conntrack_attr ipv4,
+        enum nf_conntrack_attr ipv6)
 {
-    struct in6_addr addr;
+    struct in6_addr addr = in6addr_any;
 
     if (nfct_attr_is_set(flow, ipv4)) {
         addr = addr_of_ipv4(nfct_get_attr(flow, ipv4));
     } else if (nfct_attr_is_set(flow, ipv6)) {
         memcpy(&addr, nfct_get_attr(flow, ipv6), sizeof addr);
-    } else {
-        return false;
     }
-    return bsearch(&addr, wanted->unserved, wanted->n_unserved, sizeof addr,
-                   compare_addrs);
+    return addr;
+}
+
+static bool
+has_addr(const struct conntrack_addrs *addrs, struct in6_addr addr)
+{
+    return addrs->n && bsearch(&addr, addrs->addrs, addrs->n, sizeof addr,
+                               compare_addrs);
 }
 
 static bool
 is_unserved(const struct conntrack_wanted *wanted,
             const struct nf_conntrack *flow)
 {
-    return (wanted->n_unserved
-            && (goes_to(wanted, flow, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST)
-                || goes_to(wanted, flow, ATTR_REPL_IPV4_DST,
-                           ATTR_REPL_IPV6_DST)));
+    return (has_addr(&wanted->unserved,
+                     addr_in(flow, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST))
+            || has_addr(&wanted->unserved,
+                        addr_in(flow, ATTR_REPL_IPV4_DST,
+                                ATTR_REPL_IPV6_DST)));
+}
+
+/* Has 'flow' probed, if it is to be, and is a connection that its UE has
+ * open. */
+static void
+probe(const struct conntrack_wanted *wanted, const struct nf_conntrack *flow)
+{
+    const uint8_t state = nfct_get_attr_u8(flow, ATTR_TCP_STATE);
+    struct nat_tcp c;
+
+    if (!has_addr(&wanted->probed,
+                  addr_in(flow, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST))
+        || nfct_get_attr_u8(flow, ATTR_L4PROTO) != IPPROTO_TCP
+        || state < TCP_CONNTRACK_SYN_RECV || state > TCP_CONNTRACK_LAST_ACK) {
+        return;
+    }
+    c.app = addr_in(flow, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC);
+    c.ue = addr_in(flow, ATTR_REPL_IPV4_DST, ATTR_REPL_IPV6_DST);
+    c.app_port = nfct_get_attr_u16(flow, ATTR_REPL_PORT_SRC);
+    c.ue_port = nfct_get_attr_u16(flow, ATTR_REPL_PORT_DST);
+    wanted->probe(&c);
 }
 
 /* The mark that 'flow' should have; the one that it has if that is right. */
@@ -170,6 +198,9 @@ step_cb(const struct nlmsghdr *nlh, void *step_)
     struct nf_conntrack *flow = nfct_new();
     int error = !flow ? ENOMEM : nfct_nlmsg_parse(nlh, flow) ? errno : 0;
 
+    if (!error) {
+        probe(step->wanted, flow);
+    }
     if (!error && is_unserved(step->wanted, flow)) {
         error = change(step->ct, flow, 0);
     } else if (!error) {
@@ -186,6 +217,14 @@ step_cb(const struct nlmsghdr *nlh, void *step_)
     return error ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
+static void
+sort_addrs(struct conntrack_addrs *addrs)
+{
+    if (addrs->n) {
+        qsort(addrs->addrs, addrs->n, sizeof *addrs->addrs, compare_addrs);
+    }
+}
+
 int
 conntrack_walk_begin(struct conntrack *ct, struct conntrack_wanted *wanted)
 {
@@ -193,10 +232,8 @@ conntrack_walk_begin(struct conntrack *ct, struct conntrack_wanted *wanted)
     struct nlmsghdr *nlh = start(buf, IPCTNL_MSG_CT_GET, AF_UNSPEC,
                                  NLM_F_REQUEST | NLM_F_DUMP);
 
-    if (wanted->n_unserved) {
-        qsort(wanted->unserved, wanted->n_unserved, sizeof *wanted->unserved,
-              compare_addrs);
-    }
+    sort_addrs(&wanted->unserved);
+    sort_addrs(&wanted->probed);
     netlink_drain(&ct->dump);
     nlh->nlmsg_seq = ++ct->dump.seq;
     return netlink_send(&ct->dump, nlh, nlh->nlmsg_len);

@@ -14,13 +14,21 @@ struct conntrack;
 int conntrack_open(int netns_fd, struct conntrack **);
 void conntrack_close(struct conntrack *);
 
-/* What becomes of entries: those whose flow goes to one of the addresses, in
- * either direction, are deleted; others with a mark get the one that 'mark_of'
- * (may be NULL) says, by mark and zone of the original direction. */
+struct nat_tcp;
+
+struct conntrack_addrs {
+    struct in6_addr *addrs;
+    size_t n;
+};
+
+/* What becomes of entries: those whose flow goes to one of the addresses
+ * 'unserved', in either direction, are deleted; others with a mark get the one
+ * that 'mark_of' (may be NULL) says, by mark and zone of the original
+ * direction.  'probe' is called for TCP connections to 'probed'. */
 struct conntrack_wanted {
-    struct in6_addr *unserved;
-    size_t n_unserved;
+    struct conntrack_addrs unserved, probed;
     uint32_t (*mark_of)(uint32_t mark, uint16_t zone);
+    void (*probe)(const struct nat_tcp *);
 };
 
 /* Begins a walk, which sorts the addresses; an earlier one is given up.  Then

@@ -3,9 +3,9 @@
 /* Flows in the NAT namespace that outlive what they were made by.
  *
  * Place in the flow: services.c notes here which services have gone or have
- * another application now; agent.c says when bearers are gone, and has the
- * table of connections walked, a part in each turn of its loop.  What comes up
- * during a walk waits for the next one.
+ * another application now, or one that is down; agent.c says when bearers are
+ * gone, and has the table of connections walked, a part in each turn of its
+ * loop.  What comes up during a walk waits for the next one.
  *
  * Until a service's old flows are gone it must not be diverted to its new
  * application (nat_service_ready()).  For a service that is just gone there is
@@ -28,47 +28,58 @@ static struct conntrack_wanted due, current;
 static bool walking;
 
 static bool
-add_addr(struct conntrack_wanted *w, const struct in6_addr *addr)
+has_addr(const struct conntrack_addrs *addrs, const struct in6_addr *addr)
 {
-    struct in6_addr *more = realloc(w->unserved,
-                                    (w->n_unserved + 1) * sizeof *more);
-
-    if (more) {
-        w->unserved = more;
-        more[w->n_unserved++] = *addr;
-    }
-    return more;
-}
-
-static bool
-has_addr(const struct conntrack_wanted *w, const struct in6_addr *addr)
-{
-    for (size_t i = 0; i < w->n_unserved; i++) {
-        if (!memcmp(&w->unserved[i], addr, sizeof *addr)) {
+    for (size_t i = 0; i < addrs->n; i++) {
+        if (!memcmp(&addrs->addrs[i], addr, sizeof *addr)) {
             return true;
         }
     }
     return false;
 }
 
+static int
+add_addr(struct conntrack_addrs *addrs, const struct in6_addr *addr)
+{
+    struct in6_addr *more;
+
+    if (has_addr(addrs, addr)) {
+        return 0;
+    }
+    more = realloc(addrs->addrs, (addrs->n + 1) * sizeof *more);
+    if (!more) {
+        return ENOMEM;
+    }
+    addrs->addrs = more;
+    more[addrs->n++] = *addr;
+    return 0;
+}
+
 static void
 clear(struct conntrack_wanted *w)
 {
-    free(w->unserved);
-    *w = (struct conntrack_wanted) { .unserved = NULL };
+    free(w->unserved.addrs);
+    free(w->probed.addrs);
+    *w = (struct conntrack_wanted) { .mark_of = NULL };
 }
 
 int
 nat_flows_forget(const struct in6_addr *service_ip)
 {
-    return (has_addr(&due, service_ip) || add_addr(&due, service_ip)
-            ? 0 : ENOMEM);
+    return add_addr(&due.unserved, service_ip);
+}
+
+int
+nat_flows_probe(const struct in6_addr *service_ip)
+{
+    return add_addr(&due.probed, service_ip);
 }
 
 bool
 nat_service_ready(const struct in6_addr *service_ip)
 {
-    return !has_addr(&due, service_ip) && !has_addr(&current, service_ip);
+    return (!has_addr(&due.unserved, service_ip)
+            && !has_addr(&current.unserved, service_ip));
 }
 
 void
@@ -81,8 +92,11 @@ nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 void
 nat_flows_stop(void)
 {
-    for (size_t i = 0; i < current.n_unserved; i++) {
-        nat_flows_forget(&current.unserved[i]);
+    for (size_t i = 0; i < current.unserved.n; i++) {
+        nat_flows_forget(&current.unserved.addrs[i]);
+    }
+    for (size_t i = 0; i < current.probed.n; i++) {
+        nat_flows_probe(&current.probed.addrs[i]);
     }
     if (current.mark_of) {
         due.mark_of = current.mark_of;
@@ -94,14 +108,15 @@ nat_flows_stop(void)
 bool
 nat_flows_done(void)
 {
-    return !walking && !due.mark_of && !due.n_unserved;
+    return (!walking && !due.mark_of && !due.unserved.n && !due.probed.n);
 }
 
 static int
 begin(void)
 {
     current = due;
-    due = (struct conntrack_wanted) { .unserved = NULL };
+    current.probe = nat_probe_ue;
+    due = (struct conntrack_wanted) { .mark_of = NULL };
     walking = true;
     return conntrack_walk_begin(nat.ct, &current);
 }

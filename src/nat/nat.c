@@ -79,6 +79,7 @@ open_all(struct setup *s)
 
     if (!error) {
         nat.open = true;
+        nat.raw[0] = nat.raw[1] = -1;
         nat.conf = s->conf;
         nat.adapter_mtu = nat.path_mtu = s->down_mtu;
         if (s->conf->s1u.mtu && s->conf->s1u.mtu < s->down_mtu) {
@@ -103,6 +104,9 @@ open_all(struct setup *s)
     }
     if (!error) {
         error = conntrack_open(nat.netns, &nat.ct);
+    }
+    if (!error) {
+        error = nat_probe_open();
     }
     return failed(s, error, "apps.namespace %s: %s",
                   s->conf->apps.namespace, strerror(error));
@@ -490,6 +494,7 @@ nat_close(void)
         nat_flows_stop();
         rtnl_close(nat.watch);
         rtnl_close(nat.inside);
+        nat_probe_close();
         conntrack_close(nat.ct);
         nft_close(nat.reader);
         nft_close(nat.nft);

@@ -79,6 +79,16 @@ bool nat_has_service(const struct in6_addr *service_ip,
 bool nat_translates(const struct in6_addr *service_ip);
 int nat_service_clear(const struct in6_addr *service_ip);
 
+/* The service is about to be switched, as its App is down.  For NAT_ENDING_MS
+ * each TCP segment of a UE in a connection to it is answered with a reset, and
+ * each UE with such a connection is made to send one.  In force when it returns
+ * 0. */
+#define NAT_ENDING_MS 500
+int nat_service_end(const struct in6_addr *service_ip);
+
+/* Has the flows of a service deleted, which nat_flows_run() does. */
+int nat_flows_forget(const struct in6_addr *service_ip);
+
 /* No such flow of the service is left: now packets may be diverted to it. */
 bool nat_service_ready(const struct in6_addr *service_ip);
 

@@ -27,6 +27,8 @@ struct nat {
     struct nft *nft;
     struct nft *reader;         /* For what is read part by part. */
     struct conntrack *ct;
+    int raw[2];                 /* Sockets for packets of our own, by
+                                 * family; -1: none. */
     unsigned int adapter_mtu;   /* Of S1-U towards the eNodeBs; and of most */
     unsigned int path_mtu;      /* paths there. */
 };
@@ -63,6 +65,9 @@ extern const struct nft_table nat_inet, nat_netdev;
  * IPv6. */
 extern const struct nft_set nat_services[2], nat_apps[2];
 
+/* Sets of nat_inet: services whose connections are reset, for a short time. */
+extern const struct nft_set nat_ending[2];
+
 /* Sets of nat_inet whose elements count: bearer id and service.  By family
  * and direction, which are bits of the index. */
 enum { NAT_COUNT_DOWN = 1, NAT_COUNT_IPV6 = 2, NAT_N_COUNTS = 4 };
@@ -72,7 +77,20 @@ extern const struct nft_set nat_counts[NAT_N_COUNTS];
  * the maps with what is in them, except for the rules, which are replaced. */
 void nat_rules(struct nft_batch *, const struct conf *);
 
-/* Has the flows of a service deleted, which nat_flows_run() does. */
-int nat_flows_forget(const struct in6_addr *service_ip);
+/* Sends the UE at the other end of a connection an empty segment, as from the
+ * App, whose numbers mean nothing: its answer says which do (RFC 9293, section
+ * 3.10.7.4).  Addresses and ports as answers have them before translation,
+ * ports in network byte order. */
+struct nat_tcp {
+    struct in6_addr app, ue;
+    uint16_t app_port, ue_port;
+};
+int nat_probe_open(void);
+void nat_probe_close(void);
+void nat_probe_ue(const struct nat_tcp *);
+
+/* Has UEs with TCP connections to the service sent that, which nat_flows_run()
+ * does. */
+int nat_flows_probe(const struct in6_addr *service_ip);
 
 #endif /* nat/private.h */

@@ -12,8 +12,9 @@
  *              comes before fragments are put together, so that those of two
  *              UEs with one address and IP id stay apart: the kernel gathers
  *              the fragments of each zone for themselves
- *   from_ue    the bearer id is its mark and its flow's; only services pass,
- *              and are counted; what makes a connection, new_from_ue bounds
+ *   from_ue    the bearer id is its mark and its flow's; connections to a
+ *              service whose App is down are reset; only services pass, and are
+ *              counted; what makes a connection, new_from_ue bounds
  *   to_app     service -> application
  *   forward    TCP MSS
  *
@@ -110,6 +111,13 @@ const struct nft_set nat_apps[2] = {
       .data_len = 4, .data_type = TYPE_IPADDR },
     { .name = "apps6", .key_len = 16, .key_type = TYPE_IP6ADDR,
       .data_len = 16, .data_type = TYPE_IP6ADDR },
+};
+
+const struct nft_set nat_ending[2] = {
+    { .name = "ending4", .key_len = 4, .key_type = TYPE_IPADDR,
+      .timeouts = true },
+    { .name = "ending6", .key_len = 16, .key_type = TYPE_IP6ADDR,
+      .timeouts = true },
 };
 
 #define COUNTS(NAME, LEN, TYPE)                                         \
@@ -236,8 +244,10 @@ match_ct_direction(struct nftnl_rule *r, uint8_t direction)
     nft_x_cmp(r, REG, NFT_CMP_EQ, &direction, sizeof direction);
 }
 
+/* A TCP segment that has the flag SYN (NFT_CMP_NEQ), or has not
+ * (NFT_CMP_EQ). */
 static void
-match_tcp_syn(struct nftnl_rule *r)
+match_tcp_syn(struct nftnl_rule *r, enum nft_cmp_ops op)
 {
     uint8_t tcp = IPPROTO_TCP, syn = TCP_FLAG_SYN, none = 0;
 
@@ -245,7 +255,7 @@ match_tcp_syn(struct nftnl_rule *r)
     nft_x_cmp(r, REG, NFT_CMP_EQ, &tcp, sizeof tcp);
     nft_x_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1, REG);
     nft_x_bitwise(r, REG, &syn, &none, sizeof syn);
-    nft_x_cmp(r, REG, NFT_CMP_NEQ, &none, sizeof none);
+    nft_x_cmp(r, REG, op, &none, sizeof none);
 }
 
 /* Ends. */
@@ -366,6 +376,27 @@ new_from_ue_rules(struct nft_batch *b, unsigned int max)
     drop(b, r, "too_many_connections");
 }
 
+/* Connections to a service that ends are reset.  What would begin one goes on:
+ * its UE sends it again, and soon elsewhere. */
+static void
+ending_rules(struct nft_batch *b)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct family *f = &families[i];
+        struct nftnl_rule *r = nft_rule(&nat_inet, "from_ue");
+
+        match_family(r, f);
+        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, f->dst_offset, f->len,
+                      REG);
+        nft_x_lookup(r, nat_ending[i].name, REG, false);
+        match_tcp_syn(r, NFT_CMP_EQ);
+        nft_x_counter(r);
+        nft_x_reset(r);
+        nft_rule_comment(r, "app_down");
+        nft_rule_add(b, r);
+    }
+}
+
 static void
 from_ue_rules(struct nft_batch *b, unsigned int max_connections)
 {
@@ -394,6 +425,7 @@ from_ue_rules(struct nft_batch *b, unsigned int max_connections)
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
     drop(b, r, "invalid_from_ue");
 
+    ending_rules(b);
     new_from_ue_rules(b, max_connections);
     fresh_id_rules(b);
     service_rules(b, "from_ue", 0, false);
@@ -432,7 +464,7 @@ forward_rules(struct nft_batch *b)
     drop(b, r, "ue_to_ue");
 
     r = nft_rule(&nat_inet, "forward");
-    match_tcp_syn(r);
+    match_tcp_syn(r, NFT_CMP_NEQ);
     nft_x_verdict(r, NFT_JUMP, "mss");
     nft_rule_add(b, r);
 
@@ -657,6 +689,7 @@ nat_rules(struct nft_batch *b, const struct conf *conf)
     for (int i = 0; i < 2; i++) {
         nft_set_add(b, &nat_inet, &nat_services[i]);
         nft_set_add(b, &nat_inet, &nat_apps[i]);
+        nft_set_add(b, &nat_inet, &nat_ending[i]);
     }
     for (int i = 0; i < NAT_N_COUNTS; i++) {
         nft_set_add(b, &nat_inet, &nat_counts[i]);

@@ -192,6 +192,23 @@ nat_service_clear(const struct in6_addr *service_ip)
     return error && error != ENOENT ? error : nat_flows_forget(service_ip);
 }
 
+int
+nat_service_end(const struct in6_addr *service_ip)
+{
+    const struct nft_set *ending = &nat_ending[family_of(service_ip)];
+    struct nft_batch *b;
+    int error;
+
+    if (!nat.open) {
+        return ENOTCONN;
+    }
+    b = nft_begin(nat.nft);
+    nft_elem_add(b, &nat_inet, ending, bytes(service_ip), NULL,
+                 NAT_ENDING_MS);
+    error = nft_commit(b, NULL);
+    return error ? error : nat_flows_probe(service_ip);
+}
+
 struct dump {
     int family;
     void (*cb)(const struct in6_addr *, const struct in6_addr *, void *aux);

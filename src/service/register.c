@@ -124,6 +124,28 @@ register_undivert(const struct service_spec *spec)
     }
 }
 
+bool
+register_is_bypassed(const struct service_spec *spec)
+{
+    return (plane_is_up() && !filter_has_service(&spec->service_ip)
+            && nat_has_service(&spec->service_ip, &spec->application_ip));
+}
+
+void
+register_end(const struct service_spec *spec)
+{
+    if (plane_is_up()) {
+        nat_service_end(&spec->service_ip);
+    }
+}
+
+void
+register_bypass(const struct service_spec *spec)
+{
+    register_undivert(spec);
+    nat_flows_forget(&spec->service_ip);
+}
+
 /* All of it in reverse. */
 void
 register_withdraw(const struct service_spec *spec)

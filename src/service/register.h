@@ -45,6 +45,16 @@ int register_divert(const struct service_spec *);
 /* False if somebody else has taken part of it out of the kernel since. */
 bool register_in_force(const struct service_spec *);
 
+/* Whether the first half is in force and the second is not: so an earlier tofd
+ * left what it had bypassed. */
+bool register_is_bypassed(const struct service_spec *);
+
+/* The service's App is down, and register_bypass() will be called within
+ * NAT_ENDING_MS: TCP connections to it are reset.  That one undoes the second
+ * half, and has all flows of the service forgotten. */
+void register_end(const struct service_spec *);
+void register_bypass(const struct service_spec *);
+
 /* Undoes the second half, if it was done; by this process or another. */
 void register_undivert(const struct service_spec *);
 

@@ -15,7 +15,11 @@
  * shown to service.c.
  *
  * Addresses are kept as text in their canonical form, so that the server's
- * indexes find equal ones; a chain as names separated by commas. */
+ * indexes find equal ones; a chain as names separated by commas.  What a
+ * service has beyond that is in the map "options", each only if it is not what
+ * goes without saying: so it is empty for most.  TOFs of versions before that
+ * column do not see it, and do with such a service what they have always
+ * done. */
 
 #include "service/registry.h"
 
@@ -31,6 +35,7 @@
 #include "ovsdb-idl.h"
 #include "packets.h"
 #include "service/tof-idl.h"
+#include "smap.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(registry);
@@ -98,6 +103,28 @@ format_chain(const struct service_spec *spec)
     return ds_steal_cstr(&s);
 }
 
+/* On failure returns the reason. */
+static const char *
+parse_options(const struct smap *options, struct service_spec *spec)
+{
+    const char *on_failure = smap_get(options, "on_failure");
+
+    return (on_failure && !service_on_failure_from_name(on_failure,
+                                                        &spec->on_failure)
+            ? "on_failure is neither bypass nor keep" : NULL);
+}
+
+/* The caller frees it. */
+static void
+format_options(const struct service_spec *spec, struct smap *options)
+{
+    smap_init(options);
+    if (spec->on_failure != SERVICE_BYPASS) {
+        smap_add(options, "on_failure",
+                 service_on_failure_name(spec->on_failure));
+    }
+}
+
 /* Makes '*spec' of a row.  On failure returns the reason. */
 static const char *
 spec_from_row(const struct tofrec_service *row, struct service_spec *spec)
@@ -118,7 +145,31 @@ spec_from_row(const struct tofrec_service *row, struct service_spec *spec)
     if (!parse_chain(row->chain, spec)) {
         return "chain too long";
     }
-    return service_spec_is_valid(spec, &why) ? NULL : why;
+    why = parse_options(&row->options, spec);
+    if (!why) {
+        service_spec_is_valid(spec, &why);
+    }
+    return why;
+}
+
+/* Whether the database has the column. */
+static bool
+has_options(void)
+{
+    return ovsdb_idl_server_has_column(idl, &tofrec_service_col_options);
+}
+
+/* Whether it can keep all of 'spec'. */
+static bool
+can_keep(const struct service_spec *spec)
+{
+    struct smap options;
+    bool can;
+
+    format_options(spec, &options);
+    can = smap_is_empty(&options) || has_options();
+    smap_destroy(&options);
+    return can;
 }
 
 static void
@@ -126,6 +177,7 @@ row_set(const struct tofrec_service *row, const struct service_spec *spec)
 {
     char service_ip[INET6_ADDRSTRLEN], application_ip[INET6_ADDRSTRLEN];
     char *chain = format_chain(spec);
+    struct smap options;
 
     ipv6_string_mapped(service_ip, &spec->service_ip);
     ipv6_string_mapped(application_ip, &spec->application_ip);
@@ -134,6 +186,11 @@ row_set(const struct tofrec_service *row, const struct service_spec *spec)
     tofrec_service_set_application_ip(row, application_ip);
     tofrec_service_set_chain(row, chain);
     free(chain);
+    format_options(spec, &options);
+    if (has_options()) {
+        tofrec_service_set_options(row, &options);
+    }
+    smap_destroy(&options);
 }
 
 static const struct tofrec_service *
@@ -260,6 +317,7 @@ is_shown(void)
     char service_ip[INET6_ADDRSTRLEN], application_ip[INET6_ADDRSTRLEN];
     const struct service_spec *spec = change.spec;
     const struct tofrec_service *row;
+    struct smap options;
     char *chain;
     bool shown;
 
@@ -273,9 +331,12 @@ is_shown(void)
     ipv6_string_mapped(service_ip, &spec->service_ip);
     ipv6_string_mapped(application_ip, &spec->application_ip);
     chain = format_chain(spec);
+    format_options(spec, &options);
     shown = (!strcmp(row->service_ip, service_ip)
              && !strcmp(row->application_ip, application_ip)
-             && !strcmp(row->chain, chain));
+             && !strcmp(row->chain, chain)
+             && smap_equal(&row->options, &options));
+    smap_destroy(&options);
     free(chain);
     return shown;
 }
@@ -299,6 +360,11 @@ advance(char **detail)
         && !registry_is_connected()) {
         *detail = xstrdup("the registry is not connected");
         return REGISTRY_UNAVAILABLE;
+    }
+    if (change.spec && !can_keep(change.spec)) {
+        *detail = xstrdup("the registry's database is of an older version, "
+                          "without the column \"options\": see tof-ovs(8)");
+        return REGISTRY_ERROR;
     }
     if (is_due() && !make_txn()) {
         *detail = xstrdup("there is no such service");

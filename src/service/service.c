@@ -7,7 +7,16 @@
  *   S_APPLYING   register_apply() has been called; waiting until it is
  *                confirmed.
  *   S_ACTIVE     register_divert() has succeeded: packets are diverted.
+ *   S_ENDING     its App is down: connections to it are reset, for ENDING_MS.
+ *   S_BYPASSED   its App is down: packets are switched.
  *   S_WAITING    what it needs is not there: packets are switched.
+ *
+ * A service whose App is down is bypassed, unless its on_failure is "keep": it
+ * goes from S_ACTIVE by way of S_ENDING to S_BYPASSED, and back by way of
+ * S_APPLYING when the App is up.  (Connections that have begun at the service's
+ * real host by then are cut: that they stay there is for the filter to see to,
+ * from register_divert() on.)  With NAT and endpoint as they were, a later tofd
+ * sees by the filter alone that the service is bypassed.
  *
  * A service is known by its service IP: if anything else of it changes, it goes
  * from S_ACTIVE to S_APPLYING and back while its packets are diverted, first
@@ -52,6 +61,7 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define RETRY_MS 500
 #define LOOK_MS 100
 #define LOOK_BUDGET 1000        /* Settled services looked at then. */
+#define ENDING_MS 100           /* Less than NAT_ENDING_MS. */
 #define CHECK_MS 1000
 #define CHECK_BUDGET 200        /* Services looked up at a time. */
 #define TURN_MS 5               /* For what takes system calls, a turn. */
@@ -69,9 +79,13 @@ struct entry {
     struct hmap_node node;      /* In entries, by service IP. */
     struct ovs_list turn_node;  /* In 'due' or in 'settled'. */
     struct service_spec spec;
-    enum { S_APPLYING, S_ACTIVE, S_WAITING } state;
+    enum { S_APPLYING, S_ACTIVE, S_ENDING, S_BYPASSED, S_WAITING } state;
     bool applied;               /* Since the data plane came up. */
+    bool adopted;               /* Applied since this tofd knows it.  And when
+                                 * it was not yet, an earlier one had */
+    bool was_bypassed;          /* bypassed it, and its App is not known. */
     long long int retry_at;     /* S_WAITING: not applied before. */
+    long long int end_at;       /* S_ENDING: when it is switched. */
     unsigned int routes_seen;   /* 'routes' when it was seen whether */
     const char *unreachable;    /* there is a route to its application; NULL if
                                  * there is. */
@@ -117,6 +131,31 @@ n_services_metric(void)
 }
 
 METRIC_GAUGE(g_services, "tof_services", "", "Services.", n_services_metric);
+
+/* Whether it is not to be diverted, as its App is down. */
+static bool
+is_bypassed(const struct entry *e)
+{
+    const enum app_state app = app_view(e->app)->state;
+
+    return (e->spec.on_failure == SERVICE_BYPASS
+            && (app == APP_DOWN || (app == APP_UNKNOWN && e->was_bypassed)));
+}
+
+static uint64_t
+n_bypassed_metric(void)
+{
+    uint64_t n = 0;
+    struct entry *e;
+
+    HMAP_FOR_EACH (e, node, &entries) {
+        n += e->state == S_BYPASSED;
+    }
+    return n;
+}
+METRIC_GAUGE(g_bypassed, "tof_services_bypassed", "",
+             "Services that are not in force as their Apps are down.",
+             n_bypassed_metric);
 
 static uint64_t
 n_waiting_metric(void)
@@ -179,6 +218,7 @@ spec_equal(const struct service_spec *a, const struct service_spec *b)
 {
     return (!strcmp(a->name, b->name)
             && IN6_ARE_ADDR_EQUAL(&a->service_ip, &b->service_ip)
+            && a->on_failure == b->on_failure
             && is_served_alike(a, b));
 }
 
@@ -260,8 +300,11 @@ service_ip_exists(const struct in6_addr *ip)
 static bool
 is_settled(const struct entry *e)
 {
-    return (e->state != S_APPLYING && e->wanted && e->applied
-            && e->routes_seen == routes);
+    const bool there = (e->state == S_WAITING
+                        || e->state == (is_bypassed(e) ? S_BYPASSED
+                                        : S_ACTIVE));
+
+    return there && e->wanted && e->applied && e->routes_seen == routes;
 }
 
 /* Puts it where it belongs now, as the last one there. */
@@ -277,6 +320,20 @@ static void
 all_become_due(void)
 {
     ovs_list_push_back_all(&due, &settled);
+}
+
+/* Those whose Apps have come or gone come first. */
+static void
+unsettled_become_due(void)
+{
+    struct entry *e;
+
+    LIST_FOR_EACH_SAFE (e, turn_node, &settled) {
+        if (!is_settled(e)) {
+            ovs_list_remove(&e->turn_node);
+            ovs_list_push_front(&due, &e->turn_node);
+        }
+    }
 }
 
 static void
@@ -315,6 +372,7 @@ watch_app(struct entry *e)
     struct app *old = e->app;
 
     e->app = app_watch(&e->spec.application_ip);
+    e->was_bypassed = false;
     if (old) {
         app_unwatch(old);
     }
@@ -333,6 +391,8 @@ change(struct entry *e, const struct service_spec *spec)
         watch_app(e);
         e->routes_seen = 0;
         apply(e);
+    } else if (!is_settled(e)) {
+        place(e);
     }
 }
 
@@ -397,23 +457,52 @@ is_possible(struct entry *e, const char **why)
     return !*why && register_possible(&e->spec, why);
 }
 
+/* For the first time.  An earlier tofd may have bypassed it: that holds until
+ * its App is known. */
 static void
-run_entry(struct entry *e)
+adopt(struct entry *e)
 {
-    const char *why;
+    e->was_bypassed = register_is_bypassed(&e->spec);
+    apply(e);
+    e->adopted = e->state == S_APPLYING;
+}
 
-    if (!e->applied) {
-        apply(e);
+/* What it needs is not there. */
+static void
+suspend(struct entry *e, const char *why)
+{
+    if (e->state != S_WAITING) {
+        VLOG_WARN("service %s is not in force: %s", e->spec.name, why);
+        register_undivert(&e->spec);
+        e->state = S_WAITING;
     }
-    if (!is_possible(e, &why)) {
+}
+
+/* Its App is down. */
+static void
+bypass(struct entry *e)
+{
+    if (e->state == S_ACTIVE) {
+        VLOG_WARN("service %s is bypassed: its App is down", e->spec.name);
+        register_end(&e->spec);
+        e->state = S_ENDING;
+        e->end_at = time_msec() + ENDING_MS;
+    } else if (e->state == S_ENDING && time_msec() < e->end_at) {
+        poll_timer_wait_until(e->end_at);
+    } else {
         if (e->state != S_WAITING) {
-            VLOG_WARN("service %s is not in force: %s", e->spec.name, why);
-            register_undivert(&e->spec);
-            e->state = S_WAITING;
+            register_bypass(&e->spec);
         }
-        return;
+        e->state = S_BYPASSED;
     }
-    if (e->state == S_WAITING && time_msec() >= e->retry_at) {
+}
+
+/* Nothing keeps it from being in force. */
+static void
+bring_into_force(struct entry *e)
+{
+    if (e->state == S_ENDING || e->state == S_BYPASSED
+        || (e->state == S_WAITING && time_msec() >= e->retry_at)) {
         apply(e);
     }
     if (e->state == S_APPLYING && register_applied(&e->spec)
@@ -423,16 +512,39 @@ run_entry(struct entry *e)
     }
 }
 
+static void
+run_entry(struct entry *e)
+{
+    const char *why;
+
+    if (!e->applied && !e->adopted) {
+        adopt(e);
+    } else if (!e->applied) {
+        apply(e);
+    }
+    if (!is_possible(e, &why)) {
+        suspend(e, why);
+    } else if (is_bypassed(e)) {
+        bypass(e);
+    } else {
+        e->was_bypassed = false;
+        bring_into_force(e);
+    }
+}
+
 /* Those that are settled, of which there may be thousands, are not looked at in
- * each turn, but some now and then, and all when routes have changed: what else
- * they need may go, or come, but packets do not depend on how soon that is
- * noticed here.  Apps are looked at until 'until'. */
+ * each turn, but when their Apps have come or gone, some now and then, and all
+ * when routes have changed: what else they need may go, or come, but packets do
+ * not depend on how soon that is noticed here.  Apps are looked at until
+ * 'until'. */
 static void
 look_at_settled(long long int until)
 {
     bool changed = register_routes_changed();
 
-    apps_run(changed, until);
+    if (apps_run(changed, until)) {
+        unsettled_become_due();
+    }
     if (changed) {
         routes++;
         all_become_due();
@@ -691,8 +803,8 @@ is_in_force(const struct request *r)
     const struct entry *e = find_by_ip(&spec->service_ip);
 
     return (r->op == OP_DELETE ? !e || strcmp(e->spec.name, spec->name)
-            : (e && e->wanted && e->state == S_ACTIVE
-               && spec_equal(&e->spec, spec)));
+            : (e && e->wanted && spec_equal(&e->spec, spec)
+               && (e->state == S_ACTIVE || e->state == S_BYPASSED)));
 }
 
 static bool
@@ -823,6 +935,7 @@ why_waiting(const struct entry *e)
 
     return (e->unreachable ? e->unreachable
             : !register_ready(&why) || !register_possible(&e->spec, &why) ? why
+            : is_bypassed(e) ? "its App is down"
             : "it is about to be");
 }
 

@@ -118,6 +118,18 @@ nat_routes_changed(void)
 }
 
 int
+nat_service_end(const struct in6_addr *service_ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+nat_flows_forget(const struct in6_addr *service_ip OVS_UNUSED)
+{
+    return 0;
+}
+
+int
 nat_routes_fd(void)
 {
     return -1;

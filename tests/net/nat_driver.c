@@ -7,7 +7,8 @@
  * runs nat_init(), then takes a command a line from standard input and answers
  * each with "ok" or "error: ...", a dump's lines before it:
  *
- *     set SERVICE APPLICATION | clear SERVICE | dump | reassign ID
+ *     set SERVICE APPLICATION | clear SERVICE | end SERVICE | dump
+ *     reassign ID
  *     usage | forget ID SERVICE up|down      (100 of them, up to ID)
  *     turns                    that the last walk over connections has taken
  *
@@ -150,6 +151,8 @@ command(char *line)
         return EINVAL;
     } else if (!strcmp(verb, "clear")) {
         return walk(nat_service_clear(&a));
+    } else if (!strcmp(verb, "end")) {
+        return walk(nat_service_end(&a));
     } else if (!strcmp(verb, "set") && arg2 && parse_addr(arg2, &b)) {
         return walk(nat_service_set(&a, &b));
     }

@@ -291,6 +291,36 @@ def test_segments_of_no_flow_reach_nobody(nat, port, ue, svc, app):
     assert len(port.frames) == 2
 
 
+@pytest.mark.parametrize("ue,svc,app", [(UE4, SVC4, APP4), (UE6, SVC6, APP6)])
+def test_connections_are_reset_where_they_are(nat, port, ue, svc, app):
+    """When the App is down.  A UE that is silent is made to say how far its
+    connection has come; a SYN is no part of one."""
+    nat.do("set", svc, app)
+    with call_in(APP, listen, app):
+        port.send(frame_up(1, ip_tcp(ue, svc, 5000, 80, "S", 1000)))
+        answer = packet_to(port, 1, src=svc, flags="SA")
+        ack = frame_up(1, ip_tcp(ue, svc, 5000, 80, "A", 1001,
+                                 answer.seq + 1))
+        port.send(ack)
+        wait_until(lambda: "ESTABLISHED" in flows())
+        since = port.mark()
+        nat.do("end", svc)
+        packet_to(port, 1, since, src=svc, sport=80, flags="A", seq=0)
+
+        def resets():
+            nat.do("end", svc)          # It holds for half a second.
+            port.send(ack)
+            return [p for raw in port.since(since)
+                    if raw[:6] == mac_down(1)
+                    and (p := Inner.parse(raw[14:])).flags == "R"]
+
+        reset = wait_until(resets, what="the reset")[0]
+        assert (reset.src, reset.dport, reset.seq) == (svc, 5000,
+                                                       answer.seq + 1)
+        port.send(frame_up(1, ip_tcp(ue, svc, 5001, 80, "S", 2000)))
+        packet_to(port, 1, since, src=svc, dport=5001, flags="SA")
+
+
 def drops(reason):
     rules = run_in(NAT, "nft", "list", "table", "inet", "tof_nat").stdout
     return int(re.search(rf'packets (\d+) bytes \d+ drop comment "{reason}"',

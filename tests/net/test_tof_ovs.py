@@ -167,12 +167,14 @@ def test_services_survive_restart(ovs):
     assert "edge" in ovs.client("dump", ovs.db, "TOF", "Service")
 
 
-def test_schema_upgrade(ovs, tmp_path):
+@pytest.mark.parametrize("version,column", [
+    ("0.9.0", "chain"), ("1.0.0", "options")])
+def test_schema_upgrade(ovs, tmp_path, version, column):
     """The database of an older version is converted, and a copy kept."""
     schema = json.loads((TOP / "src/service/tof.ovsschema").read_text())
     old = json.loads(json.dumps(schema))
-    old["version"] = "0.9.0"
-    del old["tables"]["Service"]["columns"]["chain"]
+    old["version"] = version
+    del old["tables"]["Service"]["columns"][column]
     old_file = tmp_path / "old.ovsschema"
     old_file.write_text(json.dumps(old))
     ovs("start", TOF_SCHEMA=str(old_file))
@@ -184,7 +186,7 @@ def test_schema_upgrade(ovs, tmp_path):
     assert ovs.client("get-schema-version", ovs.db,
                       "TOF").strip() == schema["version"]
     assert "edge" in ovs.client("dump", ovs.db, "TOF", "Service")
-    assert (ovs.state / "tof.db.backup-0.9.0").exists()
+    assert (ovs.state / f"tof.db.backup-{version}").exists()
 
 
 def add_service(ovs, name, last):

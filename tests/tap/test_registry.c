@@ -150,6 +150,7 @@ make(const char *name, const char *service_ip, const char *application_ip)
     spec.service_ip = ip(service_ip);
     spec.application_ip = ip(application_ip);
     spec.n_chain = 0;
+    spec.on_failure = SERVICE_BYPASS;
     return spec;
 }
 
@@ -437,6 +438,22 @@ register_undivert(const struct service_spec *spec OVS_UNUSED)
 {
 }
 
+bool
+register_is_bypassed(const struct service_spec *spec OVS_UNUSED)
+{
+    return false;
+}
+
+void
+register_end(const struct service_spec *spec OVS_UNUSED)
+{
+}
+
+void
+register_bypass(const struct service_spec *spec OVS_UNUSED)
+{
+}
+
 void
 register_withdraw(const struct service_spec *spec OVS_UNUSED)
 {
@@ -471,6 +488,28 @@ create(const struct service_spec *spec, enum service_error error)
 {
     service_create(spec, service_done, NULL);
     return answered(1, error);
+}
+
+/* What most services have not. */
+static void
+test_options(void)
+{
+    struct service_spec spec = make("kept", "198.51.100.50", "192.168.1.1");
+
+    spec.on_failure = SERVICE_KEEP;
+    tap_ok(insert(&spec, REGISTRY_OK)
+           && find("kept").spec.on_failure == SERVICE_KEEP,
+           "what becomes of a service whose App is down is kept");
+    spec.on_failure = SERVICE_BYPASS;
+    tap_ok(update("kept", &spec, REGISTRY_OK)
+           && find("kept").spec.on_failure == SERVICE_BYPASS,
+           "and changed");
+    transact("{\"op\":\"update\",\"table\":\"Service\","
+             "\"where\":[[\"name\",\"==\",\"kept\"]],\"row\":"
+             "{\"options\":[\"map\",[[\"on_failure\",\"pray\"]]]}}");
+    tap_ok(WAIT_FOR(5000, !find("kept").found),
+           "a row with one that nobody knows makes no service");
+    tap_ok(delete("kept", REGISTRY_OK), "but can be deleted");
 }
 
 static void
@@ -580,6 +619,7 @@ main(int argc OVS_UNUSED, char *argv[])
     test_update();
     test_delete();
     test_junk();
+    test_options();
 
     services = true;
     service_init();

@@ -18,6 +18,7 @@
     SERVICE_IP "\",\"applicationIP\":\"" APP_IP "\"}"
 #define IP(SERVICE_IP) IPS(SERVICE_IP, "192.168.100.10")
 #define CHAIN(CHAIN) "{\"name\":\"edge\"," ADDRESSES ",\"chain\":" CHAIN "}"
+#define MEMBER(MEMBER) "{\"name\":\"edge\"," ADDRESSES "," MEMBER "}"
 #define NAME_63 "abcdefghijklmnopqrstuvwxyz-" \
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_012345678"
 
@@ -155,6 +156,21 @@ static const struct {
     { CHAIN("[\"fw\",\"fw\"]"), "chain: has a function twice" },
     { CHAIN("[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]"),
       "chain: has more than 8" },
+    { MEMBER("\"on_failure\":\"\""), "on_failure: must be bypass or keep" },
+    { MEMBER("\"on_failure\":\"Keep\""), "on_failure: must be bypass or" },
+    { MEMBER("\"on_failure\":null"), "on_failure: must be a string" },
+    { MEMBER("\"on_failure\":\"keep\",\"on_failure\":\"keep\""),
+      "has a member twice" },
+};
+
+/* A member, and whether the service is kept. */
+static const struct {
+    const char *body;
+    enum service_on_failure on_failure;
+} on_failures[] = {
+    { SERVICE("\"edge\""), SERVICE_BYPASS },
+    { MEMBER("\"on_failure\":\"bypass\""), SERVICE_BYPASS },
+    { MEMBER("\"on_failure\":\"keep\""), SERVICE_KEEP },
 };
 
 /* Reads 'body' from a block of just its size, for the sanitizers to see. */
@@ -170,6 +186,20 @@ read_exactly(const char *body, size_t len, struct service_spec *spec,
     ok = json_to_service(copy, len, spec, problem);
     free(copy);
     return ok;
+}
+
+static void
+test_on_failure(void)
+{
+    for (size_t i = 0; i < sizeof on_failures / sizeof *on_failures; i++) {
+        const char *body = on_failures[i].body;
+        char problem[JSON_PROBLEM_MAX];
+        struct service_spec spec;
+
+        tap_ok(read_exactly(body, strlen(body), &spec, problem)
+               && spec.on_failure == on_failures[i].on_failure,
+               "%s: %s", body, problem);
+    }
 }
 
 static void
@@ -254,6 +284,7 @@ int
 main(void)
 {
     test_good();
+    test_on_failure();
     test_bad();
     test_cut();
     test_deep();

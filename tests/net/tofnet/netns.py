@@ -187,6 +187,9 @@ class RawPort:
         """func(frame) is called by the receiving thread."""
         self._listeners.append(func)
 
+    def unlisten(self, func):
+        self._listeners.remove(func)
+
     def send(self, frame):
         self.sock.send(bytes(frame))
 

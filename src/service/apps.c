@@ -30,6 +30,7 @@ VLOG_DEFINE_THIS_MODULE(apps);
 
 #define LOOK_MS 250
 #define ASK_MS 500
+#define HURRY_MS 2
 #define LOOKS_MAX 1000          /* In LOOK_MS. */
 #define ANSWERS 2               /* In a row, until one is back. */
 
@@ -245,6 +246,20 @@ apps_run(bool changed, long long int until)
         look_at = MIN(look_at, a->look_at);
     }
     return found;
+}
+
+void
+apps_hurry(void)
+{
+    const long long int soon = time_msec() + HURRY_MS;
+    struct app *a;
+
+    HMAP_FOR_EACH (a, node, &apps) {
+        if (a->view.state == APP_UNKNOWN) {
+            a->look_at = MIN(a->look_at, soon);
+            look_at = MIN(look_at, soon);
+        }
+    }
 }
 
 void

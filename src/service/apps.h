@@ -51,6 +51,9 @@ const char *app_state_name(enum app_state);
 bool apps_run(bool changed, long long int until);
 void apps_wait(void);
 
+/* Somebody waits: those that are unknown are looked at in a few ms. */
+void apps_hurry(void);
+
 /* Calls 'cb' for each App. */
 void apps_for_each(void (*cb)(const struct in6_addr *ip,
                               const struct app_view *, void *aux), void *aux);

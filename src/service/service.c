@@ -25,12 +25,14 @@
  * A request goes through
  *
  *   R_QUEUED     requests are served one at a time, in order.
+ *   R_APP        its App is asked; until that is known, or for RESOLVE_MS.
  *   R_REGISTRY   its transaction is under way.
  *   R_PLANE      the registry shows it; waiting for the table to follow.
  *   R_ROLLBACK   the data plane did not take it in time; the opposite
  *                transaction is under way.
  *
- * of which the last three have three seconds each.
+ * of which the last three have three seconds each.  So an App that is there is
+ * known to be when the first packet goes to it, and one that is down gets none.
  *
  * The table follows the registry, whoever changes it. */
 
@@ -58,6 +60,7 @@
 VLOG_DEFINE_THIS_MODULE(service);
 
 #define TIMEOUT_MS 3000
+#define RESOLVE_MS 250
 #define RETRY_MS 500
 #define LOOK_MS 100
 #define LOOK_BUDGET 1000        /* Settled services looked at then. */
@@ -96,7 +99,7 @@ struct entry {
 };
 
 enum request_op { OP_CREATE, OP_UPDATE, OP_DELETE };
-enum request_state { R_QUEUED, R_REGISTRY, R_PLANE, R_ROLLBACK };
+enum request_state { R_QUEUED, R_APP, R_REGISTRY, R_PLANE, R_ROLLBACK };
 
 struct request {
     struct ovs_list node;       /* In requests. */
@@ -106,6 +109,7 @@ struct request {
     struct service_spec spec;           /* Create, update: what it becomes. */
     struct service_spec old;            /* Update: what it was. */
     uint64_t version;                   /* Update, delete: only of this one. */
+    struct app *app;                    /* From R_APP on; or NULL. */
     long long int deadline;             /* Of the state, unless queued. */
     service_done_cb *cb;
     void *aux;
@@ -194,6 +198,9 @@ service_destroy(void)
     struct entry *e;
 
     LIST_FOR_EACH_POP (r, node, &requests) {
+        if (r->app) {
+            app_unwatch(r->app);
+        }
         r->cb(SERVICE_UNAVAILABLE, "shutting down", NULL, r->aux);
         free(r);
     }
@@ -658,6 +665,9 @@ static void
 finish(struct request *r, enum service_error error, const char *detail)
 {
     ovs_list_remove(&r->node);
+    if (r->app) {
+        app_unwatch(r->app);
+    }
     r->cb(error, detail, error || r->op == OP_DELETE ? NULL : &r->spec,
           r->aux);
     free(r);
@@ -681,7 +691,7 @@ static void
 enter(struct request *r, enum request_state state)
 {
     r->state = state;
-    r->deadline = time_msec() + TIMEOUT_MS;
+    r->deadline = time_msec() + (state == R_APP ? RESOLVE_MS : TIMEOUT_MS);
 }
 
 static void
@@ -766,27 +776,52 @@ check(struct request *r)
     return false;
 }
 
-/* Starts the transaction. */
+/* Notes what the service is that the request is about.  If it is not there, or
+ * another one than the request means, answers. */
+static bool
+take_old(struct request *r)
+{
+    const struct entry *e = r->op == OP_CREATE ? NULL : find_old(r);
+
+    if (r->op == OP_CREATE) {
+        return true;
+    } else if (!e) {
+        finish(r, SERVICE_NOT_FOUND, "there is no such service");
+        return false;
+    } else if (r->version != SERVICE_ANY_VERSION
+               && r->version != service_spec_version(&e->spec)) {
+        finish(r, SERVICE_CHANGED, "the service is another one now than the "
+               "request is about");
+        return false;
+    }
+    r->old = e->spec;
+    return true;
+}
+
+/* Whether the request can be served; if not, answers. */
 static bool
 start(struct request *r)
 {
-    if (r->op != OP_CREATE) {
-        const struct entry *e = find_old(r);
-
-        if (!e) {
-            finish(r, SERVICE_NOT_FOUND, "there is no such service");
-            return false;
-        }
-        if (r->version != SERVICE_ANY_VERSION
-            && r->version != service_spec_version(&e->spec)) {
-            finish(r, SERVICE_CHANGED, "the service is another one now than "
-                   "the request is about");
-            return false;
-        }
-        r->old = e->spec;
-    }
-    if (r->op != OP_DELETE && !check(r)) {
+    if (!take_old(r) || (r->op != OP_DELETE && !check(r))) {
         return false;
+    }
+    if (r->op != OP_DELETE) {
+        r->app = app_watch(&r->spec.application_ip);
+    }
+    enter(r, R_APP);
+    return true;
+}
+
+/* Starts the transaction, when it is known whether the App is there. */
+static bool
+await_app(struct request *r)
+{
+    if (r->app && app_view(r->app)->state == APP_UNKNOWN
+        && time_msec() < r->deadline) {
+        apps_hurry();
+        return false;
+    } else if (!take_old(r)) {
+        return false;           /* It has changed meanwhile. */
     }
     registry_begin(r->op == OP_CREATE ? NULL : r->old.name,
                    r->op == OP_DELETE ? NULL : &r->spec);
@@ -828,6 +863,7 @@ run_request(struct request *r)
 {
     switch (r->state) {
     case R_QUEUED: return start(r);
+    case R_APP: return await_app(r);
     case R_PLANE: return await_plane(r);
     case R_REGISTRY: case R_ROLLBACK: return run_transaction(r);
     default: OVS_NOT_REACHED();

@@ -142,6 +142,108 @@ read_on_failure(struct reader *r, const char *member, const json_t *value)
     }
 }
 
+/* Returns the whole number that 'value' is, if it is one from 1 to 'max'. */
+static unsigned int
+read_number(struct reader *r, const char *member, const json_t *value,
+            unsigned int max)
+{
+    const json_int_t n = json_integer_value(value);
+
+    if (check_type(r, member, "a whole number", value, json_is_integer(value))
+        && (n < 1 || n > max)) {
+        refuse(r, "%s: must be from 1 to %u", member, max);
+    }
+    return r->ok ? n : 0;
+}
+
+static void
+read_path(struct reader *r, const char *member, const json_t *value)
+{
+    struct service_check *c = &r->spec->health;
+    const char *s = read_string(r, member, value);
+
+    if (s && strlen(s) > SERVICE_CHECK_PATH_MAX) {
+        refuse(r, "%s: is longer than %d bytes", member,
+               SERVICE_CHECK_PATH_MAX);
+    } else if (s) {
+        memcpy(c->path, s, strlen(s) + 1);
+    }
+}
+
+/* Seconds. */
+static void
+read_interval(struct reader *r, const char *member, const json_t *value)
+{
+    const double seconds = json_number_value(value);
+
+    if (check_type(r, member, "a number", value, json_is_number(value))
+        && !(seconds >= 0.1 && seconds <= 60)) {
+        refuse(r, "%s: must be from 0.1 to 60", member);
+    } else if (r->ok) {
+        r->spec->health.interval_ms = seconds * 1000 + 0.5;
+    }
+}
+
+/* One member says what kind of check it is. */
+static void
+set_kind(struct reader *r, int kind)
+{
+    if (r->spec->health.kind) {
+        refuse(r, "health: has more than one of tcp, http and icmp");
+    }
+    r->spec->health.kind = kind;
+}
+
+static void
+read_health_member(struct reader *r, const char *key, const json_t *value)
+{
+    struct service_check *c = &r->spec->health;
+
+    if (!strcmp(key, "tcp")) {
+        set_kind(r, SERVICE_CHECK_TCP);
+        c->port = read_number(r, "health: tcp", value, UINT16_MAX);
+    } else if (!strcmp(key, "http")) {
+        set_kind(r, SERVICE_CHECK_HTTP);
+        read_path(r, "health: http", value);
+    } else if (!strcmp(key, "icmp")) {
+        set_kind(r, SERVICE_CHECK_ICMP);
+        check_type(r, "health: icmp", "true", value, json_is_true(value));
+    } else if (!strcmp(key, "port")) {
+        c->port = read_number(r, "health: port", value, UINT16_MAX);
+    } else if (!strcmp(key, "expect")) {
+        c->expect = read_number(r, "health: expect", value, 599);
+    } else if (!strcmp(key, "interval")) {
+        read_interval(r, "health: interval", value);
+    } else if (!strcmp(key, "fall")) {
+        c->fall = read_number(r, "health: fall", value, 10);
+    } else if (!strcmp(key, "rise")) {
+        c->rise = read_number(r, "health: rise", value, 10);
+    } else {
+        refuse(r, "health: has a member that no check has");
+    }
+}
+
+static void
+read_health(struct reader *r, const char *member, const json_t *value)
+{
+    const bool is_http = json_object_get(value, "http") != NULL;
+    const char *key;
+    json_t *item;
+
+    if (!check_type(r, member, "an object", value, json_is_object(value))) {
+        return;
+    }
+    json_object_foreach ((json_t *) value, key, item) {
+        read_health_member(r, key, item);
+    }
+    if (!r->spec->health.kind) {
+        refuse(r, "health: has none of tcp, http and icmp");
+    } else if (!is_http && (json_object_get(value, "port")
+                            || json_object_get(value, "expect"))) {
+        refuse(r, "health: port and expect are for http alone");
+    }
+}
+
 static void
 read_member(struct reader *r, const char *key, const json_t *value)
 {
@@ -157,6 +259,8 @@ read_member(struct reader *r, const char *key, const json_t *value)
         read_chain(r, key, value);
     } else if (!strcmp(key, "on_failure")) {
         read_on_failure(r, key, value);
+    } else if (!strcmp(key, "health")) {
+        read_health(r, key, value);
     } else {
         /* Repeats only a key that is short and plain. */
         refuse(r, "%s: is not a member of a service",
@@ -221,6 +325,7 @@ json_to_service(const char *text, size_t len, struct service_spec *spec,
     json_t *body = read_body(&r, text, len);
 
     memset(spec, 0, sizeof *spec);
+    service_check_init(&spec->health);
     if (body) {
         read_service(&r, body);
         json_decref(body);

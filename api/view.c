@@ -112,6 +112,36 @@ view_peer(const struct in6_addr *addr, bool enb, unsigned int bearers)
 
 /* Services. */
 
+/* What differs from what goes without saying. */
+static json_t *
+health_of(const struct service_check *c)
+{
+    json_t *json = json_object();
+    struct service_check usual;
+
+    service_check_init(&usual);
+    if (c->kind == SERVICE_CHECK_TCP) {
+        json_object_set_new(json, "tcp", json_integer(c->port));
+    } else if (c->kind == SERVICE_CHECK_HTTP) {
+        json_object_set_new(json, "http", json_string(c->path));
+        json_object_set_new(json, "port", json_integer(c->port));
+        json_object_set_new(json, "expect", json_integer(c->expect));
+    } else {
+        json_object_set_new(json, "icmp", json_true());
+    }
+    if (c->interval_ms != usual.interval_ms) {
+        json_object_set_new(json, "interval",
+                            json_real(c->interval_ms / 1000.0));
+    }
+    if (c->fall != usual.fall) {
+        json_object_set_new(json, "fall", json_integer(c->fall));
+    }
+    if (c->rise != usual.rise) {
+        json_object_set_new(json, "rise", json_integer(c->rise));
+    }
+    return json;
+}
+
 json_t *
 view_service(const struct service_spec *spec)
 {
@@ -131,6 +161,9 @@ view_service(const struct service_spec *spec)
     if (spec->on_failure != SERVICE_BYPASS) {
         json_object_set_new(service, "on_failure", json_string(
             service_on_failure_name(spec->on_failure)));
+    }
+    if (spec->health.kind) {
+        json_object_set_new(service, "health", health_of(&spec->health));
     }
     return service;
 }

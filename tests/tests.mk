@@ -8,6 +8,7 @@
 check_PROGRAMS += \
 	tests/unit/test_accept \
 	tests/unit/test_addr \
+	tests/unit/test_apps \
 	tests/unit/test_captures \
 	tests/unit/test_conf \
 	tests/unit/test_flow \
@@ -59,6 +60,7 @@ FUZZ_TARGETS = fuzz_conf fuzz_fragment fuzz_gtpu fuzz_journal fuzz_json \
 
 # Those that consist of more than the source of their name, or that have other
 # functions in place of the C library's or of Open vSwitch's.
+tests_unit_test_apps_LDFLAGS = -Wl,--wrap=time_msec
 tests_unit_test_captures_SOURCES = tests/unit/test_captures.c \
 	tests/unit/capture.c
 tests_unit_test_history_LDFLAGS = -Wl,--wrap=time_msec

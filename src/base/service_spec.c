@@ -85,6 +85,60 @@ chain_is_valid(const struct service_spec *spec, const char **why)
     return true;
 }
 
+void
+service_check_init(struct service_check *c)
+{
+    *c = (struct service_check) {
+        .kind = SERVICE_CHECK_NONE, .expect = 200, .interval_ms = 500,
+        .fall = 2, .rise = 2,
+    };
+}
+
+bool
+service_check_equal(const struct service_check *a,
+                    const struct service_check *b)
+{
+    return (a->kind == b->kind
+            && (a->kind == SERVICE_CHECK_NONE
+                || (a->port == b->port && !strcmp(a->path, b->path)
+                    && a->expect == b->expect
+                    && a->interval_ms == b->interval_ms
+                    && a->fall == b->fall && a->rise == b->rise)));
+}
+
+/* What goes into a request line as it is (RFC 9112, section 3.2.1). */
+static bool
+is_path(const char *path)
+{
+    bool ok = path[0] == '/';
+
+    for (; ok && *path; path++) {
+        ok = *path > ' ' && *path <= '~';
+    }
+    return ok;
+}
+
+static bool
+check_is_valid(const struct service_check *c, const char **why)
+{
+    if (c->kind == SERVICE_CHECK_NONE) {
+        return true;
+    } else if (c->kind != SERVICE_CHECK_ICMP && !c->port) {
+        *why = "health: has no port from 1 to 65535";
+    } else if (c->kind == SERVICE_CHECK_HTTP && !is_path(c->path)) {
+        *why = "health: http must be a path, of printable ASCII";
+    } else if (c->expect < 100 || c->expect > 599) {
+        *why = "health: expect must be from 100 to 599";
+    } else if (c->interval_ms < 100 || c->interval_ms > 60000) {
+        *why = "health: interval must be from 0.1 to 60";
+    } else if (!c->fall || c->fall > 10 || !c->rise || c->rise > 10) {
+        *why = "health: fall and rise must be from 1 to 10";
+    } else {
+        return true;
+    }
+    return false;
+}
+
 bool
 service_spec_is_valid(const struct service_spec *spec, const char **why)
 {
@@ -102,7 +156,7 @@ service_spec_is_valid(const struct service_spec *spec, const char **why)
         *why = "serviceIP and applicationIP are the same address";
         return false;
     }
-    return chain_is_valid(spec, why);
+    return chain_is_valid(spec, why) && check_is_valid(&spec->health, why);
 }
 
 bool
@@ -132,6 +186,21 @@ hash_more(uint64_t hash, const void *data, size_t len)
     return hash;
 }
 
+/* Checks that are equal have the same. */
+static uint64_t
+hash_check(uint64_t hash, const struct service_check *c)
+{
+    const uint32_t numbers[] = {
+        c->kind, c->port, c->expect, c->interval_ms, c->fall, c->rise,
+    };
+
+    if (c->kind == SERVICE_CHECK_NONE) {
+        return hash;
+    }
+    hash = hash_more(hash, numbers, sizeof numbers);
+    return hash_more(hash, c->path, strlen(c->path));
+}
+
 uint64_t
 service_spec_version(const struct service_spec *spec)
 {
@@ -145,6 +214,7 @@ service_spec_version(const struct service_spec *spec)
         hash = hash_more(hash, spec->chain[i], strlen(spec->chain[i]) + 1);
     }
     hash = hash_more(hash, &spec->on_failure, sizeof spec->on_failure);
+    hash = hash_check(hash, &spec->health);
     return hash > SERVICE_NO_VERSION ? hash : hash + 2;
 }
 

@@ -19,10 +19,27 @@
 
 #define SERVICE_NAME_MAX 63
 #define SERVICE_CHAIN_MAX 8
+#define SERVICE_CHECK_PATH_MAX 127
 
 /* What becomes of a service's packets while its App is down: they are
  * switched, or go there all the same. */
 enum service_on_failure { SERVICE_BYPASS, SERVICE_KEEP };
+
+/* How an App is asked whether it does what it is there for.  It is down when
+ * 'fall' tries in a row have failed, and up again when 'rise' have succeeded. */
+struct service_check {
+    enum {
+        SERVICE_CHECK_NONE,     /* Its host alone is asked for. */
+        SERVICE_CHECK_TCP,
+        SERVICE_CHECK_HTTP,
+        SERVICE_CHECK_ICMP,
+    } kind;
+    uint16_t port;              /* TCP, HTTP. */
+    char path[SERVICE_CHECK_PATH_MAX + 1];      /* HTTP. */
+    uint16_t expect;            /* HTTP: the status. */
+    uint32_t interval_ms;
+    uint8_t fall, rise;
+};
 
 /* What a service is, as REST and registry see it. */
 struct service_spec {
@@ -32,6 +49,7 @@ struct service_spec {
     char chain[SERVICE_CHAIN_MAX][SERVICE_NAME_MAX + 1];
     size_t n_chain;                     /* 0: the chain is NAT alone. */
     enum service_on_failure on_failure;
+    struct service_check health;
 };
 
 /* Checks the parts of a spec, for whoever builds one.  On failure returns
@@ -44,6 +62,11 @@ bool service_spec_is_valid(const struct service_spec *, const char **why);
 const char *service_on_failure_name(enum service_on_failure);
 bool service_on_failure_from_name(const char *name,
                                   enum service_on_failure *);
+
+/* What a check is if nothing else is said; and whether both are the same. */
+void service_check_init(struct service_check *);
+bool service_check_equal(const struct service_check *,
+                         const struct service_check *);
 
 /* Whether both have the same functions, in the same order. */
 bool service_spec_same_chain(const struct service_spec *,

@@ -67,6 +67,10 @@ enum nat_app nat_find_app(const struct in6_addr *application_ip,
 enum nat_app nat_ask_app(const struct in6_addr *application_ip,
                          struct in6_addr *next);
 
+/* A nonblocking socket in the namespace.  Returns 0 or a positive errno
+ * value. */
+int nat_socket(int family, int type, int protocol, int *fd);
+
 /* Puts a service in or replaces its application; takes one out.  All return 0
  * or a positive errno value, once in force for new flows; nat_flows_run()
  * deletes those that have been translated otherwise until then. */

@@ -20,32 +20,24 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "kernel/netns.h"
 #include "nat/private.h"
 
 enum { IPV4_LEN = 20, IPV6_LEN = 40, TCP_LEN = 20, TTL = 64 };
 #define TCP_ACK 0x10
 
-static int
-open_raw(void *unused __attribute__((unused)))
-{
-    static const int families[2] = { AF_INET, AF_INET6 };
-
-    for (int i = 0; i < 2; i++) {
-        nat.raw[i] = socket(families[i],
-                            SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                            IPPROTO_RAW);
-        if (nat.raw[i] < 0 && errno != EAFNOSUPPORT) {
-            return errno;
-        }
-    }
-    return 0;
-}
-
 int
 nat_probe_open(void)
 {
-    return netns_call(nat.netns, open_raw, NULL);
+    static const int families[2] = { AF_INET, AF_INET6 };
+    int error = 0;
+
+    for (int i = 0; i < 2 && !error; i++) {
+        error = nat_socket(families[i], SOCK_RAW, IPPROTO_RAW, &nat.raw[i]);
+        if (error == EAFNOSUPPORT) {
+            error = 0;
+        }
+    }
+    return error;
 }
 
 void

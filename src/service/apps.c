@@ -5,7 +5,7 @@
  * Each is looked at every LOOK_MS, and asked every ASK_MS.  The kernel sends
  * the questions, three of them NAT_ASK_MS apart; so a host that goes away is
  * found out 1.5 s later at most.  More than LOOKS_MAX Apps take turns, and each
- * is looked at less often. */
+ * is looked at less often.  Health checks run beside that. */
 
 #include <config.h>
 
@@ -18,11 +18,13 @@
 
 #include "base/addr.h"
 #include "base/metrics.h"
+#include "base/service_spec.h"
 #include "hash.h"
 #include "nat/nat.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "service/check.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -40,16 +42,21 @@ METRIC_COUNTER(n_lost, "tof_apps_lost_total", "",
 struct app {
     struct hmap_node node;      /* In apps, by 'ip'. */
     struct in6_addr ip;
+    struct service_check spec;
+    struct check *check;        /* NULL: it has none. */
     unsigned int users;
     struct app_view view;
     long long int look_at;
     long long int ask_at;
-    unsigned int answers;       /* In a row, while it is down. */
+    bool lost;                  /* Its host is not there. */
+    unsigned int answers;       /* In a row, of its host while it is down. */
+    unsigned int passed, failed;        /* Tries in a row. */
 };
 
 static struct hmap apps = HMAP_INITIALIZER(&apps);
 static long long int look_at;   /* The next one. */
 static size_t counts[APP_N_STATES];
+static size_t n_checks;
 
 #define APPS_METRIC(STATE)                                              \
     static uint64_t n_##STATE(void) { return counts[APP_##STATE]; }
@@ -85,6 +92,8 @@ apps_destroy(void)
 
     HMAP_FOR_EACH_POP (a, node, &apps) {
         counts[a->view.state]--;
+        n_checks -= a->check != NULL;
+        check_stop(a->check);
         free(a);
     }
     hmap_destroy(&apps);
@@ -97,12 +106,13 @@ hash_ip(const struct in6_addr *ip)
 }
 
 static struct app *
-find(const struct in6_addr *ip)
+find(const struct in6_addr *ip, const struct service_check *check)
 {
     struct app *a;
 
     HMAP_FOR_EACH_WITH_HASH (a, node, hash_ip(ip), &apps) {
-        if (IN6_ARE_ADDR_EQUAL(&a->ip, ip)) {
+        if (IN6_ARE_ADDR_EQUAL(&a->ip, ip)
+            && service_check_equal(&a->spec, check)) {
             return a;
         }
     }
@@ -110,13 +120,18 @@ find(const struct in6_addr *ip)
 }
 
 struct app *
-app_watch(const struct in6_addr *ip)
+app_watch(const struct in6_addr *ip, const struct service_check *check)
 {
-    struct app *a = find(ip);
+    struct app *a = find(ip, check);
 
     if (!a) {
         a = xzalloc(sizeof *a);
         a->ip = *ip;
+        a->spec = *check;
+        if (check->kind) {
+            a->check = check_start(&a->ip, &a->spec);
+            n_checks++;
+        }
         a->view.since = time_wall_msec();
         counts[APP_UNKNOWN]++;
         hmap_insert(&apps, &a->node, hash_ip(ip));
@@ -132,6 +147,8 @@ app_unwatch(struct app *a)
     if (!--a->users) {
         counts[a->view.state]--;
         hmap_remove(&apps, &a->node);
+        n_checks -= a->check != NULL;
+        check_stop(a->check);
         free(a);
     }
 }
@@ -180,44 +197,83 @@ enter(struct app *a, enum app_state state)
         metric_inc(&n_lost);
     } else {
         VLOG_INFO_RL(&rl, "App %s is up", addr_format(&a->ip, ip));
+        a->view.why[0] = '\0';
     }
     counts[a->view.state]--;
     counts[state]++;
     a->view.state = state;
     a->view.since = time_wall_msec();
-    a->answers = 0;
 }
 
-/* Returns true if its state is another one now. */
-static bool
+/* Looks at the way to the App, and has its host asked if that is due. */
+static void
 look(struct app *a, long long int now)
 {
     const bool ask = now >= a->ask_at;
-    const enum app_state was = a->view.state;
     struct in6_addr next;
     const enum nat_app found = (ask ? nat_ask_app(&a->ip, &next)
                                 : nat_find_app(&a->ip, &next));
     char why[sizeof a->view.why];
 
     describe(found, &a->ip, &next, why, sizeof why);
-    if (why[0]) {
-        a->answers = 0;
+    a->lost = why[0];
+    if (a->lost) {
         ovs_strlcpy(a->view.why, why, sizeof a->view.why);
-        if (was != APP_DOWN) {
-            enter(a, APP_DOWN);
-        }
-    } else if (was == APP_UNKNOWN && found == NAT_APP_ANSWERS) {
-        enter(a, APP_UP);
-    } else if (was == APP_DOWN && ask) {
+        a->answers = 0;
+    } else if (a->view.state != APP_DOWN) {
+        a->answers = found == NAT_APP_ANSWERS ? ANSWERS : 0;
+    } else if (ask) {
         /* Has it answered since it was asked last? */
         a->answers = found == NAT_APP_ANSWERS ? a->answers + 1 : 0;
-        if (a->answers >= ANSWERS) {
-            a->view.why[0] = '\0';
-            enter(a, APP_UP);
-        }
     }
     if (ask) {
         a->ask_at = now + ASK_MS;
+    }
+}
+
+static const char *
+check_name(const struct service_check *c)
+{
+    return (c->kind == SERVICE_CHECK_TCP ? "TCP"
+            : c->kind == SERVICE_CHECK_HTTP ? "HTTP" : "ICMP");
+}
+
+static void
+run_check(struct app *a)
+{
+    switch (check_run(a->check)) {
+    case CHECK_PASSED:
+        a->passed++;
+        a->failed = 0;
+        break;
+    case CHECK_FAILED:
+        a->failed++;
+        a->passed = 0;
+        if (a->failed >= a->spec.fall && !a->lost) {
+            snprintf(a->view.why, sizeof a->view.why, "its %s check %s",
+                     check_name(&a->spec), check_why(a->check));
+        }
+        break;
+    case CHECK_PENDING:
+        break;
+    }
+}
+
+/* Returns true if its state is another one now. */
+static bool
+judge(struct app *a)
+{
+    const enum app_state was = a->view.state;
+    const bool down = a->lost || (a->check && a->failed >= a->spec.fall);
+    const bool up = (!a->check ? a->answers >= ANSWERS
+                     : a->passed >= (was == APP_DOWN ? a->spec.rise : 1));
+
+    if (down && was != APP_DOWN) {
+        a->answers = 0;
+        a->passed = 0;
+        enter(a, APP_DOWN);
+    } else if (!down && up && was != APP_UP) {
+        enter(a, APP_UP);
     }
     return a->view.state != was;
 }
@@ -231,7 +287,7 @@ apps_run(bool changed, long long int until)
     bool found = false;
     struct app *a;
 
-    if (!changed && now < look_at) {
+    if (!changed && now < look_at && !n_checks) {
         return false;
     }
     look_at = LLONG_MAX;
@@ -240,9 +296,13 @@ apps_run(bool changed, long long int until)
             a->look_at = now;
         }
         if (now >= a->look_at && time_msec() < until) {
-            found |= look(a, now);
+            look(a, now);
             a->look_at = now + pause;
         }
+        if (a->check) {
+            run_check(a);
+        }
+        found |= judge(a);
         look_at = MIN(look_at, a->look_at);
     }
     return found;
@@ -265,11 +325,20 @@ apps_hurry(void)
 void
 apps_wait(void)
 {
+    const struct app *a;
+
     if (nat_routes_fd() >= 0) {
         poll_fd_wait(nat_routes_fd(), POLLIN);
     }
     if (!hmap_is_empty(&apps)) {
         poll_timer_wait_until(look_at);
+    }
+    if (n_checks) {
+        HMAP_FOR_EACH (a, node, &apps) {
+            if (a->check) {
+                check_wait(a->check);
+            }
+        }
     }
 }
 

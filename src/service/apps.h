@@ -10,10 +10,15 @@
  * route does.  It is up again when two questions in a row, half a second
  * apart, have been answered.
  *
- *                answers                       silent, no link, no route
- *     UNKNOWN --------------> UP  <---------------------------------- any
- *                              ^     answers twice                     |
- *                              +----------------------- DOWN <---------+
+ *                answers                silent, no link, no route
+ *     UNKNOWN --------------> UP <--+        (from any state)
+ *                                   | answers twice  |
+ *                                   +--- DOWN <------+
+ *
+ * With a health check (check.h) it is not the host's answers that make it up,
+ * but tries that succeed; and it is down, too, when too many in a row have
+ * failed.  Services with one App and different checks have an App each, for all
+ * that is here.
  *
  * Place in the flow: service.c watches the App of each service; api/view.c and
  * explain.c show what has been found.  The kernel asks (nat/routes.c), and is
@@ -22,6 +27,8 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+struct service_check;
 
 enum app_state { APP_UNKNOWN, APP_UP, APP_DOWN };
 #define APP_N_STATES (APP_DOWN + 1)
@@ -36,9 +43,10 @@ struct app_view {
 void apps_init(void);
 void apps_destroy(void);
 
-/* An App that is asked from now on until app_unwatch() has been called as often
- * as this. */
-struct app *app_watch(const struct in6_addr *ip);
+/* An App that is asked, and checked so, from now on until app_unwatch() has
+ * been called as often as this. */
+struct app *app_watch(const struct in6_addr *ip,
+                      const struct service_check *);
 void app_unwatch(struct app *);
 
 /* What is known of it; good until the next call of apps_run(). */

@@ -103,15 +103,91 @@ format_chain(const struct service_spec *spec)
     return ds_steal_cstr(&s);
 }
 
+static const char *const check_kinds[] = {
+    [SERVICE_CHECK_TCP] = "tcp", [SERVICE_CHECK_HTTP] = "http",
+    [SERVICE_CHECK_ICMP] = "icmp",
+};
+
+/* A number from 0 to 'max', which stays as it is if the option is not there;
+ * 0, which none of them may be, if it is no such number. */
+static unsigned int
+parse_number(const struct smap *options, const char *key, unsigned int number,
+             unsigned int max)
+{
+    const char *text = smap_get(options, key);
+    unsigned int n;
+
+    return (!text ? number
+            : str_to_uint(text, 10, &n) && n <= max ? n : 0);
+}
+
+/* On failure returns the reason. */
+static const char *
+parse_check(const struct smap *options, struct service_check *c)
+{
+    const char *kind = smap_get(options, "health");
+    const char *path = smap_get_def(options, "health_path", "");
+
+    service_check_init(c);
+    if (!kind) {
+        return NULL;
+    }
+    for (int i = SERVICE_CHECK_TCP; i <= SERVICE_CHECK_ICMP; i++) {
+        if (!strcmp(kind, check_kinds[i])) {
+            c->kind = i;
+        }
+    }
+    if (!c->kind || strlen(path) > SERVICE_CHECK_PATH_MAX) {
+        return "health is none that is known";
+    }
+    ovs_strlcpy(c->path, path, sizeof c->path);
+    c->port = parse_number(options, "health_port", 0, UINT16_MAX);
+    c->expect = parse_number(options, "health_expect", c->expect, UINT16_MAX);
+    c->interval_ms = parse_number(options, "health_interval_ms",
+                                  c->interval_ms, UINT32_MAX);
+    c->fall = parse_number(options, "health_fall", c->fall, UINT8_MAX);
+    c->rise = parse_number(options, "health_rise", c->rise, UINT8_MAX);
+    return NULL;
+}
+
 /* On failure returns the reason. */
 static const char *
 parse_options(const struct smap *options, struct service_spec *spec)
 {
     const char *on_failure = smap_get(options, "on_failure");
 
-    return (on_failure && !service_on_failure_from_name(on_failure,
-                                                        &spec->on_failure)
-            ? "on_failure is neither bypass nor keep" : NULL);
+    if (on_failure && !service_on_failure_from_name(on_failure,
+                                                    &spec->on_failure)) {
+        return "on_failure is neither bypass nor keep";
+    }
+    return parse_check(options, &spec->health);
+}
+
+static void
+format_number(struct smap *options, const char *key, unsigned int number,
+              unsigned int usual)
+{
+    if (number != usual) {
+        smap_add_format(options, key, "%u", number);
+    }
+}
+
+static void
+format_check(const struct service_check *c, struct smap *options)
+{
+    struct service_check usual;
+
+    service_check_init(&usual);
+    smap_add(options, "health", check_kinds[c->kind]);
+    format_number(options, "health_port", c->port, 0);
+    if (c->path[0]) {
+        smap_add(options, "health_path", c->path);
+    }
+    format_number(options, "health_expect", c->expect, usual.expect);
+    format_number(options, "health_interval_ms", c->interval_ms,
+                  usual.interval_ms);
+    format_number(options, "health_fall", c->fall, usual.fall);
+    format_number(options, "health_rise", c->rise, usual.rise);
 }
 
 /* The caller frees it. */
@@ -122,6 +198,9 @@ format_options(const struct service_spec *spec, struct smap *options)
     if (spec->on_failure != SERVICE_BYPASS) {
         smap_add(options, "on_failure",
                  service_on_failure_name(spec->on_failure));
+    }
+    if (spec->health.kind) {
+        format_check(&spec->health, options);
     }
 }
 

@@ -226,6 +226,7 @@ spec_equal(const struct service_spec *a, const struct service_spec *b)
     return (!strcmp(a->name, b->name)
             && IN6_ARE_ADDR_EQUAL(&a->service_ip, &b->service_ip)
             && a->on_failure == b->on_failure
+            && service_check_equal(&a->health, &b->health)
             && is_served_alike(a, b));
 }
 
@@ -378,7 +379,7 @@ watch_app(struct entry *e)
 {
     struct app *old = e->app;
 
-    e->app = app_watch(&e->spec.application_ip);
+    e->app = app_watch(&e->spec.application_ip, &e->spec.health);
     e->was_bypassed = false;
     if (old) {
         app_unwatch(old);
@@ -389,13 +390,19 @@ static void
 change(struct entry *e, const struct service_spec *spec)
 {
     const bool alike = is_served_alike(&e->spec, spec);
+    const bool same_app = (IN6_ARE_ADDR_EQUAL(&e->spec.application_ip,
+                                              &spec->application_ip)
+                           && service_check_equal(&e->spec.health,
+                                                  &spec->health));
 
     if (strcmp(e->spec.name, spec->name)) {
         VLOG_INFO("service %s is called %s now", e->spec.name, spec->name);
     }
     e->spec = *spec;
-    if (!alike) {
+    if (!same_app) {
         watch_app(e);
+    }
+    if (!alike) {
         e->routes_seen = 0;
         apply(e);
     } else if (!is_settled(e)) {
@@ -806,7 +813,7 @@ start(struct request *r)
         return false;
     }
     if (r->op != OP_DELETE) {
-        r->app = app_watch(&r->spec.application_ip);
+        r->app = app_watch(&r->spec.application_ip, &r->spec.health);
     }
     enter(r, R_APP);
     return true;

@@ -6,6 +6,8 @@
 
 #include <config.h>
 
+#include <errno.h>
+
 #include "base/addr.h"
 #include "filter/filter.h"
 #include "filter/l2.h"
@@ -115,6 +117,13 @@ bool
 nat_routes_changed(void)
 {
     return false;
+}
+
+int
+nat_socket(int family OVS_UNUSED, int type OVS_UNUSED,
+           int protocol OVS_UNUSED, int *fd OVS_UNUSED)
+{
+    return ENOTCONN;
 }
 
 int

@@ -152,6 +152,7 @@ make(const char *name, const char *service_ip, const char *application_ip)
     spec.application_ip = ip(application_ip);
     spec.n_chain = 0;
     spec.on_failure = SERVICE_BYPASS;
+    spec.health.kind = SERVICE_CHECK_NONE;
     return spec;
 }
 
@@ -517,6 +518,7 @@ static void
 test_options(void)
 {
     struct service_spec spec = make("kept", "198.51.100.50", "192.168.1.1");
+    struct found found = { .found = false };
 
     spec.on_failure = SERVICE_KEEP;
     tap_ok(insert(&spec, REGISTRY_OK)
@@ -526,11 +528,28 @@ test_options(void)
     tap_ok(update("kept", &spec, REGISTRY_OK)
            && find("kept").spec.on_failure == SERVICE_BYPASS,
            "and changed");
+    service_check_init(&spec.health);
+    spec.health.kind = SERVICE_CHECK_HTTP;
+    spec.health.port = 8080;
+    ovs_strlcpy(spec.health.path, "/a", sizeof spec.health.path);
+    spec.health.expect = 204;
+    spec.health.interval_ms = 1234;
+    spec.health.fall = 3;
+    found = update("kept", &spec, REGISTRY_OK) ? find("kept") : found;
+    tap_ok(found.found && service_check_equal(&found.spec.health,
+                                              &spec.health),
+           "so is a health check");
     transact("{\"op\":\"update\",\"table\":\"Service\","
              "\"where\":[[\"name\",\"==\",\"kept\"]],\"row\":"
              "{\"options\":[\"map\",[[\"on_failure\",\"pray\"]]]}}");
     tap_ok(WAIT_FOR(5000, !find("kept").found),
            "a row with one that nobody knows makes no service");
+    transact("{\"op\":\"update\",\"table\":\"Service\","
+             "\"where\":[[\"name\",\"==\",\"kept\"]],\"row\":"
+             "{\"options\":[\"map\",[[\"health\",\"tcp\"],"
+             "[\"health_port\",\"80x\"]]]}}");
+    pump_for(200);
+    tap_ok(!find("kept").found, "nor with a check without a good port");
     tap_ok(delete("kept", REGISTRY_OK), "but can be deleted");
 }
 

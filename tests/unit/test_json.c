@@ -163,6 +163,65 @@ static const struct {
       "has a member twice" },
 };
 
+#define HEALTH(HEALTH) MEMBER("\"health\":" HEALTH)
+
+/* What a check may not be, and what is said of it. */
+static const struct {
+    const char *body, *problem;
+} bad_checks[] = {
+    { HEALTH("true"), "health: must be an object, not a boolean" },
+    { HEALTH("{}"), "health: has none of tcp, http and icmp" },
+    { HEALTH("{\"interval\":1}"), "has none of" },
+    { HEALTH("{\"tcp\":80,\"icmp\":true}"), "has more than one of" },
+    { HEALTH("{\"tcp\":80,\"http\":\"/\"}"), "has more than one of" },
+    { HEALTH("{\"tcp\":0}"), "health: tcp: must be from 1 to 65535" },
+    { HEALTH("{\"tcp\":65536}"), "health: tcp: must be from 1 to" },
+    { HEALTH("{\"tcp\":-1}"), "health: tcp: must be from 1 to" },
+    { HEALTH("{\"tcp\":80.5}"), "must be a whole number, not a number" },
+    { HEALTH("{\"tcp\":\"80\"}"), "must be a whole number, not a string" },
+    { HEALTH("{\"icmp\":false}"), "icmp: must be true, not a boolean" },
+    { HEALTH("{\"http\":\"/\"}"), "health: has no port" },
+    { HEALTH("{\"http\":\"\",\"port\":80}"), "must be a path" },
+    { HEALTH("{\"http\":\"ready\",\"port\":80}"), "must be a path" },
+    { HEALTH("{\"http\":\"/a b\",\"port\":80}"), "must be a path" },
+    { HEALTH("{\"http\":\"/\\r\\nX: y\",\"port\":80}"), "be a path" },
+    { HEALTH("{\"http\":\"/\xc3\xa9\",\"port\":80}"), "must be a path" },
+    { HEALTH("{\"http\":\"/" NAME_63 NAME_63 "xx\",\"port\":80}"),
+      "http: is longer than 127" },
+    { HEALTH("{\"http\":\"/\",\"port\":80,\"expect\":99}"),
+      "expect must be from 100 to 599" },
+    { HEALTH("{\"http\":\"/\",\"port\":80,\"expect\":600}"),
+      "expect: must be from 1 to 599" },
+    { HEALTH("{\"tcp\":80,\"port\":80}"), "are for http alone" },
+    { HEALTH("{\"icmp\":true,\"expect\":200}"), "are for http alone" },
+    { HEALTH("{\"tcp\":80,\"interval\":0}"), "must be from 0.1 to 60" },
+    { HEALTH("{\"tcp\":80,\"interval\":61}"), "must be from 0.1 to 60" },
+    { HEALTH("{\"tcp\":80,\"interval\":\"1\"}"), "must be a number" },
+    { HEALTH("{\"tcp\":80,\"fall\":0}"), "fall: must be from 1 to 10" },
+    { HEALTH("{\"tcp\":80,\"rise\":11}"), "rise: must be from 1 to 10" },
+    { HEALTH("{\"tcp\":80,\"timeout\":1}"), "a member that no check has" },
+};
+
+/* What it may be. */
+static const struct {
+    const char *body;
+    struct service_check health;
+} good_checks[] = {
+    { HEALTH("{\"tcp\":65535}"),
+      { .kind = SERVICE_CHECK_TCP, .port = 65535, .expect = 200,
+        .interval_ms = 500, .fall = 2, .rise = 2 } },
+    { HEALTH("{\"rise\":10,\"icmp\":true,\"fall\":1,\"interval\":0.1}"),
+      { .kind = SERVICE_CHECK_ICMP, .expect = 200, .interval_ms = 100,
+        .fall = 1, .rise = 10 } },
+    { HEALTH("{\"port\":80,\"http\":\"/a?b=c\",\"interval\":60}"),
+      { .kind = SERVICE_CHECK_HTTP, .port = 80, .path = "/a?b=c",
+        .expect = 200, .interval_ms = 60000, .fall = 2, .rise = 2 } },
+    { HEALTH("{\"expect\":404,\"http\":\"/" NAME_63 NAME_63 "\","
+             "\"port\":1}"),
+      { .kind = SERVICE_CHECK_HTTP, .port = 1, .path = "/" NAME_63 NAME_63,
+        .expect = 404, .interval_ms = 500, .fall = 2, .rise = 2 } },
+};
+
 /* A member, and whether the service is kept. */
 static const struct {
     const char *body;
@@ -186,6 +245,28 @@ read_exactly(const char *body, size_t len, struct service_spec *spec,
     ok = json_to_service(copy, len, spec, problem);
     free(copy);
     return ok;
+}
+
+static void
+test_checks(void)
+{
+    char problem[JSON_PROBLEM_MAX];
+    struct service_spec spec;
+
+    for (size_t i = 0; i < sizeof good_checks / sizeof *good_checks; i++) {
+        const char *body = good_checks[i].body;
+
+        tap_ok(read_exactly(body, strlen(body), &spec, problem)
+               && service_check_equal(&spec.health, &good_checks[i].health),
+               "%s: %s", body, problem);
+    }
+    for (size_t i = 0; i < sizeof bad_checks / sizeof *bad_checks; i++) {
+        const char *body = bad_checks[i].body;
+
+        tap_ok(!read_exactly(body, strlen(body), &spec, problem)
+               && strstr(problem, bad_checks[i].problem), "%zu: %s", i,
+               problem);
+    }
 }
 
 static void
@@ -285,6 +366,7 @@ main(void)
 {
     test_good();
     test_on_failure();
+    test_checks();
     test_bad();
     test_cut();
     test_deep();

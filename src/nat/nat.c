@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conf/conf.h"
@@ -465,31 +464,6 @@ nat_init(const struct conf *conf, const char *ue_port, unsigned int mtu,
     if (!what) {
         free(unused);
     }
-    return error;
-}
-
-struct socket_call {
-    int family, type, protocol, fd;
-};
-
-static int
-open_socket(void *call_)
-{
-    struct socket_call *call = call_;
-
-    call->fd = socket(call->family, call->type | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                      call->protocol);
-    return call->fd < 0 ? errno : 0;
-}
-
-int
-nat_socket(int family, int type, int protocol, int *fd)
-{
-    struct socket_call call = { family, type, protocol, -1 };
-    int error = (nat.open ? netns_call(nat.netns, open_socket, &call)
-                 : ENOTCONN);
-
-    *fd = call.fd;
     return error;
 }
 

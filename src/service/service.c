@@ -989,7 +989,7 @@ service_describe(const struct in6_addr *service_ip, struct service_view *view)
 
     if (e) {
         view->in_force = e->state == S_ACTIVE;
-        view->changing = e->state == S_APPLYING;
+        view->changing = e->state == S_APPLYING || e->state == S_ENDING;
         view->why = view->in_force ? NULL : why_waiting(e);
         view->app = *app_view(e->app);
     }

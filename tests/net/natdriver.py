@@ -21,8 +21,8 @@ from tofnet.wait import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = ["nat/nat.c", "nat/rules.c", "nat/services.c", "nat/paths.c",
-           "nat/flows.c", "nat/probe.c", "nat/routes.c", "nat/usage.c", "nat/conntrack.c",
-           "kernel/nft.c",
+           "nat/flows.c", "nat/probe.c", "nat/routes.c", "nat/socket.c",
+           "nat/usage.c", "nat/conntrack.c", "kernel/nft.c",
            "kernel/nft_count.c", "kernel/nft_object.c", "kernel/nft_expr.c",
            "kernel/nft_query.c", "kernel/netlink.c", "kernel/netns.c",
            "kernel/rtnl.c", "kernel/ethtool.c"]

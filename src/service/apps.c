@@ -48,6 +48,7 @@ struct app {
     struct app_view view;
     long long int look_at;
     long long int ask_at;
+    long long int asked_since;  /* Without an answer; LLONG_MAX: it is not. */
     bool lost;                  /* Its host is not there. */
     unsigned int answers;       /* In a row, of its host while it is down. */
     unsigned int passed, failed;        /* Tries in a row. */
@@ -128,6 +129,7 @@ app_watch(const struct in6_addr *ip, const struct service_check *check)
         a = xzalloc(sizeof *a);
         a->ip = *ip;
         a->spec = *check;
+        a->asked_since = LLONG_MAX;
         if (check->kind) {
             a->check = check_start(&a->ip, &a->spec);
             n_checks++;
@@ -205,16 +207,34 @@ enter(struct app *a, enum app_state state)
     a->view.since = time_wall_msec();
 }
 
+/* A neighbour that has not answered is asked anew by the next packet to it: with
+ * traffic the kernel says that it is asking nearly all the time.  It has asked
+ * in vain if that goes on; for one that was known, since it looked last. */
+static enum nat_app
+judge_asked(struct app *a, enum nat_app found, long long int now)
+{
+    const long long int patience = (a->view.state == APP_UNKNOWN
+                                    ? 3 * NAT_ASK_MS : LOOK_MS);
+
+    if (found != NAT_APP_ASKED) {
+        a->asked_since = LLONG_MAX;
+        return found;
+    }
+    a->asked_since = MIN(a->asked_since, now);
+    return now - a->asked_since >= patience ? NAT_APP_SILENT : found;
+}
+
 /* Looks at the way to the App, and has its host asked if that is due. */
 static void
 look(struct app *a, long long int now)
 {
     const bool ask = now >= a->ask_at;
     struct in6_addr next;
-    const enum nat_app found = (ask ? nat_ask_app(&a->ip, &next)
-                                : nat_find_app(&a->ip, &next));
+    enum nat_app found = (ask ? nat_ask_app(&a->ip, &next)
+                          : nat_find_app(&a->ip, &next));
     char why[sizeof a->view.why];
 
+    found = judge_asked(a, found, now);
     describe(found, &a->ip, &next, why, sizeof why);
     a->lost = why[0];
     if (a->lost) {

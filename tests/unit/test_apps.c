@@ -175,6 +175,24 @@ test_down(void)
 }
 
 static void
+test_traffic(void)
+{
+    struct app *a = watch("192.168.100.10", SERVICE_CHECK_NONE);
+
+    kernel = NAT_APP_ANSWERS;
+    pass(500);
+    kernel = NAT_APP_ASKED;
+    tap_ok(!pass(250) && state(a) == APP_UP, "asked once is not silent");
+    tap_ok(pass(250) == 1 && state(a) == APP_DOWN,
+           "asked on and on, as by packets to it, is: %s", app_view(a)->why);
+    app_unwatch(a);
+    a = watch("192.168.100.10", SERVICE_CHECK_NONE);
+    tap_ok(!pass(750) && state(a) == APP_UNKNOWN && pass(250) == 1
+           && state(a) == APP_DOWN, "one that was not known has longer");
+    app_unwatch(a);
+}
+
+static void
 test_back(void)
 {
     struct app *a = watch("192.168.100.10", SERVICE_CHECK_NONE);
@@ -290,6 +308,7 @@ main(void)
     apps_init();
     test_up();
     test_down();
+    test_traffic();
     test_back();
     test_check();
     test_shared();

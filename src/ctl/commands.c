@@ -14,6 +14,7 @@
 #include "ctl/export.h"
 #include "ctl/http.h"
 #include "ctl/human.h"
+#include "ctl/services.h"
 #include "ctl/sessions.h"
 #include "ctl/table.h"
 #include "ctl/top.h"
@@ -146,21 +147,10 @@ send_json(const char *method, const char *path, json_t *json,
 static void
 send_service(const char *method, const char *path, char *words[])
 {
-    json_t *service = json_pack("{ss ss ss}", "name", words[0], "serviceIP",
-                                words[1], "applicationIP", words[2]);
     struct answer answer;
+    json_t *service;
 
-    if (service && words[3]) {
-        json_t *chain = json_array();
-
-        for (words += 3; *words; words++) {
-            if (json_array_append_new(chain, json_string(*words))) {
-                die(EXIT_USAGE, NOT_UTF8);
-            }
-        }
-        json_object_set_new(service, "chain", chain);
-    }
-    send_json(method, path, service, &answer);
+    send_json(method, path, service_spell(words), &answer);
     service = http_parse(&answer);
     if (!print_raw(service)) {
         add_service_row(service);

@@ -20,6 +20,7 @@
 #include "ctl/commands.h"
 #include "ctl/http.h"
 #include "ctl/human.h"
+#include "ctl/services.h"
 #include "ctl/sessions.h"
 #include "ctl/table.h"
 #include "ctl/trace.h"
@@ -28,7 +29,7 @@
 
 /* Those that have no letter. */
 enum { FIRST_LONG = 256, OPTION_STATE = FIRST_LONG, OPTION_ENB, OPTION_SGW,
-       OPTION_PCAP };
+       OPTION_PCAP, OPTION_ON_FAILURE, OPTION_HEALTH };
 
 static const struct {
     struct option option;
@@ -52,6 +53,10 @@ static const struct {
       "sessions of this SGW" },
     { { "pcap", required_argument, NULL, OPTION_PCAP }, "FILE",
       "write traced packets to this file, for Wireshark" },
+    { { "on-failure", required_argument, NULL, OPTION_ON_FAILURE }, "WHAT",
+      "bypass or keep: while the App of the service added or set is down" },
+    { { "health", required_argument, NULL, OPTION_HEALTH }, "CHECK",
+      "tcp=PORT, http=PATH,port=PORT or icmp: how its App is checked" },
     { { "help", no_argument, NULL, 'h' }, "", "print this" },
     { { "version", no_argument, NULL, 'V' }, "", "print the version" },
 };
@@ -126,6 +131,7 @@ complete_bash(void)
            "    export|import|--*-file|--pcap|-t|-c)\n"
            "        COMPREPLY=($(compgen -f -- \"$word\")); return;;\n"
            "    --state) words='embryonic established stale';;\n"
+           "    --on-failure) words='bypass keep';;\n"
            "    *) words='help completion");
     for (size_t i = 0; i < n_commands; i++) {
         printf(" %s", commands[i].name);
@@ -143,7 +149,8 @@ static const char *
 zsh_values(const char *value)
 {
     return (!strcmp(value, "FILE") ? ":_files"
-            : !strcmp(value, "STATE") ? ":(embryonic established stale)" : "");
+            : !strcmp(value, "STATE") ? ":(embryonic established stale)"
+            : !strcmp(value, "WHAT") ? ":(bypass keep)" : "");
 }
 
 static void
@@ -197,6 +204,8 @@ take_option(int c)
     case OPTION_ENB: filters.enb = optarg; break;
     case OPTION_SGW: filters.sgw = optarg; break;
     case OPTION_PCAP: trace_pcap_file = optarg; break;
+    case OPTION_ON_FAILURE: service_options.on_failure = optarg; break;
+    case OPTION_HEALTH: service_options.health = optarg; break;
     case 'h': print_help(); exit(0);
     case 'V': puts("tofctl " PACKAGE_VERSION); exit(0);
     default: exit(EXIT_USAGE);          /* getopt_long() has said why. */

@@ -67,6 +67,34 @@ def test_services(tofctl):
     assert json.loads(tofctl("-j", "services")) == []
 
 
+@pytest.mark.parametrize("options,members", [
+    (("--on-failure=keep",), {"on_failure": "keep"}),
+    (("--health", "tcp=443"), {"health": {"tcp": 443}}),
+    (("--health=http=/a?b=c,port=8080,expect=204,interval=0.3,fall=1,rise=4",),
+     {"health": {"http": "/a?b=c", "port": 8080, "expect": 204,
+                 "interval": 0.3, "fall": 1, "rise": 4}}),
+    (("--health=icmp,fall=5", "--on-failure", "keep"),
+     {"on_failure": "keep", "health": {"icmp": True, "fall": 5}}),
+], ids=str)
+def test_a_service_and_what_becomes_of_it_when_its_app_is_down(
+        tofctl, options, members):
+    plain = {"name": "edge", "serviceIP": "198.51.100.10",
+             "applicationIP": "192.168.100.10"}
+    words = tuple(plain.values())
+    assert json.loads(tofctl("-j", "add", *words, *options)) == {
+        **plain, **members}
+    assert json.loads(tofctl("-j", "set", *words)) == plain
+    tofctl("delete", "edge")
+
+
+@pytest.mark.parametrize("option,text", [
+    ("--on-failure=fly", "on_failure"), ("--health=tcp=0", "health: tcp"),
+    ("--health=udp=53", "health: has a member"), ("--health=", "health")])
+def test_a_check_that_there_is_not(tofctl, option, text):
+    assert text in tofctl("add", "edge", "198.51.100.10", "192.168.100.10",
+                          option, expect=1)
+
+
 def test_refusals(tofctl):
     assert "multicast" in tofctl("add", "edge", "224.0.0.1", "10.0.0.1",
                                  expect=1)
@@ -302,6 +330,8 @@ def test_a_wrong_command_line_is_one_line_that_says_why(tofctl, args, text):
 @pytest.mark.parametrize("args", [
     ("add", b"edg\xe9", "198.51.100.10", "192.168.100.10"),
     ("add", "edge", "198.51.100.10", "192.168.100.10", "fw", b"dp\xef"),
+    ("add", "edge", "198.51.100.10", "192.168.100.10", b"--health=\xef=1"),
+    ("add", "edge", "198.51.100.10", "192.168.100.10", b"--on-failure=\xef"),
     ("log", "any", b"inf\xf3"),
 ], ids=str)
 def test_words_that_are_no_text_are_refused_before_anything_is_sent(
@@ -387,6 +417,8 @@ def zsh(tmp_path_factory):
     ("-t my", "-t my.token"),
     ("-j -t my.token expl", "-j -t my.token explain"),
     ("export my", "export my.token"),
+    ("add --on", "add --on-failure"),
+    ("add --on-failure=k", "add --on-failure=keep"),
 ])
 def test_zsh_completes(zsh, typed, meant):
     assert f"CALLED {meant}\r" in zsh.enter(f"tofctl {typed}\t")

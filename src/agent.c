@@ -400,12 +400,13 @@ run_slowly(void)
 static void
 run_flows(void)
 {
+    const bool done = nat_flows_done();
     int error = time_msec() >= flows_due ? nat_flows_run() : 0;
 
-    if (error == EINPROGRESS) {
-        poll_immediate_wake();
-    } else if (error) {
+    if (error && error != EINPROGRESS) {
         flows_due = time_msec() + SLOW_MS;
+    } else if (error || (!done && nat_flows_done())) {
+        poll_immediate_wake();  /* Services may have waited for that. */
     }
 }
 

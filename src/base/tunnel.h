@@ -33,6 +33,12 @@ enum filter_side { SIDE_ENB, SIDE_SGW };
 #define QFI_PRESENT 0x40
 #define QFI_UPLINK 0x80         /* For builders: PDU type 1, not 0. */
 
+/* A TCP connection with a service, as its UE knows it. */
+struct tcp_connection {
+    struct in6_addr ue, service;
+    uint16_t ue_port, service_port;     /* Network byte order. */
+};
+
 /* All that an endpoint needs to know of a bearer. */
 struct endpoint_bearer {
     uint32_t id;

@@ -521,6 +521,14 @@ filter_undivert(const struct endpoint_bearer *eb)
     }
 }
 
+/* Of an element that may not be there. */
+static void
+take_out(struct nft_batch *b, const struct nft_set *set, const void *key)
+{
+    nft_elem_add(b, &filter_table, set, key, NULL, 0);
+    nft_elem_delete(b, &filter_table, set, key);
+}
+
 int
 filter_service_set(const struct in6_addr *service_ip)
 {
@@ -531,6 +539,40 @@ filter_service_set(const struct in6_addr *service_ip)
     }
     b = nft_begin(nft);
     nft_elem_add(b, &filter_table, &filter_services, service_ip, NULL, 0);
+    take_out(b, &filter_bypassed, service_ip);
+    return commit(b);
+}
+
+int
+filter_services_bypass(const struct in6_addr *service_ips, size_t n)
+{
+    struct nft_batch *b;
+
+    if (!nft) {
+        return ENOTCONN;
+    }
+    b = nft_begin(nft);
+    for (size_t i = 0; i < n; i++) {
+        nft_elem_add(b, &filter_table, &filter_bypassed, &service_ips[i], NULL,
+                     0);
+        take_out(b, &filter_services, &service_ips[i]);
+    }
+    return commit(b);
+}
+
+int
+filter_connections_end(const struct tcp_connection *connections, size_t n)
+{
+    struct nft_batch *b;
+
+    if (!nft) {
+        return ENOTCONN;
+    }
+    b = nft_begin(nft);
+    for (size_t i = 0; i < n; i++) {
+        nft_elem_add(b, &filter_table, &filter_ended, &connections[i], NULL,
+                     FILTER_ENDED_MS);
+    }
     return commit(b);
 }
 
@@ -553,8 +595,15 @@ filter_divert_flush(void)
 int
 filter_service_clear(const struct in6_addr *service_ip)
 {
-    return (nft ? nft_elem_forget(nft, &filter_table, &filter_services,
-                                  service_ip) : ENOTCONN);
+    struct nft_batch *b;
+
+    if (!nft) {
+        return ENOTCONN;
+    }
+    b = nft_begin(nft);
+    take_out(b, &filter_services, service_ip);
+    take_out(b, &filter_bypassed, service_ip);
+    return commit(b);
 }
 
 struct dump {

@@ -129,6 +129,16 @@ int filter_divert_flush(void);
 int filter_service_set(const struct in6_addr *service_ip);
 int filter_service_clear(const struct in6_addr *service_ip);
 
+/* The Apps of 'n' services are down: what is for these is switched, but for TCP
+ * connections that have been given to filter_connections_end(), which are held,
+ * until the UE begins them anew.  Until filter_service_set() or _clear().  Both
+ * are in force, for all of them, when they return 0.  Of connections there are
+ * FILTER_ENDED_MAX at most, for FILTER_ENDED_MS; others are switched. */
+#define FILTER_ENDED_MAX 65536
+#define FILTER_ENDED_MS (3600 * 1000)
+int filter_services_bypass(const struct in6_addr *service_ips, size_t n);
+int filter_connections_end(const struct tcp_connection *, size_t n);
+
 /* Is it still there?  Somebody else may take elements out.  (True if that
  * cannot be told.) */
 bool filter_has_service(const struct in6_addr *service_ip);

@@ -101,7 +101,7 @@ void filter_load_ue(struct nftnl_rule *, sa_family_t inner, uint32_t offset,
 void filter_gpdu_add_chains(const struct filter_compiler *);
 void filter_gpdu_compile(const struct filter_compiler *);
 
-/* rules_stay.c: a chain with what is to services, and those that it leads to:
+/* rules_flows.c: a chain with what is to services, and those that it leads to:
  * with what stays on the normal way, and with what does not. */
 struct filter_stay {
     const char *chain;
@@ -114,6 +114,11 @@ struct filter_stay {
 void filter_stay_compile(const struct filter_compiler *,
                          const struct filter_stay *, sa_family_t family,
                          int n);
+/* 'chain' has what is to services that are bypassed, and leads to "hold" with
+ * what is to be reset, to 'known' with all else (NULL: that is switched, and
+ * not copied). */
+void filter_past_compile(const struct filter_compiler *, const char *chain,
+                         const char *known, sa_family_t family, int n);
 
 /* rules_peers.c: fills the sets that filter_match_direction() looks into. */
 void filter_peers_compile(const struct filter_rules *, struct nft_batch *);

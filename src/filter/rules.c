@@ -32,7 +32,7 @@
 
 /* Bump when rules or sets change in a way that the stamp's other inputs do not
  * show. */
-#define RULES_VERSION 16
+#define RULES_VERSION 17
 
 /* nft's data type numbers, so that `nft list` prints addresses and numbers.
  * TEIDs are shown as if they were IPv4 addresses: at a mark in the key of a
@@ -61,6 +61,14 @@ const struct nft_table filter_hold_table = { NFPROTO_NETDEV, "tof_hold" };
 
 const struct nft_set filter_services = {
     .name = "services", .key_len = 16, .key_type = TYPE_IPV6,
+};
+const struct nft_set filter_bypassed = {
+    .name = "bypassed", .key_len = 16, .key_type = TYPE_IPV6,
+};
+const struct nft_set filter_ended = {
+    .name = "ended", .key_len = sizeof(struct tcp_connection),
+    .key_type = CONCAT(TYPE_PAIR, TYPE_U32), .timeouts = true,
+    .dynamic = true, .size = FILTER_ENDED_MAX,
 };
 const struct nft_set filter_pingers = {
     .name = "pingers", .key_len = 16, .key_type = TYPE_IPV6,
@@ -468,7 +476,8 @@ static void
 add_sets(struct nft_batch *b, unsigned int max_bearers)
 {
     const struct nft_set *sets[] = {
-        &filter_services, &filter_pingers, &filter_learned_set,
+        &filter_services, &filter_bypassed, &filter_ended,
+        &filter_pingers, &filter_learned_set,
         &filter_down, &filter_down_bound, &filter_l2, &filter_live,
         &filter_fragments, &filter_lengths, &filter_stay_tcp,
         &filter_stay_other, &filter_stay_tunnels, &filter_stamp,

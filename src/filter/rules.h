@@ -7,7 +7,8 @@
  *
  *   rules.c          sets; from the adapter to the GTP-U message
  *   rules_gpdu.c     from the inner packet on
- *   rules_stay.c     connections to services that stay on the normal way
+ *   rules_flows.c    connections to services that stay on the normal way, or
+ *                    are reset
  *   rules_links.c    what Open vSwitch sends
  *   rules_peers.c    directions, where there is a single adapter
  *   match.c          what their rules are made of */
@@ -45,6 +46,10 @@ extern const struct nft_table filter_table, filter_hold_table;
  * or the /64 prefix of its IPv6 address. */
 extern const struct nft_set
     filter_services,            /* Inner destinations that are services. */
+    filter_bypassed,            /* Those that are switched meanwhile, as their
+                                 * Apps are down; */
+    filter_ended,               /* TCP connections that these Apps had: struct
+                                 * tcp_connection. */
     filter_pingers,             /* Inner sources of Pinger replies. */
     filter_learned_set,         /* Tunnels and inner families of which no copy
                                  * is wanted. */

@@ -8,13 +8,16 @@
  *   SIDE_iN             by the inner family to
  *   SIDE_four_N, SIDE_six_N
  *                       to a service, but of a connection that is switched all
- *                       the same (rules_stay.c), or not;
+ *                       the same (rules_flows.c), or not;
  *   SIDE_serve4_N, SIDE_serve6_N
  *                       to a service, of a bearer that is diverted, or not;
  *   SIDE_to4_N, SIDE_to6_N
  *                       to a service, of a bearer that is diverted;
  *   SIDE_other4_N, SIDE_other6_N
  *                       switched
+ *   SIDE_past4_N, SIDE_past6_N
+ *                       the same to a service that is bypassed, but for some
+ *                       connections (rules_flows.c)
  *
  * and, once for each family, SIDE_service4, SIDE_service6 (a service packet of
  * a bearer that is not diverted) and SIDE_known4, SIDE_known6 (copy what is
@@ -40,12 +43,14 @@
 /* Names of chains by inner family. */
 struct family {
     sa_family_t inner;
-    const char *start, *serve, *to, *service, *other, *known;
+    const char *start, *serve, *to, *service, *other, *past, *known;
 };
 
 static const struct family families[] = {
-    { AF_INET, "four_", "serve4_", "to4_", "service4", "other4_", "known4" },
-    { AF_INET6, "six_", "serve6_", "to6_", "service6", "other6_", "known6" },
+    { AF_INET, "four_", "serve4_", "to4_", "service4", "other4_", "past4_",
+      "known4" },
+    { AF_INET6, "six_", "serve6_", "to6_", "service6", "other6_", "past6_",
+      "known6" },
 };
 #define N_FAMILIES (sizeof families / sizeof *families)
 
@@ -199,6 +204,18 @@ match_no_service(struct nftnl_rule *r, const struct family *f, int n)
     nft_x_lookup(r, filter_services.name, NFT_REG32_00, true);
 }
 
+/* What has got there in 'chain' and is to a service that is bypassed. */
+static void
+leave_past(const struct filter_compiler *c, const struct family *f,
+           const char *chain, int n)
+{
+    struct nftnl_rule *r = filter_rule(c, chain, n);
+
+    filter_load_inner(r, f->inner, UDP_LEN + n, FILTER_DST, NFT_REG32_00);
+    nft_x_lookup(r, filter_bypassed.name, NFT_REG32_00, false);
+    filter_rule_end(c, r, NULL, NFT_GOTO, f->past, n);
+}
+
 /* A packet of a proved bearer's UE is evidence that it is there, whatever its
  * destination.  Returns a rule to be finished. */
 static struct nftnl_rule *
@@ -253,6 +270,7 @@ compile_diverted(const struct filter_compiler *c, const struct family *f,
     filter_rule_end(c, filter_rule(c, f->to, n), NULL, NFT_GOTO, f->known, 0);
 
     nft_rule_add(c->b, evidence_rule(c, f, f->other, n));
+    leave_past(c, f, f->other, n);
     filter_rule_end(c, filter_rule(c, f->other, n), NULL, NFT_GOTO, f->known,
                     0);
 }
@@ -341,11 +359,11 @@ compile_inner(const struct filter_compiler *c, const struct family *f, int n)
                         f->known, 0);
         return;
     }
-    r = filter_rule(c, f->start, n);
-    match_no_service(r, f, n);
     if (c->r->links) {
         const struct filter_stay stay = { f->start, f->other, n, f->serve, n };
 
+        r = filter_rule(c, f->start, n);
+        match_no_service(r, f, n);
         filter_rule_end(c, r, NULL, NFT_GOTO, f->other, n);
         filter_stay_compile(c, &stay, f->inner, n);
         compile_diverted(c, f, n);
@@ -353,6 +371,9 @@ compile_inner(const struct filter_compiler *c, const struct family *f, int n)
         const struct filter_stay stay = { f->start, f->known, 0, f->service,
                                           0 };
 
+        leave_past(c, f, f->start, n);
+        r = filter_rule(c, f->start, n);
+        match_no_service(r, f, n);
         filter_rule_end(c, r, NULL, NFT_GOTO, f->known, 0);
         filter_stay_compile(c, &stay, f->inner, n);
     }
@@ -389,6 +410,9 @@ filter_gpdu_add_chains(const struct filter_compiler *c)
         }
         for (int n = 8; n <= MAX_HEADER; n += 4) {
             filter_chain_add(c, f->start, n);
+            if (is_enb(c)) {
+                filter_chain_add(c, f->past, n);
+            }
             if (is_enb(c) && c->r->links) {
                 filter_chain_add(c, f->serve, n);
                 filter_chain_add(c, f->to, n);
@@ -411,6 +435,11 @@ filter_gpdu_compile(const struct filter_compiler *c)
             compile_service(c, &families[i]);
         }
         for (int n = 8; n <= MAX_HEADER; n += 4) {
+            if (is_enb(c)) {
+                filter_past_compile(c, families[i].past,
+                                    c->r->links ? families[i].known : NULL,
+                                    families[i].inner, n);
+            }
             compile_inner(c, &families[i], n);
         }
     }

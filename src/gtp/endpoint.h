@@ -26,6 +26,14 @@ struct service_spec;
 
 enum endpoint_direction { ENDPOINT_UP, ENDPOINT_DOWN };
 
+/* What becomes of packets to a service. */
+enum endpoint_service {
+    ENDPOINT_SWITCHES,
+    ENDPOINT_DIVERTS,
+    ENDPOINT_BYPASSES,          /* The filter decides; the endpoint takes what
+                                 * send_app() gives it, and answers. */
+};
+
 /* What the data plane itself has of a bearer that the endpoint has called
  * ready. */
 struct endpoint_look {
@@ -168,7 +176,8 @@ struct endpoint_class {
     bool (*service_ready)(const struct in6_addr *service_ip);
     /* Last of all but the filter: packets to it are diverted, or not any more.
      * Returns 0 or a positive errno value; in force then. */
-    int (*service_divert)(const struct in6_addr *service_ip, bool on);
+    int (*service_divert)(const struct in6_addr *service_ip,
+                          enum endpoint_service);
 
     /* The filter switches the packets of that connection to a service, which
      * are therefore not for the endpoint; these are all that there are. */

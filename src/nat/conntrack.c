@@ -31,6 +31,7 @@
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 
 #include "base/addr.h"
+#include "base/tunnel.h"
 #include "kernel/netlink.h"
 #include "nat/private.h"
 
@@ -109,31 +110,48 @@ has_addr(const struct conntrack_addrs *addrs, struct in6_addr addr)
                                compare_addrs);
 }
 
+/* Whether it goes to one of the addresses, in either direction. */
 static bool
-is_unserved(const struct conntrack_wanted *wanted,
-            const struct nf_conntrack *flow)
+is_of(const struct conntrack_addrs *addrs, const struct nf_conntrack *flow)
 {
-    return (has_addr(&wanted->unserved,
-                     addr_in(flow, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST))
-            || has_addr(&wanted->unserved,
-                        addr_in(flow, ATTR_REPL_IPV4_DST,
-                                ATTR_REPL_IPV6_DST)));
+    return (has_addr(addrs, addr_in(flow, ATTR_ORIG_IPV4_DST,
+                                    ATTR_ORIG_IPV6_DST))
+            || has_addr(addrs, addr_in(flow, ATTR_REPL_IPV4_DST,
+                                       ATTR_REPL_IPV6_DST)));
 }
 
-/* Has 'flow' probed, if it is to be, and is a connection that its UE has
- * open. */
+/* Whether it is a TCP connection that a UE has open to one of the
+ * addresses. */
+static bool
+is_open_to(const struct conntrack_addrs *addrs,
+           const struct nf_conntrack *flow)
+{
+    const uint8_t state = nfct_get_attr_u8(flow, ATTR_TCP_STATE);
+
+    return (nfct_get_attr_u8(flow, ATTR_L4PROTO) == IPPROTO_TCP
+            && state >= TCP_CONNTRACK_SYN_RECV
+            && state <= TCP_CONNTRACK_LAST_ACK
+            && has_addr(addrs, addr_in(flow, ATTR_ORIG_IPV4_DST,
+                                       ATTR_ORIG_IPV6_DST)));
+}
+
+static void
+list(const struct conntrack_wanted *wanted, const struct nf_conntrack *flow)
+{
+    struct tcp_connection c;
+
+    c.ue = addr_in(flow, ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV6_SRC);
+    c.service = addr_in(flow, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST);
+    c.ue_port = nfct_get_attr_u16(flow, ATTR_ORIG_PORT_SRC);
+    c.service_port = nfct_get_attr_u16(flow, ATTR_ORIG_PORT_DST);
+    wanted->found(&c);
+}
+
 static void
 probe(const struct conntrack_wanted *wanted, const struct nf_conntrack *flow)
 {
-    const uint8_t state = nfct_get_attr_u8(flow, ATTR_TCP_STATE);
     struct nat_tcp c;
 
-    if (!has_addr(&wanted->probed,
-                  addr_in(flow, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST))
-        || nfct_get_attr_u8(flow, ATTR_L4PROTO) != IPPROTO_TCP
-        || state < TCP_CONNTRACK_SYN_RECV || state > TCP_CONNTRACK_LAST_ACK) {
-        return;
-    }
     c.app = addr_in(flow, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC);
     c.ue = addr_in(flow, ATTR_REPL_IPV4_DST, ATTR_REPL_IPV6_DST);
     c.app_port = nfct_get_attr_u16(flow, ATTR_REPL_PORT_SRC);
@@ -186,6 +204,27 @@ change(struct conntrack *ct, const struct nf_conntrack *flow, uint32_t mark)
     return error == ENOENT ? 0 : error;
 }
 
+static int
+look_at(struct conntrack *ct, const struct conntrack_wanted *wanted,
+        const struct nf_conntrack *flow)
+{
+    uint32_t mark;
+
+    if (is_open_to(&wanted->listed, flow)) {
+        list(wanted, flow);
+    }
+    if (is_of(&wanted->unserved, flow)) {
+        return change(ct, flow, 0);
+    } else if (is_open_to(&wanted->ended, flow)) {
+        probe(wanted, flow);
+    } else if (is_of(&wanted->ended, flow)) {
+        return change(ct, flow, 0);
+    }
+    mark = wanted_mark(wanted, flow);
+    return (mark == nfct_get_attr_u32(flow, ATTR_MARK) ? 0
+            : change(ct, flow, mark));
+}
+
 struct step {
     struct conntrack *ct;
     const struct conntrack_wanted *wanted;
@@ -199,16 +238,7 @@ step_cb(const struct nlmsghdr *nlh, void *step_)
     int error = !flow ? ENOMEM : nfct_nlmsg_parse(nlh, flow) ? errno : 0;
 
     if (!error) {
-        probe(step->wanted, flow);
-    }
-    if (!error && is_unserved(step->wanted, flow)) {
-        error = change(step->ct, flow, 0);
-    } else if (!error) {
-        uint32_t mark = wanted_mark(step->wanted, flow);
-
-        if (mark != nfct_get_attr_u32(flow, ATTR_MARK)) {
-            error = change(step->ct, flow, mark);
-        }
+        error = look_at(step->ct, step->wanted, flow);
     }
     if (flow) {
         nfct_destroy(flow);
@@ -233,7 +263,8 @@ conntrack_walk_begin(struct conntrack *ct, struct conntrack_wanted *wanted)
                                  NLM_F_REQUEST | NLM_F_DUMP);
 
     sort_addrs(&wanted->unserved);
-    sort_addrs(&wanted->probed);
+    sort_addrs(&wanted->ended);
+    sort_addrs(&wanted->listed);
     netlink_drain(&ct->dump);
     nlh->nlmsg_seq = ++ct->dump.seq;
     return netlink_send(&ct->dump, nlh, nlh->nlmsg_len);

@@ -15,6 +15,7 @@ int conntrack_open(int netns_fd, struct conntrack **);
 void conntrack_close(struct conntrack *);
 
 struct nat_tcp;
+struct tcp_connection;
 
 struct conntrack_addrs {
     struct in6_addr *addrs;
@@ -22,13 +23,16 @@ struct conntrack_addrs {
 };
 
 /* What becomes of entries: those whose flow goes to one of the addresses
- * 'unserved', in either direction, are deleted; others with a mark get the one
- * that 'mark_of' (may be NULL) says, by mark and zone of the original
- * direction.  'probe' is called for TCP connections to 'probed'. */
+ * 'unserved', in either direction, are deleted, and those to one that is
+ * 'ended', too, but for open TCP connections, for which 'probe' is called;
+ * others with a mark get the one that 'mark_of' (may be NULL) says, by mark and
+ * zone of the original direction.  'found' is called for TCP connections that
+ * are open to one of the addresses 'listed'. */
 struct conntrack_wanted {
-    struct conntrack_addrs unserved, probed;
+    struct conntrack_addrs unserved, ended, listed;
     uint32_t (*mark_of)(uint32_t mark, uint16_t zone);
     void (*probe)(const struct nat_tcp *);
+    void (*found)(const struct tcp_connection *);
 };
 
 /* Begins a walk, which sorts the addresses; an earlier one is given up.  Then

@@ -3,9 +3,10 @@
 /* Flows in the NAT namespace that outlive what they were made by.
  *
  * Place in the flow: services.c notes here which services have gone or have
- * another application now, or one that is down; agent.c says when bearers are
- * gone, and has the table of connections walked, a part in each turn of its
- * loop.  What comes up during a walk waits for the next one.
+ * another application now, or one that is down, whose connections
+ * service/register.c wants to know; agent.c says when bearers are gone, and has
+ * the table of connections walked, a part in each turn of its loop.  What comes
+ * up during a walk waits for the next one.
  *
  * Until a service's old flows are gone it must not be diverted to its new
  * application (nat_service_ready()).  For a service that is just gone there is
@@ -18,14 +19,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tunnel.h"
 #include "nat/conntrack.h"
 #include "nat/private.h"
 
 #define PARTS 8                 /* Of a walk, in a turn. */
+#define FOUND_MAX 2048          /* More are told of in between. */
 
 /* For the next walk, and of the one that is under way. */
 static struct conntrack_wanted due, current;
 static bool walking;
+static uint64_t n_walked;       /* So many have come to their end. */
+
+static nat_connections_cb *listener;
+static struct tcp_connection found[FOUND_MAX];
+static size_t n_found;
 
 static bool
 has_addr(const struct conntrack_addrs *addrs, const struct in6_addr *addr)
@@ -38,20 +46,22 @@ has_addr(const struct conntrack_addrs *addrs, const struct in6_addr *addr)
     return false;
 }
 
+/* (That one may be there twice is no harm.) */
 static int
-add_addr(struct conntrack_addrs *addrs, const struct in6_addr *addr)
+add_addrs(struct conntrack_addrs *addrs, const struct in6_addr *more, size_t n)
 {
-    struct in6_addr *more;
+    struct in6_addr *all;
 
-    if (has_addr(addrs, addr)) {
+    if (!n) {
         return 0;
     }
-    more = realloc(addrs->addrs, (addrs->n + 1) * sizeof *more);
-    if (!more) {
+    all = realloc(addrs->addrs, (addrs->n + n) * sizeof *all);
+    if (!all) {
         return ENOMEM;
     }
-    addrs->addrs = more;
-    more[addrs->n++] = *addr;
+    memcpy(all + addrs->n, more, n * sizeof *more);
+    addrs->addrs = all;
+    addrs->n += n;
     return 0;
 }
 
@@ -59,20 +69,60 @@ static void
 clear(struct conntrack_wanted *w)
 {
     free(w->unserved.addrs);
-    free(w->probed.addrs);
+    free(w->ended.addrs);
+    free(w->listed.addrs);
     *w = (struct conntrack_wanted) { .mark_of = NULL };
 }
 
 int
 nat_flows_forget(const struct in6_addr *service_ip)
 {
-    return add_addr(&due.unserved, service_ip);
+    return (has_addr(&due.unserved, service_ip) ? 0
+            : add_addrs(&due.unserved, service_ip, 1));
 }
 
 int
-nat_flows_probe(const struct in6_addr *service_ip)
+nat_flows_end(const struct in6_addr *service_ips, size_t n)
 {
-    return add_addr(&due.probed, service_ip);
+    return add_addrs(&due.ended, service_ips, n);
+}
+
+void
+nat_connections_listen(nat_connections_cb *cb)
+{
+    listener = cb;
+}
+
+uint64_t
+nat_connections_list(const struct in6_addr *service_ips, size_t n)
+{
+    /* (What memory is missing for is not told.) */
+    add_addrs(&due.listed, service_ips, n);
+    return n_walked + (walking ? 2 : 1);
+}
+
+bool
+nat_connections_listed(uint64_t walk)
+{
+    return n_walked >= walk;
+}
+
+static void
+tell_found(void)
+{
+    if (n_found) {
+        listener(found, n_found);
+        n_found = 0;
+    }
+}
+
+static void
+note_found(const struct tcp_connection *c)
+{
+    found[n_found++] = *c;
+    if (n_found >= FOUND_MAX) {
+        tell_found();
+    }
 }
 
 bool
@@ -95,9 +145,8 @@ nat_flows_stop(void)
     for (size_t i = 0; i < current.unserved.n; i++) {
         nat_flows_forget(&current.unserved.addrs[i]);
     }
-    for (size_t i = 0; i < current.probed.n; i++) {
-        nat_flows_probe(&current.probed.addrs[i]);
-    }
+    nat_flows_end(current.ended.addrs, current.ended.n);
+    nat_connections_list(current.listed.addrs, current.listed.n);
     if (current.mark_of) {
         due.mark_of = current.mark_of;
     }
@@ -108,7 +157,8 @@ nat_flows_stop(void)
 bool
 nat_flows_done(void)
 {
-    return (!walking && !due.mark_of && !due.unserved.n && !due.probed.n);
+    return (!walking && !due.mark_of && !due.unserved.n && !due.ended.n
+            && !due.listed.n);
 }
 
 static int
@@ -116,6 +166,7 @@ begin(void)
 {
     current = due;
     current.probe = nat_probe_ue;
+    current.found = note_found;
     due = (struct conntrack_wanted) { .mark_of = NULL };
     walking = true;
     return conntrack_walk_begin(nat.ct, &current);
@@ -139,9 +190,11 @@ nat_flows_run(void)
     for (int i = 0; i < PARTS && error == EINPROGRESS; i++) {
         error = conntrack_walk_next(nat.ct, &current);
     }
+    tell_found();
     if (!error) {
         clear(&current);
         walking = false;
+        n_walked++;
         return nat_flows_done() ? 0 : EINPROGRESS;
     } else if (error != EINPROGRESS) {
         nat_flows_stop();

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct conf;
+struct tcp_connection;
 
 /* The device towards the UEs, in the namespace. */
 #define NAT_UE "ue0"
@@ -83,15 +84,22 @@ bool nat_has_service(const struct in6_addr *service_ip,
 bool nat_translates(const struct in6_addr *service_ip);
 int nat_service_clear(const struct in6_addr *service_ip);
 
-/* The service is about to be switched, as its App is down.  For NAT_ENDING_MS
- * each TCP segment of a UE in a connection to it is answered with a reset, and
- * each UE with such a connection is made to send one.  In force when it returns
- * 0. */
-#define NAT_ENDING_MS 500
-int nat_service_end(const struct in6_addr *service_ip);
-
-/* Has the flows of a service deleted, which nat_flows_run() does. */
-int nat_flows_forget(const struct in6_addr *service_ip);
+/* The App of 'n' services is down.  First nat_connections_list() has
+ * nat_flows_run() tell what nat_connections_listen() has named of the TCP
+ * connections that UEs have open to them, some at a time; done when
+ * nat_connections_listed() says so of what it has returned.
+ *
+ * Then, from nat_services_end() on, TCP segments from UEs to these services are
+ * answered with a reset, unless they begin a connection; nat_flows_run() makes
+ * each UE with an open one send something, and deletes all other flows.  Until
+ * nat_service_resume() or nat_service_clear().  These are in force when they
+ * return 0. */
+typedef void nat_connections_cb(const struct tcp_connection *, size_t n);
+void nat_connections_listen(nat_connections_cb *);
+uint64_t nat_connections_list(const struct in6_addr *service_ips, size_t n);
+bool nat_connections_listed(uint64_t walk);
+int nat_services_end(const struct in6_addr *service_ips, size_t n);
+int nat_service_resume(const struct in6_addr *service_ip);
 
 /* No such flow of the service is left: now packets may be diverted to it. */
 bool nat_service_ready(const struct in6_addr *service_ip);

@@ -65,7 +65,7 @@ extern const struct nft_table nat_inet, nat_netdev;
  * IPv6. */
 extern const struct nft_set nat_services[2], nat_apps[2];
 
-/* Sets of nat_inet: services whose connections are reset, for a short time. */
+/* Sets of nat_inet: services whose connections are reset. */
 extern const struct nft_set nat_ending[2];
 
 /* Sets of nat_inet whose elements count: bearer id and service.  By family
@@ -89,8 +89,9 @@ int nat_probe_open(void);
 void nat_probe_close(void);
 void nat_probe_ue(const struct nat_tcp *);
 
-/* Has UEs with TCP connections to the service sent that, which nat_flows_run()
- * does. */
-int nat_flows_probe(const struct in6_addr *service_ip);
+/* Has nat_flows_run() delete the flows of a service; and of others all but open
+ * TCP connections, whose UEs it has sent that. */
+int nat_flows_forget(const struct in6_addr *service_ip);
+int nat_flows_end(const struct in6_addr *service_ips, size_t n);
 
 #endif /* nat/private.h */

@@ -114,10 +114,8 @@ const struct nft_set nat_apps[2] = {
 };
 
 const struct nft_set nat_ending[2] = {
-    { .name = "ending4", .key_len = 4, .key_type = TYPE_IPADDR,
-      .timeouts = true },
-    { .name = "ending6", .key_len = 16, .key_type = TYPE_IP6ADDR,
-      .timeouts = true },
+    { .name = "ending4", .key_len = 4, .key_type = TYPE_IPADDR },
+    { .name = "ending6", .key_len = 16, .key_type = TYPE_IP6ADDR },
 };
 
 #define COUNTS(NAME, LEN, TYPE)                                         \
@@ -376,8 +374,9 @@ new_from_ue_rules(struct nft_batch *b, unsigned int max)
     drop(b, r, "too_many_connections");
 }
 
-/* Connections to a service that ends are reset.  What would begin one goes on:
- * its UE sends it again, and soon elsewhere. */
+/* Connections to a service whose App is down are reset.  What would begin one
+ * goes on: it was on its way here when the service was bypassed, and its UE
+ * sends it again. */
 static void
 ending_rules(struct nft_batch *b)
 {

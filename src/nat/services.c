@@ -165,6 +165,22 @@ nat_has_service(const struct in6_addr *service_ip,
 }
 
 int
+nat_service_resume(const struct in6_addr *service_ip)
+{
+    const struct nft_set *ending = &nat_ending[family_of(service_ip)];
+    int error;
+
+    if (!nat.open) {
+        return ENOTCONN;
+    }
+    /* (To delete what is not there takes much longer than to look.) */
+    error = nft_elem_get(nat.nft, &nat_inet, ending, bytes(service_ip), NULL,
+                         NULL);
+    return (error == ENOENT ? 0 : error ? error
+            : nft_elem_forget(nat.nft, &nat_inet, ending, bytes(service_ip)));
+}
+
+int
 nat_service_clear(const struct in6_addr *service_ip)
 {
     const uint8_t *service = bytes(service_ip);
@@ -176,6 +192,7 @@ nat_service_clear(const struct in6_addr *service_ip)
     if (!nat.open) {
         return ENOTCONN;
     }
+    nat_service_resume(service_ip);
     error = nft_elem_get(nat.nft, &nat_inet, services, service, application,
                          NULL);
     if (!error) {
@@ -193,9 +210,8 @@ nat_service_clear(const struct in6_addr *service_ip)
 }
 
 int
-nat_service_end(const struct in6_addr *service_ip)
+nat_services_end(const struct in6_addr *service_ips, size_t n)
 {
-    const struct nft_set *ending = &nat_ending[family_of(service_ip)];
     struct nft_batch *b;
     int error;
 
@@ -203,10 +219,12 @@ nat_service_end(const struct in6_addr *service_ip)
         return ENOTCONN;
     }
     b = nft_begin(nat.nft);
-    nft_elem_add(b, &nat_inet, ending, bytes(service_ip), NULL,
-                 NAT_ENDING_MS);
+    for (size_t i = 0; i < n; i++) {
+        nft_elem_add(b, &nat_inet, &nat_ending[family_of(&service_ips[i])],
+                     bytes(&service_ips[i]), NULL, 0);
+    }
     error = nft_commit(b, NULL);
-    return error ? error : nat_flows_probe(service_ip);
+    return error ? error : nat_flows_end(service_ips, n);
 }
 
 struct dump {

@@ -776,7 +776,7 @@ learned(enum filter_side from OVS_UNUSED, const struct tunnel *tunnel,
 
 static int
 divert_nothing(const struct in6_addr *service_ip OVS_UNUSED,
-               bool on OVS_UNUSED)
+               enum endpoint_service how OVS_UNUSED)
 {
     return 0;
 }

@@ -22,6 +22,13 @@ static const struct conf *conf;
 static const struct endpoint_class *endpoint;
 static bool (*plane_is_up)(void);
 
+/* (Those that there is no room for are switched.) */
+static void
+connections_found(const struct tcp_connection *connections, size_t n)
+{
+    filter_connections_end(connections, n);
+}
+
 void
 register_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
               bool (*plane_is_up_)(void))
@@ -29,6 +36,7 @@ register_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
     plane_is_up = plane_is_up_;
     conf = conf_;
     endpoint = endpoint_;
+    nat_connections_listen(connections_found);
 }
 
 bool
@@ -101,8 +109,11 @@ int
 register_divert(const struct service_spec *spec)
 {
     const struct in6_addr *ip = &spec->service_ip;
-    int error = endpoint->service_divert(ip, true);
+    int error = nat_service_resume(ip);
 
+    if (!error) {
+        error = endpoint->service_divert(ip, ENDPOINT_DIVERTS);
+    }
     return error ? error : filter_service_set(ip);
 }
 
@@ -118,7 +129,7 @@ register_in_force(const struct service_spec *spec)
 void
 register_undivert(const struct service_spec *spec)
 {
-    endpoint->service_divert(&spec->service_ip, false);
+    endpoint->service_divert(&spec->service_ip, ENDPOINT_SWITCHES);
     if (plane_is_up()) {
         filter_service_clear(&spec->service_ip);
     }
@@ -131,19 +142,32 @@ register_is_bypassed(const struct service_spec *spec)
             && nat_has_service(&spec->service_ip, &spec->application_ip));
 }
 
-void
-register_end(const struct service_spec *spec)
+uint64_t
+register_end(const struct in6_addr *service_ips, size_t n)
 {
-    if (plane_is_up()) {
-        nat_service_end(&spec->service_ip);
-    }
+    return plane_is_up() ? nat_connections_list(service_ips, n) : 0;
 }
 
-void
-register_bypass(const struct service_spec *spec)
+bool
+register_ended(uint64_t walk)
 {
-    register_undivert(spec);
-    nat_flows_forget(&spec->service_ip);
+    return nat_connections_listed(walk);
+}
+
+/* The filter first, so that nothing is reset that has begun elsewhere. */
+int
+register_bypass(const struct in6_addr *service_ips, size_t n)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < n && !error; i++) {
+        error = endpoint->service_divert(&service_ips[i], ENDPOINT_BYPASSES);
+    }
+    if (!error && plane_is_up()) {
+        error = filter_services_bypass(service_ips, n);
+        error = error ? error : nat_services_end(service_ips, n);
+    }
+    return error;
 }
 
 /* All of it in reverse. */
@@ -151,7 +175,7 @@ void
 register_withdraw(const struct service_spec *spec)
 {
     /* What cannot be done now, dataplane_came_up() makes good. */
-    endpoint->service_divert(&spec->service_ip, false);
+    endpoint->service_divert(&spec->service_ip, ENDPOINT_SWITCHES);
     filter_service_clear(&spec->service_ip);
     endpoint->service_clear(&spec->service_ip);
     nat_service_clear(&spec->service_ip);

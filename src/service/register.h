@@ -6,7 +6,10 @@
  *
  * Place in the flow: service.c, which follows the registry, calls these. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct conf;
 struct endpoint_class;
@@ -49,11 +52,15 @@ bool register_in_force(const struct service_spec *);
  * left what it had bypassed. */
 bool register_is_bypassed(const struct service_spec *);
 
-/* The service's App is down, and register_bypass() will be called within
- * NAT_ENDING_MS: TCP connections to it are reset.  That one undoes the second
- * half, and has all flows of the service forgotten. */
-void register_end(const struct service_spec *);
-void register_bypass(const struct service_spec *);
+/* 'n' services whose Apps are down.  register_end() has it found out which TCP
+ * connections UEs have with them, which register_ended() says of what it has
+ * returned.  register_bypass() then undoes the second half: from now on these
+ * connections are reset, and all else is switched.  Until register_divert() or
+ * register_withdraw().  It returns 0 or a positive errno value; it may be called
+ * again then. */
+uint64_t register_end(const struct in6_addr *service_ips, size_t n);
+bool register_ended(uint64_t walk);
+int register_bypass(const struct in6_addr *service_ips, size_t n);
 
 /* Undoes the second half, if it was done; by this process or another. */
 void register_undivert(const struct service_spec *);

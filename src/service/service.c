@@ -7,7 +7,8 @@
  *   S_APPLYING   register_apply() has been called; waiting until it is
  *                confirmed.
  *   S_ACTIVE     register_divert() has succeeded: packets are diverted.
- *   S_ENDING     its App is down: connections to it are reset, for ENDING_MS.
+ *   S_ENDING     its App is down; waiting until it is known which connections
+ *                are to be reset, for ENDING_MS at most.
  *   S_BYPASSED   its App is down: packets are switched.
  *   S_WAITING    what it needs is not there: packets are switched.
  *
@@ -64,7 +65,7 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define RETRY_MS 500
 #define LOOK_MS 100
 #define LOOK_BUDGET 1000        /* Settled services looked at then. */
-#define ENDING_MS 100           /* Less than NAT_ENDING_MS. */
+#define ENDING_MS 100
 #define CHECK_MS 1000
 #define CHECK_BUDGET 200        /* Services looked up at a time. */
 #define TURN_MS 5               /* For what takes system calls, a turn. */
@@ -88,7 +89,8 @@ struct entry {
                                  * it was not yet, an earlier one had */
     bool was_bypassed;          /* bypassed it, and its App is not known. */
     long long int retry_at;     /* S_WAITING: not applied before. */
-    long long int end_at;       /* S_ENDING: when it is switched. */
+    long long int end_at;       /* S_ENDING: when it is switched at last, */
+    uint64_t end_walk;          /* and what for. */
     unsigned int routes_seen;   /* 'routes' when it was seen whether */
     const char *unreachable;    /* there is a route to its application; NULL if
                                  * there is. */
@@ -492,23 +494,91 @@ suspend(struct entry *e, const char *why)
     }
 }
 
-/* Its App is down. */
+/* Apps that are down.  Many services may have one App: so what is done is done
+ * for all of them at once that have their turn. */
+
+struct many {
+    struct entry **entries;
+    struct in6_addr *ips;
+    size_t n;
+};
+
 static void
-bypass(struct entry *e)
+many_init(struct many *m, const struct ovs_list *list)
 {
-    if (e->state == S_ACTIVE) {
-        VLOG_WARN("service %s is bypassed: its App is down", e->spec.name);
-        register_end(&e->spec);
+    struct entry *e;
+    size_t n = ovs_list_size(list);
+
+    m->entries = xmalloc(n * sizeof *m->entries);
+    m->ips = xmalloc(n * sizeof *m->ips);
+    m->n = 0;
+    LIST_FOR_EACH (e, turn_node, list) {
+        m->entries[m->n] = e;
+        m->ips[m->n++] = e->spec.service_ip;
+    }
+}
+
+static void
+many_destroy(struct many *m)
+{
+    free(m->entries);
+    free(m->ips);
+}
+
+/* Whether it is not known yet which connections of it are to be reset. */
+static bool
+is_ending(const struct entry *e)
+{
+    return (e->state == S_ENDING && time_msec() < e->end_at
+            && !register_ended(e->end_walk));
+}
+
+/* Those in 'list' are diverted, until it is known. */
+static void
+end_all(const struct ovs_list *list)
+{
+    struct many m;
+
+    many_init(&m, list);
+    const uint64_t walk = register_end(m.ips, m.n);
+    for (size_t i = 0; i < m.n; i++) {
+        struct entry *e = m.entries[i];
+
         e->state = S_ENDING;
         e->end_at = time_msec() + ENDING_MS;
-    } else if (e->state == S_ENDING && time_msec() < e->end_at) {
-        poll_timer_wait_until(e->end_at);
-    } else {
-        if (e->state != S_WAITING) {
-            register_bypass(&e->spec);
-        }
-        e->state = S_BYPASSED;
+        e->end_walk = walk;
+        place(e);
     }
+    poll_timer_wait_until(time_msec() + ENDING_MS);
+    many_destroy(&m);
+}
+
+/* Those in 'list' are bypassed.  If that fails, it is tried again soon. */
+static void
+bypass_all(const struct ovs_list *list)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+    struct many m;
+
+    many_init(&m, list);
+    int error = register_bypass(m.ips, m.n);
+    if (error) {
+        VLOG_WARN_RL(&rl, "%"PRIuSIZE" services whose Apps are down cannot be "
+                     "bypassed: %s", m.n, ovs_strerror(error));
+    }
+    for (size_t i = 0; i < m.n; i++) {
+        struct entry *e = m.entries[i];
+
+        if (!error) {
+            VLOG_WARN("service %s is bypassed: its App is down",
+                      e->spec.name);
+        }
+        e->state = error ? S_ENDING : S_BYPASSED;
+        e->end_at = time_msec() + ENDING_MS;
+        e->end_walk = UINT64_MAX;
+        place(e);
+    }
+    many_destroy(&m);
 }
 
 /* Nothing keeps it from being in force. */
@@ -526,6 +596,26 @@ bring_into_force(struct entry *e)
     }
 }
 
+/* What is left to be done for one whose App is down, but for end_all() and
+ * bypass_all(), which run_due() calls. */
+static void
+bypass(struct entry *e)
+{
+    const char *why;
+
+    if (is_ending(e)) {
+        poll_timer_wait_until(e->end_at);
+        return;
+    }
+    if (e->state == S_WAITING) {
+        register_undivert(&e->spec);    /* What it has been, it may still be. */
+        e->state = S_BYPASSED;
+    }
+    if (e->state == S_BYPASSED) {
+        is_possible(e, &why);           /* Somebody may ask that. */
+    }
+}
+
 static void
 run_entry(struct entry *e)
 {
@@ -536,10 +626,10 @@ run_entry(struct entry *e)
     } else if (!e->applied) {
         apply(e);
     }
-    if (!is_possible(e, &why)) {
-        suspend(e, why);
-    } else if (is_bypassed(e)) {
+    if (is_bypassed(e)) {
         bypass(e);
+    } else if (!is_possible(e, &why)) {
+        suspend(e, why);
     } else {
         e->was_bypassed = false;
         bring_into_force(e);
@@ -577,17 +667,30 @@ static void
 run_due(long long int until)
 {
     struct ovs_list turn = OVS_LIST_INITIALIZER(&turn);
+    struct ovs_list ending = OVS_LIST_INITIALIZER(&ending);
+    struct ovs_list ended = OVS_LIST_INITIALIZER(&ended);
 
     ovs_list_push_back_all(&turn, &due);
     while (!ovs_list_is_empty(&turn) && time_msec() < until) {
         struct entry *e = CONTAINER_OF(ovs_list_front(&turn), struct entry,
                                        turn_node);
-        if (e->wanted) {
-            run_entry(e);
-            place(e);
-        } else {
+        if (!e->wanted) {
             withdraw(e);
+            continue;
         }
+        run_entry(e);
+        place(e);
+        if (is_bypassed(e) && e->state != S_BYPASSED && !is_ending(e)) {
+            ovs_list_remove(&e->turn_node);
+            ovs_list_push_back(e->state == S_ACTIVE ? &ending : &ended,
+                               &e->turn_node);
+        }
+    }
+    if (!ovs_list_is_empty(&ending)) {
+        end_all(&ending);
+    }
+    if (!ovs_list_is_empty(&ended)) {
+        bypass_all(&ended);
     }
     behind = !ovs_list_is_empty(&turn);
     if (behind) {

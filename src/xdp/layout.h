@@ -15,7 +15,7 @@
 
 #include <linux/types.h>
 
-#define XDP_LAYOUT 8
+#define XDP_LAYOUT 10
 
 /* Time is counted in ticks of the coarse monotonic clock: 2^28 ns, about a
  * quarter of a second, so that a stamp is written a few times a second at
@@ -147,7 +147,8 @@ struct xdp_service {
     __u32 used;                 /* Written last, cleared first. */
     __u32 chain;                /* enum xdp_chain */
     __u32 stats;                /* Where it is counted. */
-    __u8 pad[4];
+    __u32 bypassed;             /* Its App is down: packets are passed on to
+                                 * the filter, which knows connections. */
 };
 
 struct xdp_service_stats {      /* Per CPU; XDP_SERVICES of them. */
@@ -237,6 +238,7 @@ enum xdp_dev {
     X(UP_STALE, "enb", "pass", "stale")                                 \
     X(UP_STAYS, "enb", "pass", "may_stay")                              \
     X(UP_HOLD, "enb", "pass", "service_not_diverted")                   \
+    X(UP_BYPASSED, "enb", "pass", "app_down")                           \
     X(UP_FOREIGN_SOURCE, "enb", "pass", "foreign_source")               \
     X(UP_NO_TARGET, "enb", "pass", "no_target")                         \
     X(UP_CE_NOT_ECT, "enb", "drop", "congestion_not_ect")               \

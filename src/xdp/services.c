@@ -2,8 +2,8 @@
 
 /* Services at the eBPF programs: see services.h.
  *
- * A service without a chain is in the table while it is diverted.  One with a
- * chain is there from the first, as XDP_CHAIN_OFF while it is not diverted:
+ * A service without a chain is in the table while it is diverted or bypassed.
+ * One with a chain is there from the first, as XDP_CHAIN_OFF while it is not diverted:
  * what the App sends must not get past its chain. */
 
 #include <config.h>
@@ -103,10 +103,11 @@ chain_in_table(const struct in6_addr *ip)
 }
 
 static int
-put(const struct in6_addr *ip, enum xdp_chain chain)
+put(const struct in6_addr *ip, enum xdp_chain chain, bool bypassed)
 {
     bool there = is_in_table(ip);
-    int error = xdp_table_service_set(table, ip, chain);
+    int error = (bypassed ? xdp_table_service_bypass(table, ip, chain)
+                 : xdp_table_service_set(table, ip, chain));
 
     if (!error && !there) {
         uint32_t index = xdp_table_service_find(table, ip);
@@ -127,7 +128,7 @@ xdp_svc_set(const struct service_spec *spec)
         error = xdp_chain_set(spec);
         /* What is diverted already stays so, with a chain or without. */
         if (!error && !is_in_table(ip)) {
-            error = put(ip, XDP_CHAIN_OFF);
+            error = put(ip, XDP_CHAIN_OFF, false);
         }
     }
     if (!error && !s) {
@@ -176,15 +177,16 @@ xdp_svc_ready(const struct in6_addr *ip)
 }
 
 int
-xdp_svc_divert(const struct in6_addr *ip, bool on)
+xdp_svc_divert(const struct in6_addr *ip, enum endpoint_service how)
 {
     const struct xdp_svc *s = find(ip);
-    bool chain = s && s->chain;
+    bool chain = s && s->chain, on = how != ENDPOINT_SWITCHES;
     int error = 0;
 
     if (on || chain) {
         error = put(ip, (!chain ? XDP_CHAIN_NONE
-                         : on ? XDP_CHAIN_ON : XDP_CHAIN_OFF));
+                         : on ? XDP_CHAIN_ON : XDP_CHAIN_OFF),
+                    how == ENDPOINT_BYPASSES);
     } else {
         xdp_table_service_clear(table, ip);
     }

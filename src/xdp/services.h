@@ -10,7 +10,8 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-struct endpoint_events;
+#include "gtp/endpoint.h"
+
 struct service_spec;
 struct xdp;
 
@@ -24,7 +25,7 @@ int xdp_svc_set(const struct service_spec *);
 void xdp_svc_clear(const struct in6_addr *ip);
 bool xdp_svc_possible(const struct service_spec *, const char **why);
 bool xdp_svc_ready(const struct in6_addr *ip);
-int xdp_svc_divert(const struct in6_addr *ip, bool on);
+int xdp_svc_divert(const struct in6_addr *ip, enum endpoint_service);
 
 /* Where a packet to 'ip' goes: '*chain' is by way of a chain.  EAGAIN if that
  * is not there now. */

@@ -92,9 +92,9 @@ xdp_table_service_fits(struct xdp_table *t, const struct in6_addr *ip)
             || (free_place(t, addr) && free_count(t) != XDP_NOWHERE));
 }
 
-int
-xdp_table_service_set(struct xdp_table *t, const struct in6_addr *ip,
-                      enum xdp_chain chain)
+static int
+put(struct xdp_table *t, const struct in6_addr *ip, enum xdp_chain chain,
+    bool bypassed)
 {
     uint32_t index = xdp_table_service_find(t, ip);
     struct xdp_service *s;
@@ -103,6 +103,7 @@ xdp_table_service_set(struct xdp_table *t, const struct in6_addr *ip,
 
     if (index != XDP_NOWHERE) {
         STORE(t->services[index].chain, chain);
+        STORE(t->services[index].bypassed, bypassed);
         return 0;
     }
     xdp_addr(addr, ip);
@@ -115,11 +116,26 @@ xdp_table_service_set(struct xdp_table *t, const struct in6_addr *ip,
     memcpy(s->addr, addr, sizeof addr);
     s->chain = chain;
     s->stats = stats;
+    s->bypassed = bypassed;
     STORE(s->used, 1);
     bit = xdp_service_hash(addr) % XDP_SERVICE_PLACES;
     __atomic_fetch_or(&t->config->service_bits[bit / 64], 1ull << bit % 64,
                       __ATOMIC_RELEASE);
     return 0;
+}
+
+int
+xdp_table_service_set(struct xdp_table *t, const struct in6_addr *ip,
+                      enum xdp_chain chain)
+{
+    return put(t, ip, chain, false);
+}
+
+int
+xdp_table_service_bypass(struct xdp_table *t, const struct in6_addr *ip,
+                         enum xdp_chain chain)
+{
+    return put(t, ip, chain, true);
 }
 
 /* The bit may be another service's, too, which then is in the same row. */

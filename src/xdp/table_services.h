@@ -12,6 +12,9 @@
 /* Puts a service in, or changes its chain.  Returns 0 or ENOSPC. */
 int xdp_table_service_set(struct xdp_table *, const struct in6_addr *ip,
                           enum xdp_chain);
+/* The same, but uplink packets to it are passed on to the filter. */
+int xdp_table_service_bypass(struct xdp_table *, const struct in6_addr *ip,
+                             enum xdp_chain);
 /* Is it there, or is there room for it? */
 bool xdp_table_service_fits(struct xdp_table *, const struct in6_addr *ip);
 void xdp_table_service_clear(struct xdp_table *, const struct in6_addr *ip);

@@ -90,7 +90,8 @@ uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
                              ? find_service(p->inner_dst) : NULL);
     __u32 stats = stats_of(s);
     bool to_service = s, chain = s && READ(s->chain);
-    if (chain && !chain_lives(s)) {
+    bool bypassed = s && READ(s->bypassed);
+    if (bypassed || (chain && !chain_lives(s))) {
         to_service = false;
     }
     struct xdp_entry *e = f->e;
@@ -121,7 +122,7 @@ uplink(struct xdp_md *ctx, const struct packet *p, const struct found *f)
                     : divert(ctx, p, f, id, stats, chain));
         }
     }
-    return SWITCH;
+    return bypassed ? done(XDP_PASS, XDP_UP_BYPASSED) : SWITCH;
 }
 
 /* Returns an outcome. */

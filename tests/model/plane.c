@@ -343,7 +343,8 @@ always_possible(const struct service_spec *spec OVS_UNUSED,
 }
 
 static int
-divert_nothing(const struct in6_addr *ip OVS_UNUSED, bool on OVS_UNUSED)
+divert_nothing(const struct in6_addr *ip OVS_UNUSED,
+               enum endpoint_service how OVS_UNUSED)
 {
     return 0;
 }

@@ -74,6 +74,20 @@ filter_service_set(const struct in6_addr *ip OVS_UNUSED)
 }
 
 int
+filter_services_bypass(const struct in6_addr *service_ips OVS_UNUSED,
+                       size_t n OVS_UNUSED)
+{
+    return 0;
+}
+
+int
+filter_connections_end(const struct tcp_connection *connections OVS_UNUSED,
+                       size_t n OVS_UNUSED)
+{
+    return 0;
+}
+
+int
 filter_service_clear(const struct in6_addr *ip OVS_UNUSED)
 {
     return 0;
@@ -126,14 +140,33 @@ nat_socket(int family OVS_UNUSED, int type OVS_UNUSED,
     return ENOTCONN;
 }
 
+void
+nat_connections_listen(nat_connections_cb *cb OVS_UNUSED)
+{
+}
+
+uint64_t
+nat_connections_list(const struct in6_addr *service_ips OVS_UNUSED,
+                     size_t n OVS_UNUSED)
+{
+    return 0;
+}
+
+bool
+nat_connections_listed(uint64_t walk OVS_UNUSED)
+{
+    return true;
+}
+
 int
-nat_service_end(const struct in6_addr *service_ip OVS_UNUSED)
+nat_services_end(const struct in6_addr *service_ips OVS_UNUSED,
+                 size_t n OVS_UNUSED)
 {
     return 0;
 }
 
 int
-nat_flows_forget(const struct in6_addr *service_ip OVS_UNUSED)
+nat_service_resume(const struct in6_addr *service_ip OVS_UNUSED)
 {
     return 0;
 }

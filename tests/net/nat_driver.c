@@ -7,7 +7,8 @@
  * runs nat_init(), then takes a command a line from standard input and answers
  * each with "ok" or "error: ...", a dump's lines before it:
  *
- *     set SERVICE APPLICATION | clear SERVICE | end SERVICE | dump
+ *     set SERVICE APPLICATION | clear SERVICE | dump
+ *     list SERVICE | end SERVICE | resume SERVICE
  *     reassign ID
  *     usage | forget ID SERVICE up|down      (100 of them, up to ID)
  *     turns                    that the last walk over connections has taken
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tunnel.h"
 #include "conf/conf.h"
 #include "gtp/ue_frame.h"
 #include "nat/nat.h"
@@ -72,6 +74,29 @@ walk(int error)
         error = 0;
     }
     return error;
+}
+
+static void
+found(const struct tcp_connection *connections, size_t n)
+{
+    char ue[INET6_ADDRSTRLEN], service[INET6_ADDRSTRLEN];
+
+    for (size_t i = 0; i < n; i++) {
+        const struct tcp_connection *c = &connections[i];
+
+        printf("%s %u %s %u\n", addr_text(&c->ue, ue), ntohs(c->ue_port),
+               addr_text(&c->service, service), ntohs(c->service_port));
+    }
+}
+
+static int
+list(const struct in6_addr *service)
+{
+    nat_connections_listen(found);
+    const uint64_t ticket = nat_connections_list(service, 1);
+    int error = walk(0);
+
+    return error ? error : nat_connections_listed(ticket) ? 0 : EAGAIN;
 }
 
 static uint32_t reassigned;
@@ -152,7 +177,11 @@ command(char *line)
     } else if (!strcmp(verb, "clear")) {
         return walk(nat_service_clear(&a));
     } else if (!strcmp(verb, "end")) {
-        return walk(nat_service_end(&a));
+        return walk(nat_services_end(&a, 1));
+    } else if (!strcmp(verb, "resume")) {
+        return nat_service_resume(&a);
+    } else if (!strcmp(verb, "list")) {
+        return list(&a);
     } else if (!strcmp(verb, "set") && arg2 && parse_addr(arg2, &b)) {
         return walk(nat_service_set(&a, &b));
     }

@@ -17,10 +17,13 @@ from tofnet.lab import APP, APP6, SERVICE_IP, SERVICE_IP6, STATE
 from tofnet.netns import call_in
 from tofnet.service import (
     OTHER, answered, asks, diverted, echo, is_syn_ack, is_text, service_of,
-    syn)
+    switched, syn)
 from tofnet.wait import PATIENCE, wait_until
 from test_apps import BACK, GONE, LINK_GONE, SILENT, status, wait_app
+from test_many_services import change
 
+OTHER6 = "2001:db8:203::77"     # As OTHER.
+MANY = 1000                     # Services.
 HOST, APPS = b"real ", b""      # How answers of the service's real host
                                 # begin, and the App's.
 ends = pytest.mark.parametrize("end,within", [
@@ -82,12 +85,10 @@ class Asking(Background):
                 if who + text in told}
 
     def wait_answer(self, who, since, within):
-        """The first to what is asked from then on comes soon."""
-        def first():
-            return min((came for text, came in self.answers(who).items()
-                        if self.asked[text] > since), default=None)
-        came = wait_until(first, within + 3, f"an answer {who + b'...'!r}")
-        assert came - since <= within * PATIENCE
+        """One to what is asked from then on comes soon."""
+        wait_until(lambda: any(self.asked[text] > since
+                               for text in self.answers(who)),
+                   within + 1, f"an answer {who + b'...'!r}")
 
 
 def register(api, ue, **kw):
@@ -103,15 +104,13 @@ def wait_in_force(api, in_force, timeout=BACK):
                f"inForce {in_force}")
 
 
-@ends
-@ues
-def test_an_app_that_ends_is_bypassed_until_it_is_back(net, api, ue, kw, end,
-                                                       within):
-    """What is only switched loses nothing meanwhile."""
-    register(api, ue)
-    b = diverted(net, ue, **kw)
-    other = diverted(net, "10.45.32.9")
-    stream = Stream(other, lambda text: p.ip_udp(other.ue, OTHER, text))
+def bypassed_until_back(net, api, b, end, within):
+    """An App ends and comes back under traffic of 'b'.  What is only switched
+    loses nothing meanwhile."""
+    ue, dst = (("2001:db8:32:9::1", OTHER6) if ":" in b.ue
+               else ("10.45.32.9", OTHER))
+    other = diverted(net, ue)
+    stream = Stream(other, lambda text: p.ip_udp(ue, dst, text))
     with RealHost(net), Asking(b) as asking, stream:
         asking.wait_answer(APPS, time.monotonic(), 1)
         with end():
@@ -126,6 +125,14 @@ def test_an_app_that_ends_is_bypassed_until_it_is_back(net, api, ue, kw, end,
         return [text for text, _ in stream.sent if text not in came]
 
     wait_until(lambda: not lost(), what="all that is only switched")
+
+
+@ends
+@ues
+def test_an_app_that_ends_is_bypassed_until_it_is_back(net, api, ue, kw, end,
+                                                       within):
+    register(api, ue)
+    bypassed_until_back(net, api, diverted(net, ue, **kw), end, within)
 
 
 def connected(ue, port=80):
@@ -157,6 +164,92 @@ def test_connections_to_an_app_that_is_down_are_reset(net, api, address):
     wait_app(api, "up", BACK)
     wait_in_force(api, True)
     connected(ue).close()
+
+
+class Connection:
+    """A TCP connection of a UE without a stack: it says nothing of its own
+    accord."""
+
+    def __init__(self, b, sport):
+        self.b, self.sport, self.seq = b, sport, 1000
+        self.send("S", ack=0)
+        self.seq += 1
+        self.ack = b.wait_downlink(
+            lambda f: is_syn_ack(f) and f.inner.dport == sport).inner.seq + 1
+        self.send("A")
+
+    def send(self, flags, payload=b"", **kw):
+        """Gives the frame that the eNodeB sent."""
+        return self.b.uplink(p.ip_tcp(
+            self.b.ue, service_of(self.b.ue), self.sport, 80, flags,
+            **{"seq": self.seq, "ack": getattr(self, "ack", 0), **kw},
+            payload=payload))
+
+    def is_reset(self, f):
+        return f.inner.proto == p.TCP and f.inner.dport == self.sport \
+            and "R" in f.inner.flags and f.inner.seq == self.ack
+
+    def reset_by(self, flags, payload=b""):
+        """What it sends is answered with a reset, and goes nowhere else."""
+        net = self.b.net
+        since, sgw = net.enb.mark(), net.sgw.mark()
+        frame = self.send(flags, payload)
+        self.b.wait_downlink(self.is_reset, since=since, what="a reset")
+        assert net.forwarded(frame) not in net.sgw.since(sgw)
+
+
+@ues
+def test_a_connection_is_reset_whenever_its_ue_sends(lab, net, api, ue, kw):
+    """Though it is late, and tofd has been restarted; but not when it has begun
+    anew, at the real host."""
+    register(api, ue)
+    b = diverted(net, ue, **kw)
+    late, anew = Connection(b, 6000), Connection(b, 6001)
+    with apphost.dead():
+        wait_in_force(api, False, GONE)
+        late.reset_by("PA", b"late")
+        late.reset_by("FA")
+        lab.tofd("restart")
+        wait_until(api.healthy, 15, "tofd")
+        wait_app(api, "down")
+        wait_until(lambda: api.session_of(ue), what="the session")
+        late.reset_by("PA", b"later")
+
+        since = net.enb.mark()
+        switched(net, anew.send("S", seq=9000, ack=0))
+        for flags in ("A", "PA", "FA"):
+            switched(net, anew.send(flags, seq=9001, ack=77))
+        other = p.ip_tcp(b.ue, service_of(b.ue), 6002, 80, "PA", 1, 1)
+        switched(net, b.uplink(other))
+        assert not [raw for raw in net.enb.since(since)
+                    if (f := b.is_downlink(raw)) and f.inner.proto == p.TCP]
+
+
+def test_all_services_of_an_app_are_bypassed_at_once(lab, net, api):
+    """When its link goes; and they are all in force again."""
+    rows = change(lab, [{"op": "insert", "table": "Service", "row": {
+        "name": f"many-{i}", "service_ip": f"198.18.{i // 250}.{i % 250 + 1}",
+        "application_ip": APP}} for i in range(MANY)])
+
+    def bypassed(n):
+        return lambda: api.metrics()["tof_services_bypassed"] == n
+
+    def in_force():
+        metrics = api.metrics()
+        return metrics["tof_services"] == MANY \
+            and not metrics["tof_services_waiting"]
+
+    try:
+        wait_until(in_force, 30, "all to be in force")
+        with apphost.unplugged():
+            wait_until(bypassed(MANY), LINK_GONE + 1, "all to be bypassed")
+        wait_until(in_force, BACK + 30, "all to be in force again")
+    finally:
+        change(lab, [{"op": "delete", "table": "Service",
+                      "where": [["_uuid", "==", row["uuid"]]]}
+                     for row in rows])
+        wait_until(lambda: not api.metrics()["tof_services"], 30,
+                   "all of them to go")
 
 
 def test_an_app_is_kept_if_that_is_asked_for(net, api):

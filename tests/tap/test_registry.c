@@ -446,14 +446,24 @@ register_is_bypassed(const struct service_spec *spec OVS_UNUSED)
     return false;
 }
 
-void
-register_end(const struct service_spec *spec OVS_UNUSED)
+uint64_t
+register_end(const struct in6_addr *service_ips OVS_UNUSED,
+             size_t n OVS_UNUSED)
 {
+    return 0;
 }
 
-void
-register_bypass(const struct service_spec *spec OVS_UNUSED)
+bool
+register_ended(uint64_t walk OVS_UNUSED)
 {
+    return true;
+}
+
+int
+register_bypass(const struct in6_addr *service_ips OVS_UNUSED,
+                size_t n OVS_UNUSED)
+{
+    return 0;
 }
 
 void

@@ -31,6 +31,7 @@ static void
 test_decap(void)
 {
     struct endpoint_bearer b = bearer(0x2105, 0x21, UE);
+    struct in6_addr service_ip = ip(SERVICE);
     struct frame service = inner_packet(UE, SERVICE, 20, 0);
     struct frame plain = inner_packet(UE, ELSEWHERE, 20, 0);
     struct frame spoofed = inner_packet("10.45.0.8", SERVICE, 20, 0);
@@ -50,6 +51,11 @@ test_decap(void)
     expect_switched(XDP_DEV_ENB, &o, &plain, "not to a service");
     expect_passed(XDP_DEV_ENB, &o, &spoofed, XDP_UP_FOREIGN_SOURCE,
                   "another inner source");
+    xdp_table_service_bypass(table, &service_ip, XDP_CHAIN_NONE);
+    expect_passed(XDP_DEV_ENB, &o, &service, XDP_UP_BYPASSED,
+                  "to a service that is bypassed");
+    xdp_table_service_set(table, &service_ip, XDP_CHAIN_NONE);
+    expect_decap(&o, &service, &b, "in force again");
     o.t.src = ip("10.1.0.7");
     expect_passed(XDP_DEV_ENB, &o, &service, XDP_UP_NEW_SENDER,
                   "another sender");

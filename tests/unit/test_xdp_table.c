@@ -354,6 +354,12 @@ test_services(void)
     tap_ok(!xdp_table_service_set(&t, &v4, XDP_CHAIN_OFF)
            && t.services[xdp_table_service_find(&t, &v4)].chain
            == XDP_CHAIN_OFF, "and is no earlier one's");
+    xdp_table_service_bypass(&t, &v4, XDP_CHAIN_ON);
+    tap_ok(t.services[xdp_table_service_find(&t, &v4)].bypassed,
+           "it may be bypassed");
+    xdp_table_service_set(&t, &v4, XDP_CHAIN_ON);
+    tap_ok(!t.services[xdp_table_service_find(&t, &v4)].bypassed,
+           "and not any more");
     xdp_table_service_clear(&t, &v4);
     for (size_t i = 0; i < XDP_SERVICE_PLACES / 64; i++) {
         n += __builtin_popcountll(config.service_bits[i]);

@@ -138,7 +138,9 @@ tell_registered(struct explanation *e)
     }
     e->has_spec = true;
     if (!e->view.in_force) {
-        tell(e, "service", EXPLAIN_OPEN, "Its packets are switched meanwhile.",
+        /* What is wrong with the App, tell_app() says. */
+        tell(e, "service", (e->view.bypassed ? EXPLAIN_OPEN : EXPLAIN_WRONG),
+             "Its packets are switched meanwhile.",
              "Service %s is not in force: %s.", s->name, e->view.why);
         if (!e->view.changing) {
             tell_service_left(e, &s->service_ip);

@@ -1094,6 +1094,8 @@ service_describe(const struct in6_addr *service_ip, struct service_view *view)
         view->in_force = e->state == S_ACTIVE;
         view->changing = e->state == S_APPLYING || e->state == S_ENDING;
         view->why = view->in_force ? NULL : why_waiting(e);
+        view->bypassed = (!view->in_force && !e->unreachable
+                          && is_bypassed(e));
         view->app = *app_view(e->app);
     }
     return e;

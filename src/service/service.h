@@ -66,6 +66,7 @@ struct service_view {
     bool changing;              /* or will be in a moment, or not any more. */
     const char *why;            /* If not, a sentence's end that says why; good
                                  * until the next call. */
+    bool bypassed;              /* Why: its App, which has a route, is down. */
     struct app_view app;
 };
 

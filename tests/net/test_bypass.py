@@ -97,6 +97,7 @@ def register(api, ue, **kw):
     answer = api.post("/service", body)
     assert answer.status == 200, answer
     wait_app(api, "up")
+    wait_in_force(api, True)
 
 
 def wait_in_force(api, in_force, timeout=BACK):

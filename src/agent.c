@@ -294,7 +294,7 @@ agent_init(const struct conf *conf_, char **what)
     }
     prove_init(conf, endpoint, counters_ms);
     detect_init(conf, endpoint, &detect_events);
-    register_init(conf, endpoint, dataplane_is_up);
+    register_init(conf, endpoint, dataplane_is_up, stay_take_up);
     downlink_init(conf);
     import_init(conf);
     usage_init(conf, service_name_of);

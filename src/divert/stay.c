@@ -419,6 +419,25 @@ stay_adopt(void)
 }
 
 void
+stay_take_up(void)
+{
+    const long long int now = time_msec();
+    struct flows flows = { NULL, 0, 0 };
+
+    filter_stay_dump(add_flow, &flows);
+    for (size_t i = 0; i < flows.n; i++) {
+        const struct flow *f = &flows.all[i];
+
+        if (!find(f)) {
+            add(f, now - REFRESH_MS);
+            endpoint->stay(f);
+            sweep_at = MIN(sweep_at, now + SWEEP_MS);
+        }
+    }
+    free(flows.all);
+}
+
+void
 stay_run(void)
 {
     if (time_msec() >= sweep_at && filter_committed(noted)) {

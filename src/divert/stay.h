@@ -13,7 +13,8 @@
  * stays there, though its bearer is proved later.  The filter keeps these
  * (filter_stay()), and switches them without asking, tofd or not, until they
  * are silent or begin anew; so this module has to know for those that are on
- * their way, or that the filter cannot read, which there are.
+ * their way, or that the filter cannot read, which there are.  What is to a
+ * service whose App is down is switched by the filter alone, which notes it.
  *
  * A connection is a UE's: it may move to a new bearer that the network gives
  * the UE (TS 23.401 clause 5.4.1).  But the filter knows tunnels only, and
@@ -39,6 +40,10 @@ void stay_destroy(void);
 void stay_adopt(void);
 /* The same now and then, as the filter forgets. */
 void stay_run(void);
+
+/* What the filter has noted by itself, of services that it bypassed, is known
+ * from now on: before one of them is diverted again. */
+void stay_take_up(void);
 
 /* 'b' was diverted until now, and is not any more. */
 void stay_diverted(const struct bearer *b);

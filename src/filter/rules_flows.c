@@ -5,7 +5,8 @@
  *
  * One that began on the normal way stays there, though its service is diverted.
  * While the service's App is down, those that it had are held, and delivered,
- * to be reset; all others are switched.
+ * to be reset; all others are switched, and a TCP connection that begins then
+ * stays there.
  *
  * They are in the chains of rules_gpdu.c in which that has found packets to
  * services: the kernel allows 15 gotos behind each other, and there are so many
@@ -35,26 +36,21 @@
 /* Connections of one kind. */
 struct flows {
     const struct nft_set *set;
-    bool by_tunnel;             /* Its keys have the tunnel in them. */
+    uint32_t key;               /* Register. */
     uint8_t proto;              /* 0: those whose ports are not looked at. */
     uint64_t ms;                /* How long one is remembered. */
 };
 
 static const struct flows stays[] = {
-    { &filter_stay_tcp, true, IPPROTO_TCP, FLOW_TCP_MS },
-    { &filter_stay_other, true, IPPROTO_UDP, FLOW_OTHER_MS },
-    { &filter_stay_other, true, 0, FLOW_OTHER_MS },
+    { &filter_stay_tcp, NFT_REG32_00, IPPROTO_TCP, FLOW_TCP_MS },
+    { &filter_stay_other, NFT_REG32_00, IPPROTO_UDP, FLOW_OTHER_MS },
+    { &filter_stay_other, NFT_REG32_00, 0, FLOW_OTHER_MS },
 };
 #define N_STAYS (sizeof stays / sizeof *stays)
-static const struct flows ended = {
-    &filter_ended, false, IPPROTO_TCP, FILTER_ENDED_MS
-};
 
-static uint32_t
-key_of(const struct flows *flows)
-{
-    return flows->by_tunnel ? NFT_REG32_00 : REG_FLOW_SRC;
-}
+static const struct flows ended = {
+    &filter_ended, REG_FLOW_SRC, IPPROTO_TCP, FILTER_ENDED_MS
+};
 
 static void
 load_tunnel_end(const struct filter_compiler *c, struct nftnl_rule *r)
@@ -90,9 +86,7 @@ load_flow(const struct filter_compiler *c, struct nftnl_rule *r,
     if (flows->proto) {
         match_transport(r, family, inner, flows->proto);
     }
-    if (flows->by_tunnel) {
-        load_tunnel_end(c, r);
-    }
+    load_tunnel_end(c, r);
     filter_load_inner(r, family, inner, FILTER_SRC, REG_FLOW_SRC);
     filter_load_inner(r, family, inner, FILTER_DST, REG_FLOW_DST);
     if (flows->proto) {
@@ -107,27 +101,47 @@ load_flow(const struct filter_compiler *c, struct nftnl_rule *r,
 static void
 look_up(struct nftnl_rule *r, const struct flows *flows)
 {
-    nft_x_lookup(r, flows->set->name, key_of(flows), false);
+    nft_x_lookup(r, flows->set->name, flows->key, false);
 }
 
-/* A connection that begins anew is none of those any more: it is not found
- * behind this. */
 static void
-compile_syn(const struct filter_compiler *c, const char *chain,
-            sa_family_t family, int n, const struct flows *flows)
+take_out(struct nftnl_rule *r, const struct flows *flows)
 {
-    const uint32_t inner = UDP_LEN + n;
-    const uint32_t tcp_flags = TCP_FLAGS + inner + (family == AF_INET
-                                                    ? IPV4_HEADER_LEN
-                                                    : IPV6_HEADER_LEN);
+    nft_x_dynset(r, flows->set->name, NFT_DYNSET_OP_DELETE, flows->key, 0, 0);
+}
+
+/* A rule for what begins a TCP connection, with its keys loaded: it is taken out
+ * of 'flows', and not found there behind this. */
+static struct nftnl_rule *
+syn_rule(const struct filter_compiler *c, const char *chain,
+         sa_family_t family, int n, const struct flows *flows)
+{
+    const uint32_t tcp = UDP_LEN + n + (family == AF_INET ? IPV4_HEADER_LEN
+                                        : IPV6_HEADER_LEN);
     struct nftnl_rule *r = filter_rule(c, chain, n);
 
-    match_transport(r, family, inner, IPPROTO_TCP);
-    filter_match_byte(r, tcp_flags, TCP_SYN_ACK, NFT_CMP_EQ, TCP_SYN);
-    load_flow(c, r, family, n, flows);
-    nft_x_dynset(r, flows->set->name, NFT_DYNSET_OP_DELETE, key_of(flows), 0,
-                 0);
-    nft_rule_add(c->b, r);
+    filter_match_byte(r, tcp + TCP_FLAGS, TCP_SYN_ACK, NFT_CMP_EQ, TCP_SYN);
+    load_flow(c, r, family, n, &stays[0]);
+    take_out(r, flows);
+    return r;
+}
+
+/* What is in the rule stays, from its last packet on. */
+static void
+keep(struct nftnl_rule *r, const struct flows *flows)
+{
+    nft_x_dynset(r, flows->set->name, NFT_DYNSET_OP_UPDATE, flows->key, 0,
+                 flows->ms);
+    nft_x_dynset(r, filter_stay_tunnels.name, NFT_DYNSET_OP_UPDATE,
+                 NFT_REG32_00, 0, FLOW_TCP_MS);
+}
+
+/* The rule leads to 'chain', or switches if that is NULL. */
+static void
+leave(const struct filter_compiler *c, struct nftnl_rule *r, const char *why,
+      const char *chain, int n)
+{
+    filter_rule_end(c, r, why, chain ? NFT_GOTO : NF_ACCEPT, chain, n);
 }
 
 /* The next packet of a connection that stays; and of one by its ports that
@@ -140,19 +154,26 @@ compile_stays(const struct filter_compiler *c, const struct filter_stay *stay,
 
     load_flow(c, r, family, n, flows);
     look_up(r, flows);
-    nft_x_dynset(r, flows->set->name, NFT_DYNSET_OP_UPDATE, NFT_REG32_00, 0,
-                 flows->ms);
-    nft_x_dynset(r, filter_stay_tunnels.name, NFT_DYNSET_OP_UPDATE,
-                 NFT_REG32_00, 0, FLOW_TCP_MS);
-    filter_rule_end(c, r, "stays", NFT_GOTO, stay->stays, stay->stays_n);
+    keep(r, flows);
+    leave(c, r, "stays", stay->stays, stay->stays_n);
 
     r = filter_rule(c, stay->chain, n);
     if (flows->proto) {
         match_transport(r, family, UDP_LEN + n, flows->proto);
     }
-    filter_rule_end(c, r, NULL, NFT_GOTO, stay->goes, stay->goes_n);
+    leave(c, r, NULL, stay->goes, stay->goes_n);
 }
 
+static void
+compile_stays_all(const struct filter_compiler *c,
+                  const struct filter_stay *stay, sa_family_t family, int n)
+{
+    for (size_t i = 0; i < N_STAYS; i++) {
+        compile_stays(c, stay, family, n, &stays[i]);
+    }
+}
+
+/* Rule 7c.  What begins anew stays no more. */
 void
 filter_stay_compile(const struct filter_compiler *c,
                     const struct filter_stay *stay, sa_family_t family, int n)
@@ -161,29 +182,31 @@ filter_stay_compile(const struct filter_compiler *c,
 
     load_tunnel_end(c, r);
     nft_x_lookup(r, filter_stay_tunnels.name, NFT_REG32_00, true);
-    filter_rule_end(c, r, NULL, NFT_GOTO, stay->goes, stay->goes_n);
-
-    compile_syn(c, stay->chain, family, n, &stays[0]);
-    for (size_t i = 0; i < N_STAYS; i++) {
-        compile_stays(c, stay, family, n, &stays[i]);
-    }
+    leave(c, r, NULL, stay->goes, stay->goes_n);
+    nft_rule_add(c->b, syn_rule(c, stay->chain, family, n, &stays[0]));
+    compile_stays_all(c, stay, family, n);
 }
 
-/* Rule 8a. */
+/* Rules 8a and 8b.  What begins is nobody's, and stays where it is switched;
+ * what the App had does not, though that has happened before tofd knew of
+ * it. */
 void
 filter_past_compile(const struct filter_compiler *c, const char *chain,
                     const char *known, sa_family_t family, int n)
 {
-    struct nftnl_rule *r;
+    const struct filter_stay stay = { chain, known, 0, known, 0 };
+    struct nftnl_rule *r = syn_rule(c, chain, family, n, &ended);
 
-    compile_syn(c, chain, family, n, &ended);
+    keep(r, &stays[0]);
+    leave(c, r, NULL, known, 0);
+
     r = filter_rule(c, chain, n);
-    load_flow(c, r, family, n, &ended);
+    load_flow(c, r, family, n, &stays[0]);
     look_up(r, &ended);
+    take_out(r, &stays[0]);
     if (c->r->links) {
         filter_match_live(r);
     }
     filter_rule_end(c, r, "app_down", NFT_GOTO, "hold", 0);
-    filter_rule_end(c, filter_rule(c, chain, n), NULL,
-                    known ? NFT_GOTO : NF_ACCEPT, known, 0);
+    compile_stays_all(c, &stay, family, n);
 }

@@ -92,14 +92,15 @@ int nat_service_clear(const struct in6_addr *service_ip);
  * Then, from nat_services_end() on, TCP segments from UEs to these services are
  * answered with a reset, unless they begin a connection; nat_flows_run() makes
  * each UE with an open one send something, and deletes all other flows.  Until
- * nat_service_resume() or nat_service_clear().  These are in force when they
+ * nat_service_resume(), which says whether that was so, or
+ * nat_service_clear().  These are in force when they
  * return 0. */
 typedef void nat_connections_cb(const struct tcp_connection *, size_t n);
 void nat_connections_listen(nat_connections_cb *);
 uint64_t nat_connections_list(const struct in6_addr *service_ips, size_t n);
 bool nat_connections_listed(uint64_t walk);
 int nat_services_end(const struct in6_addr *service_ips, size_t n);
-int nat_service_resume(const struct in6_addr *service_ip);
+int nat_service_resume(const struct in6_addr *service_ip, bool *ended);
 
 /* No such flow of the service is left: now packets may be diverted to it. */
 bool nat_service_ready(const struct in6_addr *service_ip);

@@ -165,17 +165,19 @@ nat_has_service(const struct in6_addr *service_ip,
 }
 
 int
-nat_service_resume(const struct in6_addr *service_ip)
+nat_service_resume(const struct in6_addr *service_ip, bool *ended)
 {
     const struct nft_set *ending = &nat_ending[family_of(service_ip)];
     int error;
 
+    *ended = false;
     if (!nat.open) {
         return ENOTCONN;
     }
     /* (To delete what is not there takes much longer than to look.) */
     error = nft_elem_get(nat.nft, &nat_inet, ending, bytes(service_ip), NULL,
                          NULL);
+    *ended = !error;
     return (error == ENOENT ? 0 : error ? error
             : nft_elem_forget(nat.nft, &nat_inet, ending, bytes(service_ip)));
 }
@@ -187,12 +189,13 @@ nat_service_clear(const struct in6_addr *service_ip)
     int family = family_of(service_ip);
     const struct nft_set *services = &nat_services[family];
     uint8_t application[16];
+    bool ended;
     int error;
 
     if (!nat.open) {
         return ENOTCONN;
     }
-    nat_service_resume(service_ip);
+    nat_service_resume(service_ip, &ended);
     error = nft_elem_get(nat.nft, &nat_inet, services, service, application,
                          NULL);
     if (!error) {

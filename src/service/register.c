@@ -17,10 +17,17 @@
 #include "filter/filter.h"
 #include "gtp/endpoint.h"
 #include "nat/nat.h"
+#include "util.h"
 
 static const struct conf *conf;
 static const struct endpoint_class *endpoint;
 static bool (*plane_is_up)(void);
+static void (*resuming)(void);
+
+/* Services whose Apps are back: in force at the filter, but not yet at the
+ * endpoint. */
+static struct in6_addr *resumed;
+static size_t n_resumed, allocated_resumed;
 
 /* (Those that there is no room for are switched.) */
 static void
@@ -31,9 +38,10 @@ connections_found(const struct tcp_connection *connections, size_t n)
 
 void
 register_init(const struct conf *conf_, const struct endpoint_class *endpoint_,
-              bool (*plane_is_up_)(void))
+              bool (*plane_is_up_)(void), void (*resuming_)(void))
 {
     plane_is_up = plane_is_up_;
+    resuming = resuming_;
     conf = conf_;
     endpoint = endpoint_;
     nat_connections_listen(connections_found);
@@ -109,12 +117,34 @@ int
 register_divert(const struct service_spec *spec)
 {
     const struct in6_addr *ip = &spec->service_ip;
-    int error = nat_service_resume(ip);
+    bool ended;
+    int error = nat_service_resume(ip, &ended);
 
-    if (!error) {
+    if (!error && !ended) {
         error = endpoint->service_divert(ip, ENDPOINT_DIVERTS);
     }
-    return error ? error : filter_service_set(ip);
+    if (!error) {
+        error = filter_service_set(ip);
+    }
+    if (!error && ended) {
+        if (n_resumed >= allocated_resumed) {
+            resumed = x2nrealloc(resumed, &allocated_resumed, sizeof *resumed);
+        }
+        resumed[n_resumed++] = *ip;
+    }
+    return error;
+}
+
+/* (They are at the endpoint already, so that has room.) */
+void
+register_run(void)
+{
+    if (n_resumed) {
+        resuming();
+    }
+    while (n_resumed) {
+        endpoint->service_divert(&resumed[--n_resumed], ENDPOINT_DIVERTS);
+    }
 }
 
 bool

@@ -15,9 +15,14 @@ struct conf;
 struct endpoint_class;
 struct service_spec;
 
-/* 'plane_is_up': is everything of the data plane set up? */
+/* 'plane_is_up': is everything of the data plane set up?  'resuming' is called
+ * before the endpoint diverts services whose Apps were down, when the filter
+ * does so already. */
 void register_init(const struct conf *, const struct endpoint_class *,
-                   bool (*plane_is_up)(void));
+                   bool (*plane_is_up)(void), void (*resuming)(void));
+
+/* To be called in each turn, after the calls below. */
+void register_run(void);
 
 /* Whether services can be applied now; if not, '*why' says what is missing. */
 bool register_ready(const char **why);

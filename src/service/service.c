@@ -14,10 +14,9 @@
  *
  * A service whose App is down is bypassed, unless its on_failure is "keep": it
  * goes from S_ACTIVE by way of S_ENDING to S_BYPASSED, and back by way of
- * S_APPLYING when the App is up.  (Connections that have begun at the service's
- * real host by then are cut: that they stay there is for the filter to see to,
- * from register_divert() on.)  With NAT and endpoint as they were, a later tofd
- * sees by the filter alone that the service is bypassed.
+ * S_APPLYING when the App is up.  Connections that have begun at the service's
+ * real host by then stay there (divert/stay.h).  With NAT and endpoint as they
+ * were, a later tofd sees by the filter alone that the service is bypassed.
  *
  * A service is known by its service IP: if anything else of it changes, it goes
  * from S_ACTIVE to S_APPLYING and back while its packets are diverted, first
@@ -692,6 +691,7 @@ run_due(long long int until)
     if (!ovs_list_is_empty(&ended)) {
         bypass_all(&ended);
     }
+    register_run();
     behind = !ovs_list_is_empty(&turn);
     if (behind) {
         ovs_list_splice(due.next, turn.next, &turn);

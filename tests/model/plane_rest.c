@@ -166,8 +166,9 @@ nat_services_end(const struct in6_addr *service_ips OVS_UNUSED,
 }
 
 int
-nat_service_resume(const struct in6_addr *service_ip OVS_UNUSED)
+nat_service_resume(const struct in6_addr *service_ip OVS_UNUSED, bool *ended)
 {
+    *ended = false;
     return 0;
 }
 

@@ -179,7 +179,9 @@ command(char *line)
     } else if (!strcmp(verb, "end")) {
         return walk(nat_services_end(&a, 1));
     } else if (!strcmp(verb, "resume")) {
-        return nat_service_resume(&a);
+        bool ended;
+
+        return nat_service_resume(&a, &ended);
     } else if (!strcmp(verb, "list")) {
         return list(&a);
     } else if (!strcmp(verb, "set") && arg2 && parse_addr(arg2, &b)) {

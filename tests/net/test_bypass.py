@@ -226,6 +226,34 @@ def test_a_connection_is_reset_whenever_its_ue_sends(lab, net, api, ue, kw):
                     if (f := b.is_downlink(raw)) and f.inner.proto == p.TCP]
 
 
+@ues
+def test_what_begins_at_the_real_host_stays_there(lab, net, api, ue, kw):
+    """A TCP connection that began while the App was down goes on where it is,
+    when that is back, and tofd has been restarted; one that begins anew goes to
+    the App, as UDP does, of which nobody knows where it began."""
+    register(api, ue)
+    b = diverted(net, ue, **kw)
+
+    def sends(flags, text=b""):
+        ack = 0 if flags == "S" else 77
+        return b.uplink(p.ip_tcp(b.ue, service_of(b.ue), 6003, 80, flags, 9001,
+                                 ack, payload=text))
+
+    with apphost.dead():
+        wait_in_force(api, False, GONE)
+        for flags in ("S", "A"):
+            switched(net, sends(flags))
+        switched(net, b.uplink(echo(b.ue, b"one")))
+    wait_in_force(api, True)
+    switched(net, sends("PA", b"two"))
+    answered(b)
+    lab.tofd("restart")
+    wait_until(api.healthy, 15, "tofd")
+    switched(net, sends("PA", b"three"))
+    sends("S")
+    b.wait_downlink(lambda f: is_syn_ack(f) and f.inner.dport == 6003)
+
+
 def test_all_services_of_an_app_are_bypassed_at_once(lab, net, api):
     """When its link goes; and they are all in force again."""
     rows = change(lab, [{"op": "insert", "table": "Service", "row": {

@@ -459,6 +459,11 @@ register_ended(uint64_t walk OVS_UNUSED)
     return true;
 }
 
+void
+register_run(void)
+{
+}
+
 int
 register_bypass(const struct in6_addr *service_ips OVS_UNUSED,
                 size_t n OVS_UNUSED)

@@ -49,6 +49,7 @@ struct app {
     long long int look_at;
     long long int ask_at;
     long long int asked_since;  /* Without an answer; LLONG_MAX: it is not. */
+    bool asked;                 /* And not seen yet what has come of it. */
     bool lost;                  /* Its host is not there. */
     unsigned int answers;       /* In a row, of its host while it is down. */
     unsigned int passed, failed;        /* Tries in a row. */
@@ -224,7 +225,9 @@ judge_asked(struct app *a, enum nat_app found, long long int now)
     return now - a->asked_since >= patience ? NAT_APP_SILENT : found;
 }
 
-/* Looks at the way to the App, and has its host asked if that is due. */
+/* Looks at the way to the App, and has its host asked if that is due.  (Others
+ * may have the same way: then somebody has maybe had it asked just now, and the
+ * kernel waits for the answer, which is seen the next time.) */
 static void
 look(struct app *a, long long int now)
 {
@@ -240,14 +243,16 @@ look(struct app *a, long long int now)
     if (a->lost) {
         ovs_strlcpy(a->view.why, why, sizeof a->view.why);
         a->answers = 0;
+        a->asked = false;
     } else if (a->view.state != APP_DOWN) {
         a->answers = found == NAT_APP_ANSWERS ? ANSWERS : 0;
-    } else if (ask) {
-        /* Has it answered since it was asked last? */
+    } else if (a->asked && found != NAT_APP_KNOWN) {
         a->answers = found == NAT_APP_ANSWERS ? a->answers + 1 : 0;
+        a->asked = false;
     }
     if (ask) {
         a->ask_at = now + ASK_MS;
+        a->asked = true;
     }
 }
 

@@ -20,6 +20,8 @@
 static long long int now = 1000;
 static enum nat_app kernel;             /* What it knows of the way there. */
 static unsigned int n_asked, n_looked;
+static bool one_way;            /* To all Apps: an answer takes a moment. */
+static long long int asked_at;
 static enum check_result result;        /* Of the next try. */
 
 long long int __wrap_time_msec(void);
@@ -40,14 +42,17 @@ nat_find_app(const struct in6_addr *ip, struct in6_addr *next)
 {
     n_looked++;
     *next = *ip;
-    return kernel;
+    return one_way && now == asked_at ? NAT_APP_KNOWN : kernel;
 }
 
 enum nat_app
 nat_ask_app(const struct in6_addr *ip, struct in6_addr *next)
 {
+    const enum nat_app found = nat_find_app(ip, next);
+
     n_asked++;
-    return nat_find_app(ip, next);
+    asked_at = now;
+    return found;
 }
 
 struct check {
@@ -213,6 +218,30 @@ test_back(void)
 }
 
 static void
+test_same_way(void)
+{
+    struct app *many[10];
+    char text[16];
+
+    kernel = NAT_APP_SILENT;
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+        snprintf(text, sizeof text, "172.16.9.%"PRIuSIZE, i + 1);
+        many[i] = watch(text, SERVICE_CHECK_NONE);
+    }
+    pass(1000);
+    tap_ok(apps_count(APP_DOWN) == ARRAY_SIZE(many), "all behind a gateway");
+    kernel = NAT_APP_ANSWERS;
+    one_way = true;
+    pass(1260);
+    tap_ok(apps_count(APP_UP) == ARRAY_SIZE(many),
+           "are back with it, though each of them has it asked");
+    one_way = false;
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+        app_unwatch(many[i]);
+    }
+}
+
+static void
 test_check(void)
 {
     struct app *a = watch("192.168.100.10", SERVICE_CHECK_TCP);
@@ -310,6 +339,7 @@ main(void)
     test_down();
     test_traffic();
     test_back();
+    test_same_way();
     test_check();
     test_shared();
     test_many();

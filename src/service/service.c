@@ -607,7 +607,7 @@ bypass(struct entry *e)
         return;
     }
     if (e->state == S_WAITING) {
-        register_undivert(&e->spec);    /* What it has been, it may still be. */
+        register_undivert(&e->spec);    /* What it was it may still be. */
         e->state = S_BYPASSED;
     }
     if (e->state == S_BYPASSED) {

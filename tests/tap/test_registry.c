@@ -377,6 +377,9 @@ static int n_done, n_ok;
 static enum service_error last_error;
 static char last_detail[512];
 static bool plane_works = true;
+static unsigned int n_refused;  /* So many transactions will be. */
+static size_t n_bypassed;       /* Services that have been. */
+static bool app_answers = true; /* The App of most. */
 
 bool
 register_ready(const char **why OVS_UNUSED)
@@ -465,9 +468,13 @@ register_run(void)
 }
 
 int
-register_bypass(const struct in6_addr *service_ips OVS_UNUSED,
-                size_t n OVS_UNUSED)
+register_bypass(const struct in6_addr *service_ips OVS_UNUSED, size_t n)
 {
+    if (n_refused) {
+        n_refused--;
+        return EBUSY;
+    }
+    n_bypassed += n;
     return 0;
 }
 
@@ -475,8 +482,6 @@ void
 register_withdraw(const struct service_spec *spec OVS_UNUSED)
 {
 }
-
-/* All Apps are there. */
 
 int
 nat_routes_fd(void)
@@ -487,8 +492,11 @@ nat_routes_fd(void)
 enum nat_app
 nat_find_app(const struct in6_addr *app, struct in6_addr *next)
 {
+    const struct in6_addr most = ip("192.168.1.1");
+
     *next = *app;
-    return NAT_APP_ANSWERS;
+    return (app_answers || !ipv6_addr_equals(app, &most) ? NAT_APP_ANSWERS
+            : NAT_APP_SILENT);
 }
 
 enum nat_app
@@ -587,6 +595,37 @@ test_many(void)
            && find(NULL).n_all == n + 1, "%d requests at once", n);
 }
 
+static bool
+is_in_force(const char *service_ip)
+{
+    const struct in6_addr addr = ip(service_ip);
+    struct service_view view;
+
+    return service_describe(&addr, &view) && view.in_force;
+}
+
+static void
+test_app_down(void)
+{
+    struct service_spec spec = make("else", "198.51.100.60", "192.168.1.7");
+
+    tap_ok(create(&spec, SERVICE_OK) && is_in_force("198.51.101.1"),
+           "services of two Apps are in force");
+    n_refused = 2;
+    app_answers = false;
+    tap_ok(WAIT_FOR(3000, n_bypassed) && !n_refused,
+           "nftables refuses twice to bypass those of one, and is asked again");
+    pump_for(200);
+    tap_ok(n_bypassed == 100 && !is_in_force("198.51.101.1"),
+           "they are bypassed, each once");
+    tap_ok(is_in_force("198.51.100.60"), "and the other App's is not");
+    app_answers = true;
+    tap_ok(WAIT_FOR(3000, is_in_force("198.51.101.1")),
+           "they are back with their App");
+    service_delete("else", SERVICE_ANY_VERSION, service_done, NULL);
+    tap_ok(answered(1, SERVICE_OK), "the other one goes");
+}
+
 static void
 test_order(void)
 {
@@ -680,6 +719,7 @@ main(int argc OVS_UNUSED, char *argv[])
     services = true;
     service_init();
     test_many();
+    test_app_down();
     test_order();
     test_roll_back();
     test_server_restart();

@@ -13,6 +13,7 @@
 #include "base/service_spec.h"
 #include "fuzz.h"
 #include "service/tof-idl.h"
+#include "smap.h"
 #include "util.h"
 
 /* The one row that there is. */
@@ -71,10 +72,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data_, size_t size)
     row.service_ip = next_text(&data, &size);
     row.application_ip = next_text(&data, &size);
     row.chain = next_text(&data, &size);
+    smap_init(&row.options);
+    while (size) {
+        char *key = next_text(&data, &size);
+        char *value = next_text(&data, &size);
+
+        smap_replace(&row.options, key, value);
+        free(key);
+        free(value);
+    }
     registry_for_each(check_service, NULL);
     free(row.name);
     free(row.service_ip);
     free(row.application_ip);
     free(row.chain);
+    smap_destroy(&row.options);
     return 0;
 }

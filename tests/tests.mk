@@ -150,7 +150,10 @@ fuzz_usage: tests/fuzz/fuzz_usage.c src/base/fdsync.c src/usage/account.c \
 fuzz_rows: tests/fuzz/fuzz_rows.c src/service/registry.c src/base/addr.c \
 		src/base/service_spec.c $(FUZZ_LIBS)
 	$(AM_V_CC)$(FUZZ_CC_ALL) -Wl,--wrap=tofrec_service_first \
-		-Wl,--wrap=tofrec_service_next -o $@ $^ $(LIBS_OF_ALL)
+		-Wl,--wrap=tofrec_service_next \
+		-Wl,--wrap=tofrec_service_track_get_first \
+		-Wl,--wrap=tofrec_service_track_get_next \
+		-Wl,--wrap=ovsdb_idl_track_clear -o $@ $^ $(LIBS_OF_ALL)
 fuzz_openflow: tests/fuzz/fuzz_openflow.c src/ovs/ofctl.c \
 		src/ovs/ofctl_batch.c src/ovs/ofctl_flows.c $(FUZZ_LIBS)
 	$(AM_V_CC)$(FUZZ_CC_ALL) -Wl,--wrap=rconn_is_connected \

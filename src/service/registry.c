@@ -12,7 +12,7 @@
  *   showing      committed: OK when the IDL shows it.
  *
  * Rows that do not make a service, because someone else wrote them so, are not
- * shown to service.c.
+ * shown to service.c, which is shown changes alone.
  *
  * Addresses are kept as text in their canonical form, so that the server's
  * indexes find equal ones; a chain as names separated by commas.  What a
@@ -30,6 +30,7 @@
 #include "base/addr.h"
 #include "base/service_spec.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
@@ -37,6 +38,7 @@
 #include "service/tof-idl.h"
 #include "smap.h"
 #include "util.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(registry);
 
@@ -45,6 +47,16 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define PROBE_INTERVAL_MS 5000
 
 static struct ovsdb_idl *idl;
+static struct ovsdb_idl_index *by_name, *by_service_ip;
+
+/* A row of which service.c knows, as far as it makes a service. */
+struct shown {
+    struct hmap_node node;      /* In 'shown', by 'uuid'. */
+    struct uuid uuid;
+    bool valid;                 /* It does; then */
+    struct in6_addr service_ip; /* that is its own. */
+};
+static struct hmap shown = HMAP_INITIALIZER(&shown);
 
 /* The change under way. */
 static struct {
@@ -275,32 +287,41 @@ row_set(const struct tofrec_service *row, const struct service_spec *spec)
 static const struct tofrec_service *
 find_by_name(const char *name)
 {
+    struct tofrec_service *key = tofrec_service_index_init_row(by_name);
     const struct tofrec_service *row;
 
-    TOFREC_SERVICE_FOR_EACH (row, idl) {
-        if (!strcmp(row->name, name)) {
-            return row;
-        }
-    }
-    return NULL;
+    tofrec_service_index_set_name(key, name);
+    row = tofrec_service_index_find(by_name, key);
+    tofrec_service_index_destroy_row(key);
+    return row;
+}
+
+static const struct tofrec_service *
+find_by_service_ip(const struct in6_addr *ip)
+{
+    struct tofrec_service *key = tofrec_service_index_init_row(by_service_ip);
+    const struct tofrec_service *row;
+    char text[INET6_ADDRSTRLEN];
+
+    ipv6_string_mapped(text, ip);
+    tofrec_service_index_set_service_ip(key, text);
+    row = tofrec_service_index_find(by_service_ip, key);
+    tofrec_service_index_destroy_row(key);
+    return row;
 }
 
 char *
 registry_conflict(const struct service_spec *spec, const char *name)
 {
-    char service_ip[INET6_ADDRSTRLEN];
-    const struct tofrec_service *row;
+    const struct tofrec_service *row = find_by_name(spec->name);
 
-    ipv6_string_mapped(service_ip, &spec->service_ip);
-    TOFREC_SERVICE_FOR_EACH (row, idl) {
-        if (name && !strcmp(row->name, name)) {
-            continue;
-        } else if (!strcmp(row->name, spec->name)) {
-            return xasprintf("the name %s is taken", row->name);
-        } else if (!strcmp(row->service_ip, service_ip)) {
-            return xasprintf("the service IP %s is taken by %s",
-                             row->service_ip, row->name);
-        }
+    if (row && (!name || strcmp(row->name, name))) {
+        return xasprintf("the name %s is taken", row->name);
+    }
+    row = find_by_service_ip(&spec->service_ip);
+    if (row && (!name || strcmp(row->name, name))) {
+        return xasprintf("the service IP %s is taken by %s", row->service_ip,
+                         row->name);
     }
     return NULL;
 }
@@ -486,15 +507,26 @@ registry_init(const char *remotes)
     /* In a cluster any member will do, with or without the leader. */
     ovsdb_idl_set_leader_only(idl, false);
     ovsdb_idl_set_probe_interval(idl, PROBE_INTERVAL_MS);
+    ovsdb_idl_track_add_all(idl);
+    by_name = ovsdb_idl_index_create1(idl, &tofrec_service_col_name);
+    by_service_ip = ovsdb_idl_index_create1(idl,
+                                            &tofrec_service_col_service_ip);
     ovsdb_idl_set_remote(idl, remotes, true);
 }
 
 void
 registry_destroy(void)
 {
+    struct shown *s;
+
     destroy_txn();
     ovsdb_idl_destroy(idl);
     idl = NULL;
+    HMAP_FOR_EACH_POP (s, node, &shown) {
+        free(s);
+    }
+    hmap_destroy(&shown);
+    hmap_init(&shown);
 }
 
 void
@@ -531,20 +563,112 @@ registry_seqno(void)
     return idl ? ovsdb_idl_get_seqno(idl) : 0;
 }
 
-void
-registry_for_each(void (*cb)(const struct service_spec *, void *aux),
-                  void *aux)
+static struct shown *
+find_shown(const struct uuid *uuid)
 {
-    const struct tofrec_service *row;
+    struct shown *s;
 
-    TOFREC_SERVICE_FOR_EACH (row, idl) {
-        struct service_spec spec;
-        const char *why = spec_from_row(row, &spec);
-
-        if (why) {
-            VLOG_WARN_RL(&rl, "ignoring service \"%s\": %s", row->name, why);
-        } else {
-            cb(&spec, aux);
+    HMAP_FOR_EACH_WITH_HASH (s, node, uuid_hash(uuid), &shown) {
+        if (uuid_equals(&s->uuid, uuid)) {
+            return s;
         }
     }
+    return NULL;
+}
+
+static void
+take_back(struct shown *s, void (*gone)(const struct in6_addr *))
+{
+    if (s->valid) {
+        gone(&s->service_ip);
+    }
+    hmap_remove(&shown, &s->node);
+    free(s);
+}
+
+/* 'row' has changed, or is new: what it was is no more, unless the service is
+ * the same one.  Returns true if nothing of it is shown. */
+static bool
+take_back_old(const struct tofrec_service *row,
+              void (*gone)(const struct in6_addr *))
+{
+    struct shown *s = find_shown(&row->header_.uuid);
+    struct service_spec spec;
+
+    if (s && (tofrec_service_is_deleted(row) || spec_from_row(row, &spec)
+              || !IN6_ARE_ADDR_EQUAL(&spec.service_ip, &s->service_ip))) {
+        take_back(s, gone);
+        s = NULL;
+    }
+    return !s;
+}
+
+static void
+show(const struct tofrec_service *row,
+     void (*there)(const struct service_spec *))
+{
+    struct shown *s = find_shown(&row->header_.uuid);
+    struct service_spec spec;
+    const char *why = spec_from_row(row, &spec);
+
+    if (!s) {
+        s = xzalloc(sizeof *s);
+        s->uuid = row->header_.uuid;
+        hmap_insert(&shown, &s->node, uuid_hash(&s->uuid));
+    }
+    s->valid = !why;
+    s->service_ip = spec.service_ip;
+    if (why) {
+        VLOG_WARN_RL(&rl, "ignoring service \"%s\": %s", row->name, why);
+    } else {
+        there(&spec);
+    }
+}
+
+static size_t
+count_rows(void)
+{
+    const struct tofrec_service *row;
+    size_t n = 0;
+
+    TOFREC_SERVICE_FOR_EACH (row, idl) {
+        n++;
+    }
+    return n;
+}
+
+/* The IDL does not say what has gone when it begins anew, with another
+ * database, say. */
+static void
+take_back_lost(void (*gone)(const struct in6_addr *))
+{
+    struct shown *s;
+
+    HMAP_FOR_EACH_SAFE (s, node, &shown) {
+        if (!tofrec_service_get_for_uuid(idl, &s->uuid)) {
+            take_back(s, gone);
+        }
+    }
+}
+
+void
+registry_follow(void (*gone)(const struct in6_addr *),
+                void (*there)(const struct service_spec *))
+{
+    const struct tofrec_service *row;
+    size_t n_new = 0;
+
+    TOFREC_SERVICE_FOR_EACH_TRACKED (row, idl) {
+        n_new += (take_back_old(row, gone)
+                  && !tofrec_service_is_deleted(row));
+    }
+    if (hmap_count(&shown) + n_new != count_rows()) {
+        take_back_lost(gone);
+    }
+    TOFREC_SERVICE_FOR_EACH_TRACKED (row, idl) {
+        if (!tofrec_service_is_deleted(row)) {
+            show(row, there);
+        }
+    }
+    ovsdb_idl_track_clear(idl);
 }

@@ -7,6 +7,7 @@
  *
  * Place in the flow: service.c asks for changes and reads what is there. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 
 struct service_spec;
@@ -20,8 +21,12 @@ void registry_wait(void);
 bool registry_is_connected(void);
 /* Grows with each change of the contents that the IDL shows. */
 unsigned int registry_seqno(void);
-void registry_for_each(void (*cb)(const struct service_spec *, void *aux),
-                       void *aux);
+
+/* Calls 'gone' for each service IP that the IDL has shown no more since the
+ * last call, then 'there' for each service that is new or that is not as it
+ * was; so what is to be done grows with what has changed. */
+void registry_follow(void (*gone)(const struct in6_addr *service_ip),
+                     void (*there)(const struct service_spec *));
 
 /* Returns a sentence about the row, other than that of the service 'name'
  * (NULL: any), that has the name or service IP of 'spec', for the caller to

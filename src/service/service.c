@@ -80,6 +80,7 @@ METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"service\"",
 
 struct entry {
     struct hmap_node node;      /* In entries, by service IP. */
+    struct hmap_node name_node; /* In names, by name. */
     struct ovs_list turn_node;  /* In 'due' or in 'settled'. */
     struct service_spec spec;
     enum { S_APPLYING, S_ACTIVE, S_ENDING, S_BYPASSED, S_WAITING } state;
@@ -116,7 +117,7 @@ struct request {
     void *aux;
 };
 
-static struct hmap entries;
+static struct hmap entries, names;
 /* Each of them is in one of these; the one that was looked at longest ago comes
  * first. */
 static struct ovs_list due;     /* To be looked at in the next turn. */
@@ -182,6 +183,7 @@ void
 service_init(void)
 {
     hmap_init(&entries);
+    hmap_init(&names);
     apps_init();
     ovs_list_init(&due);
     ovs_list_init(&settled);
@@ -210,6 +212,7 @@ service_destroy(void)
         free(e);
     }
     hmap_destroy(&entries);
+    hmap_destroy(&names);
     apps_destroy();
 }
 
@@ -256,7 +259,7 @@ find_by_name(const char *name)
 {
     struct entry *e, *found = NULL;
 
-    HMAP_FOR_EACH (e, node, &entries) {
+    HMAP_FOR_EACH_WITH_HASH (e, name_node, hash_string(name, 0), &names) {
         if (!strcmp(e->spec.name, name)) {
             found = e;
             if (e->wanted) {
@@ -369,6 +372,7 @@ withdraw(struct entry *e)
     register_withdraw(&e->spec);
     n_unapplied -= !e->applied;
     hmap_remove(&entries, &e->node);
+    hmap_remove(&names, &e->name_node);
     ovs_list_remove(&e->turn_node);
     app_unwatch(e->app);
     free(e);
@@ -398,6 +402,8 @@ change(struct entry *e, const struct service_spec *spec)
 
     if (strcmp(e->spec.name, spec->name)) {
         VLOG_INFO("service %s is called %s now", e->spec.name, spec->name);
+        hmap_remove(&names, &e->name_node);
+        hmap_insert(&names, &e->name_node, hash_string(spec->name, 0));
     }
     e->spec = *spec;
     if (!same_app) {
@@ -411,15 +417,28 @@ change(struct entry *e, const struct service_spec *spec)
     }
 }
 
+/* The registry shows it no more. */
+static void
+lose_row(const struct in6_addr *service_ip)
+{
+    struct entry *e = find_by_ip(service_ip);
+
+    if (e) {
+        e->wanted = false;
+        place(e);
+    }
+}
+
 /* The same address is the same service, whatever it is called. */
 static void
-follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
+follow_row(const struct service_spec *spec)
 {
     struct entry *e = find_by_ip(&spec->service_ip);
     const char *why;
 
     if (!register_supports(spec, &why)) {
         VLOG_WARN("service %s is ignored: %s", spec->name, why);
+        lose_row(&spec->service_ip);
         return;
     } else if (e) {
         e->wanted = true;
@@ -432,6 +451,7 @@ follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
     e->wanted = true;
     watch_app(e);
     hmap_insert(&entries, &e->node, hash_ip(&spec->service_ip));
+    hmap_insert(&names, &e->name_node, hash_string(spec->name, 0));
     ovs_list_push_front(&due, &e->turn_node);
     n_unapplied++;
 }
@@ -439,22 +459,11 @@ follow_row(const struct service_spec *spec, void *aux OVS_UNUSED)
 static void
 follow_registry(void)
 {
-    struct entry *e;
-
-    if (!registry_is_connected()
-        || (synced && registry_seqno() == registry_seen)) {
-        return;
-    }
-    registry_seen = registry_seqno();
-    HMAP_FOR_EACH (e, node, &entries) {
-        e->wanted = false;
-    }
-    registry_for_each(follow_row, NULL);
-    synced = true;
-    HMAP_FOR_EACH (e, node, &entries) {
-        if (!e->wanted) {
-            place(e);
-        }
+    if (registry_is_connected()
+        && (!synced || registry_seqno() != registry_seen)) {
+        registry_seen = registry_seqno();
+        registry_follow(lose_row, follow_row);
+        synced = true;
     }
 }
 

@@ -16,34 +16,55 @@
 #include "smap.h"
 #include "util.h"
 
-/* The one row that there is. */
+/* The one row that there is, which has always changed. */
 static struct tofrec_service row;
 
-const struct tofrec_service *__wrap_tofrec_service_first(
-    const struct ovsdb_idl *);
-const struct tofrec_service *
-__wrap_tofrec_service_first(const struct ovsdb_idl *idl OVS_UNUSED)
+#define WRAP_FIRST(NAME)                                                \
+    const struct tofrec_service *__wrap_##NAME(const struct ovsdb_idl *); \
+    const struct tofrec_service *                                       \
+    __wrap_##NAME(const struct ovsdb_idl *idl OVS_UNUSED)               \
+    {                                                                   \
+        return &row;                                                    \
+    }
+WRAP_FIRST(tofrec_service_first)
+WRAP_FIRST(tofrec_service_track_get_first)
+
+#define WRAP_NEXT(NAME)                                                 \
+    const struct tofrec_service *__wrap_##NAME(                         \
+        const struct tofrec_service *);                                 \
+    const struct tofrec_service *                                       \
+    __wrap_##NAME(const struct tofrec_service *service OVS_UNUSED)      \
+    {                                                                   \
+        return NULL;                                                    \
+    }
+WRAP_NEXT(tofrec_service_next)
+WRAP_NEXT(tofrec_service_track_get_next)
+
+void __wrap_ovsdb_idl_track_clear(struct ovsdb_idl *);
+void
+__wrap_ovsdb_idl_track_clear(struct ovsdb_idl *idl OVS_UNUSED)
 {
-    return &row;
 }
 
-const struct tofrec_service *__wrap_tofrec_service_next(
-    const struct tofrec_service *);
-const struct tofrec_service *
-__wrap_tofrec_service_next(const struct tofrec_service *service OVS_UNUSED)
+static struct in6_addr there;   /* The service IP that was shown last. */
+
+static void
+check_gone(const struct in6_addr *service_ip)
 {
-    return NULL;
+    if (!IN6_ARE_ADDR_EQUAL(service_ip, &there)) {
+        abort();
+    }
 }
 
 static void
-check_service(const struct service_spec *spec, void *aux OVS_UNUSED)
+check_service(const struct service_spec *spec)
 {
     const char *why;
 
     if (!service_spec_is_valid(spec, &why)) {
         abort();
     }
-    free(registry_conflict(spec, "another"));
+    there = spec->service_ip;
 }
 
 /* Up to the next line's end. */
@@ -81,7 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data_, size_t size)
         free(key);
         free(value);
     }
-    registry_for_each(check_service, NULL);
+    registry_follow(check_gone, check_service);
     free(row.name);
     free(row.service_ip);
     free(row.application_ip);

@@ -376,14 +376,14 @@ registry_seqno(void)
 }
 
 void
-registry_for_each(void (*cb)(const struct service_spec *, void *aux),
-                  void *aux)
+registry_follow(void (*gone)(const struct in6_addr *) OVS_UNUSED,
+                void (*there)(const struct service_spec *))
 {
     struct service_spec spec = { .name = "svc" };
 
     addr_parse("198.51.100.10", &spec.service_ip);
     addr_parse("192.168.100.10", &spec.application_ip);
-    cb(&spec, aux);
+    there(&spec);
 }
 
 char *

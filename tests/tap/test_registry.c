@@ -48,6 +48,38 @@ static bool services;           /* Are there any?  Else the registry alone. */
 
 static void done(enum registry_result, const char *detail);
 
+/* What the registry alone has shown. */
+static struct service_spec there[16];
+static size_t n_there;
+
+static void
+gone(const struct in6_addr *service_ip)
+{
+    for (size_t i = 0; i < n_there; i++) {
+        if (ipv6_addr_equals(&there[i].service_ip, service_ip)) {
+            there[i] = there[--n_there];
+            return;
+        }
+    }
+    abort();                    /* It was not there. */
+}
+
+static void
+is_there(const struct service_spec *spec)
+{
+    size_t i = 0;
+
+    while (i < n_there && !ipv6_addr_equals(&there[i].service_ip,
+                                            &spec->service_ip)) {
+        i++;
+    }
+    if (i >= ARRAY_SIZE(there)) {
+        abort();
+    }
+    there[i] = *spec;
+    n_there += i == n_there;
+}
+
 static void
 pump_run(void)
 {
@@ -56,6 +88,7 @@ pump_run(void)
         return;
     }
     registry_run();
+    registry_follow(gone, is_there);
     if (outcome.open) {
         char *detail;
         enum registry_result result = registry_continue(&detail);
@@ -85,7 +118,8 @@ struct found {
 };
 
 static void
-find_cb(const struct service_spec *spec, void *found_)
+find_cb(const struct service_spec *spec,
+        const struct counters *counters OVS_UNUSED, void *found_)
 {
     struct found *found = found_;
 
@@ -101,7 +135,12 @@ find(const char *name)
 {
     struct found found = { .name = name };
 
-    registry_for_each(find_cb, &found);
+    if (services) {
+        service_for_each(find_cb, &found);
+    }
+    for (size_t i = 0; !services && i < n_there; i++) {
+        find_cb(&there[i], NULL, &found);
+    }
     return found;
 }
 
@@ -324,6 +363,42 @@ test_update(void)
            && !find("edge").found && find("renamed").found, "another name");
     tap_ok(update("edge", &spec, REGISTRY_NOT_FOUND),
            "an unknown service: not found");
+}
+
+static bool
+has_address(const char *name, const char *service_ip)
+{
+    const struct in6_addr addr = ip(service_ip);
+    struct found found = find(name);
+
+    return found.found && ipv6_addr_equals(&found.spec.service_ip, &addr);
+}
+
+#define SET_ADDRESS(NAME, IP)                                       \
+    "{\"op\":\"update\",\"table\":\"Service\","                     \
+    "\"where\":[[\"name\",\"==\",\"" NAME "\"]],"                   \
+    "\"row\":{\"service_ip\":\"" IP "\"}}"
+
+static void
+test_exchange(void)
+{
+    struct service_spec spec = make("second", "198.51.100.12", "192.168.1.1");
+
+    tap_ok(insert(&spec, REGISTRY_OK), "a second service");
+    transact(SET_ADDRESS("renamed", "198.51.100.12") ","
+             SET_ADDRESS("second", "198.51.100.10"));
+    tap_ok(WAIT_FOR(3000, has_address("renamed", "198.51.100.12"))
+           && has_address("second", "198.51.100.10") && find(NULL).n_all == 3,
+           "two services exchange their addresses at once");
+    transact(SET_ADDRESS("second", "nonsense"));
+    tap_ok(WAIT_FOR(3000, !find("second").found) && find(NULL).n_all == 2,
+           "one becomes a row that makes no service");
+    transact(SET_ADDRESS("second", "198.51.100.12") ","
+             SET_ADDRESS("renamed", "198.51.100.10"));
+    tap_ok(WAIT_FOR(3000, has_address("second", "198.51.100.12"))
+           && has_address("renamed", "198.51.100.10"),
+           "and is one again, with the other one's address");
+    tap_ok(delete("second", REGISTRY_OK), "and goes");
 }
 
 static void
@@ -693,6 +768,18 @@ test_server_restart(void)
            "and takes more");
 }
 
+static void
+test_another_database(void)
+{
+    struct service_spec spec = make("s1", "198.51.101.2", "192.168.1.1");
+
+    sh("$TOF_OVS stop >/dev/null; rm $TOF_STATE_DIR/tof.db; $TOF_OVS start");
+    tap_ok(WAIT_FOR(10000, registry_is_connected() && !find(NULL).n_all),
+           "what a new database does not have is gone");
+    tap_ok(create(&spec, SERVICE_OK) && has_address("s1", "198.51.101.2")
+           && find(NULL).n_all == 1, "and what it gets is there");
+}
+
 int
 main(int argc OVS_UNUSED, char *argv[])
 {
@@ -712,17 +799,22 @@ main(int argc OVS_UNUSED, char *argv[])
     test_conflict();
     test_race();
     test_update();
+    test_exchange();
     test_delete();
     test_junk();
     test_options();
 
+    registry_destroy();
+    registry_init(remote);
     services = true;
     service_init();
+    tap_ok(WAIT_FOR(5000, find(NULL).n_all == 1), "services follow it");
     test_many();
     test_app_down();
     test_order();
     test_roll_back();
     test_server_restart();
+    test_another_database();
 
     service_create(&spec, service_done, NULL);
     registry_destroy();

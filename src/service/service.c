@@ -1100,7 +1100,7 @@ service_describe(const struct in6_addr *service_ip, struct service_view *view)
     const struct entry *e = find_by_ip(service_ip);
 
     if (e) {
-        view->in_force = e->state == S_ACTIVE;
+        view->in_force = e->state == S_ACTIVE || e->state == S_ENDING;
         view->changing = e->state == S_APPLYING || e->state == S_ENDING;
         view->why = view->in_force ? NULL : why_waiting(e);
         view->bypassed = (!view->in_force && !e->unreachable

@@ -38,8 +38,10 @@ def unplugged(ns=NS, dev=DEV):
 @contextlib.contextmanager
 def has(address, ns=NS, dev="lo"):
     """It has one more address, which may be behind it."""
-    length = 128 if ":" in address else 32
-    run_in(ns, "ip", "addr", "replace", f"{address}/{length}", "dev", dev)
+    v6 = ":" in address
+    length = 128 if v6 else 32
+    run_in(ns, "ip", "addr", "replace", f"{address}/{length}", "dev", dev,
+           *(["nodad"] if v6 else []))
     try:
         yield
     finally:

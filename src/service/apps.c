@@ -87,16 +87,24 @@ apps_init(void)
     look_at = LLONG_MAX;
 }
 
+/* It is not asked any more. */
+static void
+forget(struct app *a)
+{
+    counts[a->view.state]--;
+    n_checks -= a->check != NULL;
+    check_stop(a->check);
+    hmap_remove(&apps, &a->node);
+    free(a);
+}
+
 void
 apps_destroy(void)
 {
     struct app *a;
 
-    HMAP_FOR_EACH_POP (a, node, &apps) {
-        counts[a->view.state]--;
-        n_checks -= a->check != NULL;
-        check_stop(a->check);
-        free(a);
+    HMAP_FOR_EACH_SAFE (a, node, &apps) {
+        forget(a);
     }
     hmap_destroy(&apps);
 }
@@ -148,11 +156,7 @@ void
 app_unwatch(struct app *a)
 {
     if (!--a->users) {
-        counts[a->view.state]--;
-        hmap_remove(&apps, &a->node);
-        n_checks -= a->check != NULL;
-        check_stop(a->check);
-        free(a);
+        forget(a);
     }
 }
 

@@ -3,8 +3,8 @@
 /* Services at the eBPF programs: see services.h.
  *
  * A service without a chain is in the table while it is diverted or bypassed.
- * One with a chain is there from the first, as XDP_CHAIN_OFF while it is not diverted:
- * what the App sends must not get past its chain. */
+ * One with a chain is there from the first, as XDP_CHAIN_OFF while it is not
+ * diverted: what the App sends must not get past its chain. */
 
 #include <config.h>
 

@@ -2,11 +2,20 @@
 """The host of the lab's Apps, and how it goes away and comes back."""
 
 import contextlib
+import json
 
-from .netns import run_in, set_sysctl
+from .netns import run_in
 
 NS, DEV = "lab-app", "app0"
 GATEWAYS = ("192.168.100.1", "fd00:100::1")
+
+
+def ipv6_addresses(ns, dev):
+    """Each with its prefix length.  The link-local one counts, too: without
+    it the kernel does not ask again for a neighbour that it knows."""
+    link, = json.loads(run_in(ns, "ip", "-6", "-j", "addr", "show", "dev",
+                              dev).stdout)
+    return [f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"]]
 
 
 @contextlib.contextmanager
@@ -24,13 +33,15 @@ def dead(ns=NS, dev=DEV):
 
 @contextlib.contextmanager
 def unplugged(ns=NS, dev=DEV):
-    """Its link is down."""
-    set_sysctl(ns, f"ipv6/conf/{dev}/keep_addr_on_down", 1)
+    """Its link is down.  With it go all addresses of IPv6."""
+    addresses = ipv6_addresses(ns, dev)
     run_in(ns, "ip", "link", "set", dev, "down")
     try:
         yield
     finally:
         run_in(ns, "ip", "link", "set", dev, "up")
+        for address in addresses:
+            run_in(ns, "ip", "addr", "replace", address, "dev", dev, "nodad")
         for gateway in GATEWAYS:
             run_in(ns, "ip", "route", "replace", "default", "via", gateway)
 

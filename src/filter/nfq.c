@@ -35,6 +35,8 @@ VLOG_DEFINE_THIS_MODULE(nfq);
 
 #define LEARN_NETNS "tof-learn"
 #define BUDGET 256              /* Packets a queue and round. */
+#define HELD_MAX 4096           /* In a queue of the kernel's. */
+#define COPIES_MAX 65536        /* Likewise. */
 #define SOCKET_BUFFER (8 << 20)
 #define FRAGMENTS_SECONDS "2"   /* They wait for each other. */
 
@@ -251,7 +253,8 @@ open_queue(struct queue *q, enum filter_queue number, int netns)
     if (!error) {
         nlh = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, number);
         nfq_nlmsg_cfg_put_params(nlh, NFQNL_COPY_PACKET, 0xffff);
-        nfq_nlmsg_cfg_put_qmaxlen(nlh, queue_is_held(number) ? 4096 : 65536);
+        nfq_nlmsg_cfg_put_qmaxlen(nlh, queue_is_held(number)
+                                       ? HELD_MAX : COPIES_MAX);
         error = netlink_talk(&q->nl, nlh, NULL, NULL);
     }
     if (error) {

@@ -36,6 +36,10 @@
 /* Three places in the table of sessions for each bearer, which needs two: most
  * buckets have one to spare. */
 #define PLACES_PER_BEARER 3
+#define BYTES_PER_BEARER 160
+_Static_assert(PLACES_PER_BEARER * sizeof(struct xdp_entry)
+               + sizeof(struct xdp_template) == BYTES_PER_BEARER,
+               "doc/LIMITS.md says how much memory a bearer takes");
 /* Identifiers may be a few more than bearers. */
 #define SPARE_SLOTS 1024
 

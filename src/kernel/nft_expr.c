@@ -482,10 +482,10 @@ nft_x_nfqueue(struct nftnl_rule *rule, uint16_t queue)
     info->queues_total = 1;
     info->flags = NFQ_FLAG_BYPASS;
     nftnl_expr_set_u32(e, NFTNL_EXPR_TG_REV, 3);
-    if (nftnl_expr_set_str(e, NFTNL_EXPR_TG_NAME, "NFQUEUE")
-        /* 'e' takes 'info' over. */
-        || nftnl_expr_set(e, NFTNL_EXPR_TG_INFO, info,
-                          XT_ALIGN(sizeof *info)) < 0) {
+    /* 'e' takes 'info' over. */
+    if (nftnl_expr_set(e, NFTNL_EXPR_TG_INFO, info,
+                       XT_ALIGN(sizeof *info)) < 0
+        || nftnl_expr_set_str(e, NFTNL_EXPR_TG_NAME, "NFQUEUE")) {
         spoil(rule);
     }
     nftnl_rule_add_expr(rule, e);

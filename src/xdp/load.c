@@ -28,6 +28,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "util.h"
 #include "xdp/table.h"
 #include "xdp/tof.skel.h"
 
@@ -83,9 +84,7 @@ failed(char **what, int error, const char *text)
 static char *
 path_in(const char *dir, const char *name)
 {
-    char *path;
-
-    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+    return xasprintf("%s/%s", dir, name);
 }
 
 char *
@@ -154,7 +153,7 @@ bool
 xdp_was_attached(const char *dir, enum xdp_dev dev)
 {
     char *path = path_in(dir, link_names[dev]);
-    bool was = path && !access(path, F_OK);
+    bool was = !access(path, F_OK);
 
     free(path);
     return was;

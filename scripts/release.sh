@@ -6,6 +6,7 @@
 #
 #   shell     shellcheck of all shell scripts
 #   manual    mandoc of all manual pages
+#   analysis  scripts/analyze.sh: static analysis of all sources
 #   tests     the tests of test.sh
 #   dist      what is shipped and installed; make distcheck
 #   packages  Debian packages: built, lintian, installed, upgraded, purged
@@ -36,6 +37,12 @@ check_manual() {
         xargs mandoc -T lint -W warning
 }
 
+# Not before the tests, which configure the tree with their options.
+check_analysis() {
+    { [ -e Makefile ] || { ./autogen.sh && ./configure --enable-werror; }; } &&
+        scripts/analyze.sh
+}
+
 # tests NAME...: stages and files of test.sh, whose counts are added.
 tests() {
     local last
@@ -52,7 +59,7 @@ tests() {
 
 run() {                         # CHECK
     case $1 in
-    shell|manual)
+    shell|manual|analysis)
         echo "== $1"
         if "check_$1"; then
             passed=$((passed + 1))
@@ -67,7 +74,7 @@ run() {                         # CHECK
 }
 
 scripts/bootstrap.sh
-[ $# -gt 0 ] || set -- shell manual tests dist packages
+[ $# -gt 0 ] || set -- shell manual tests analysis dist packages
 for check; do run "$check"; done
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] ||
     echo ", $skipped skipped")"

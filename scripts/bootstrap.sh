@@ -39,7 +39,7 @@ build=(autoconf automake autoconf-archive libtool pkg-config make gcc
 test=(python3-pytest python3-pytest-xdist python3-scapy python3-yaml
       python3-jsonschema python3-requests tcpdump tshark iputils-ping
       libclang-rt-14-dev clang-tidy valgrind netcat-openbsd python3-netaddr
-      lintian mmdebstrap shellcheck mandoc zsh)
+      gcovr lintian mmdebstrap shellcheck mandoc zsh)
 bench=(gnuplot-nox linux-perf)
 
 everything=("${run[@]}" "${lab[@]}" "${build[@]}" "${test[@]}")

@@ -24,6 +24,11 @@
 #                          of tests/net or tests/faults (test_divert) and
 #                          programs of "tap"
 #                          (test_xdp)
+#   test.sh --coverage [unit|tap|net|NAME...]
+#                          the same (unit and tap if none is named) in a copy of
+#                          the checkout, coverage/, whose programs count which
+#                          of their lines have run; prints how many have, by
+#                          folder.  Programs that are killed count nothing
 #   TOF_TEST_DATAPATH      data paths for "net": ovs, xdp or a list (default
 #                          ovs,xdp)
 #   TOF_TEST_LANES         lanes of "net" (default 2)
@@ -42,6 +47,8 @@ passed=0 failed=0 skipped=0
 logs='' job=''
 patience=${TOF_TEST_PATIENCE:-1}
 tap_only=() net_only=()         # Programs and files that were asked for.
+coverage=                       # Set: line coverage is asked for.
+options=(--enable-werror)       # Of configure.
 
 say() { echo "== $*"; }
 
@@ -96,7 +103,7 @@ configure() {
     [ -x configure ] || run 300 ./autogen.sh || return
     configured && return
     [ ! -e Makefile ] || run 60 make clean || :
-    run 300 ./configure --enable-werror
+    run 300 ./configure "${options[@]}"
 }
 
 # All else needs this one, so its failure is the end.
@@ -271,6 +278,43 @@ tap_script() {                  # SECONDS SCRIPT [ARGUMENT...]
     [ "$bad" -eq 0 ] || show_log "$log"
 }
 
+# --- Coverage -----------------------------------------------------------------
+
+# Goes on in a copy of the checkout, which is kept: only what has changed is
+# built the next time.  Not optimized: so lines are those that are written.
+enter_copy() {
+    local copy=$top/coverage
+    mkdir -p "$copy"
+    git ls-files --cached --others --exclude-standard | sort >"$copy/new.tmp"
+    [ ! -e "$copy/files.tmp" ] ||
+        comm -23 "$copy/files.tmp" "$copy/new.tmp" | (cd "$copy" &&
+            xargs -r -d '\n' rm -f)
+    tar -c --ignore-failed-read -T "$copy/new.tmp" | tar -x -C "$copy"
+    mv "$copy/new.tmp" "$copy/files.tmp"
+    top=$copy here=$copy/scripts
+    cd "$top"
+    options+=(CFLAGS='-g -O0 --coverage' LDFLAGS=--coverage)
+    find . -name '*.gcda' -delete
+}
+
+show_coverage() {
+    stage=coverage log=$logs/coverage.log
+    say "lines that have run, by folder"
+    if ! run 300 gcovr -r . --json-summary "$logs/coverage.json" \
+            --filter src/ --filter api/ --exclude '.*/tof-idl\.c'; then
+        show_log "$log"
+        failed=$((failed + 1))
+        return
+    fi
+    jq -r '[.files[] | {folder: (.filename | sub("/[^/]*$"; "")),
+                        n: .line_total, ran: .line_covered}]
+        | (group_by(.folder)[], map(.folder = "all"))
+        | [.[0].folder, (map(.ran) | add), (map(.n) | add)] | @tsv' \
+        "$logs/coverage.json" | awk '{
+            printf "%-16s %5.1f %%  %6d of %6d\n", $1, 100 * $2 / $3, $2, $3
+        }'
+}
+
 # --- The whole ----------------------------------------------------------------
 
 clean_up() {
@@ -304,7 +348,10 @@ start_stage() {
 # What the arguments ask for: into stages, tap_only, net_only.
 choose() {
     local s
-    [ $# -gt 0 ] || { stages=(unit ovs tap net fuzz dist); return; }
+    if [ $# -eq 0 ]; then
+        stages=(unit ovs tap net fuzz dist)
+        [ -z "$coverage" ] || stages=(unit tap)
+    fi
     for s in "$@"; do
         if declare -F "stage_$s" >/dev/null && [ "$s" != build ]; then
             stages+=("$s")
@@ -325,6 +372,7 @@ choose() {
 main() {
     local stages=() s
     cd "$top"
+    [ "${1:-}" != --coverage ] || { coverage=1; shift; }
     choose "$@"
     if [ "$(id -u)" -ne 0 ]; then
         echo "test.sh: run as root (the network tests make namespaces)" >&2
@@ -335,6 +383,7 @@ main() {
     trap clean_up EXIT
     trap interrupted INT TERM
     "$here/bootstrap.sh" --test
+    [ -z "$coverage" ] || enter_copy
 
     start_stage build
     if stage_build; then
@@ -342,6 +391,7 @@ main() {
             start_stage "$s"
             "stage_$s"
         done
+        [ -z "$coverage" ] || show_coverage
     fi
     clean_up
     trap - EXIT

@@ -13,6 +13,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf \
 	tests/unit/test_flow \
 	tests/unit/test_flows \
+	tests/unit/test_drops \
 	tests/unit/test_fragment \
 	tests/unit/test_gtpu \
 	tests/unit/test_gtpu_build \

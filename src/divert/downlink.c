@@ -34,8 +34,10 @@ downlink_held(uint32_t id, const uint8_t *frame, size_t len)
 
     if (b && bearer_is_ready(b) && prove_is_fresh(b, now)) {
         forward_send(id, &held);
-    } else if (!b || !prove_is_possible(b)) {
-        forward_drop_down();
+    } else if (!b) {
+        forward_drop_down(&held, FORWARD_NO_BEARER);
+    } else if (!prove_is_possible(b)) {
+        forward_drop_down(&held, FORWARD_NO_TUNNEL);
     } else {
         hold_add(id, &held, now, forward_stop_waiting);
         divert_want(b);
@@ -48,11 +50,14 @@ static void
 send_to(const struct session *s, const uint8_t *frame, size_t len)
 {
     struct bearer *b = s ? session_only_bearer(s) : NULL;
+    const struct hold_packet held = {
+        .direction = HOLD_DOWN, .data = frame, .len = len,
+    };
 
     if (b && prove_is_direct(addr_family(&s->ue))) {
         downlink_held(b->id, frame, len);
     } else {
-        forward_drop_down();
+        forward_drop_down(&held, FORWARD_NO_BEARER);
     }
 }
 

@@ -43,10 +43,34 @@ METRIC_LOST(n_lost_busy, "endpoint_busy");
 METRIC_COUNTER(n_congested, "tof_congestion_dropped_total", "",
                "Held packets marked \"congestion experienced\" outside, whose "
                "sender does not know ECN (RFC 6040).");
-METRIC_COUNTER(n_down_dropped, "tof_down_dropped_total", "",
-               "Answers without a tunnel proved for them.");
+#define METRIC_DOWN(VAR, REASON)                                        \
+    METRIC_COUNTER(VAR, "tof_down_dropped_total",                       \
+                   "reason=\"" REASON "\"",                             \
+                   "Packets of Apps that tofd has dropped, by reason.")
+METRIC_DOWN(n_down_bearer, "no_bearer");
+METRIC_DOWN(n_down_tunnel, "no_tunnel");
+METRIC_DOWN(n_down_send, "not_sent");
+METRIC_DOWN(n_down_big, "too_big");
 
 static const struct endpoint_class *endpoint;
+
+/* The UE's packet in 'p': its first byte, and how many there are at
+ * '*len'. */
+static const uint8_t *
+ue_packet(const struct hold_packet *p, size_t *len)
+{
+    const size_t at = p->direction == HOLD_UP ? p->inner : ETH_HEADER_LEN;
+
+    *len = (p->direction == HOLD_UP ? p->inner_len
+            : p->len > at ? p->len - at : 0);
+    return p->data + at;
+}
+
+static enum endpoint_direction
+direction_of(const struct hold_packet *p)
+{
+    return p->direction == HOLD_UP ? ENDPOINT_UP : ENDPOINT_DOWN;
+}
 
 /* Tells who looks on what becomes of it.  'bare': it leaves its tunnel
  * here. */
@@ -54,13 +78,21 @@ static void
 told(const struct hold_packet *p, bool bare, const char *where,
      const char *reason)
 {
-    if (p->direction == HOLD_UP) {
-        trace_held(ENDPOINT_UP, p->data + p->inner, p->inner_len, bare, where,
-                   reason);
-    } else if (p->len > ETH_HEADER_LEN) {
-        trace_held(ENDPOINT_DOWN, p->data + ETH_HEADER_LEN,
-                   p->len - ETH_HEADER_LEN, false, where, reason);
-    }
+    size_t len;
+    const uint8_t *ip = ue_packet(p, &len);
+
+    trace_held(direction_of(p), ip, len, bare, where, reason);
+}
+
+/* It is lost.  'counter' counts the same reason. */
+static void
+drop(const struct hold_packet *p, struct metric *counter, const char *reason)
+{
+    size_t len;
+    const uint8_t *ip = ue_packet(p, &len);
+
+    metric_inc(counter);
+    trace_dropped(direction_of(p), ip, len, reason);
 }
 
 void
@@ -70,12 +102,18 @@ forward_init(const struct endpoint_class *endpoint_)
 }
 
 void
-forward_drop_down(void)
+forward_drop_down(const struct hold_packet *p, enum forward_reason reason)
 {
-    metric_inc(&n_down_dropped);
+    if (reason == FORWARD_NO_BEARER) {
+        drop(p, &n_down_bearer, "no_bearer");
+    } else {
+        drop(p, &n_down_tunnel, "no_tunnel");
+    }
 }
 
-static void
+/* Puts it back on S1-U.  Returns NULL, or the reason why it is lost, which has
+ * been counted. */
+static const char *
 switch_packet(enum filter_side from, const struct in6_addr *src,
               const struct in6_addr *dst, const void *ip, size_t len)
 {
@@ -83,11 +121,13 @@ switch_packet(enum filter_side from, const struct in6_addr *src,
 
     if (!l2_get(from, src, dst, &l2) && !reinject_is_routed()) {
         metric_inc(&n_lost_header);
+        return "no_ethernet_header";
     } else if (reinject_send(from, &l2, ip, len)) {
         metric_inc(&n_lost_send);
-    } else {
-        metric_inc(&n_switched);
+        return "not_sent";
     }
+    metric_inc(&n_switched);
+    return NULL;
 }
 
 void
@@ -95,13 +135,20 @@ forward_switch(enum filter_side from, const void *ip, size_t len)
 {
     struct gtpu_packet p;
     enum gtpu_error error = gtpu_parse_packet(ip, len, &p);
+    const char *lost;
 
     /* What is malformed behind its addresses goes on like all else. */
     if (error == GTPU_E_NOT_IP) {
         metric_inc(&n_lost_address);
-    } else {
-        switch_packet(from, &p.src, &p.dst, ip, len);
-        if (!error && from == SIDE_ENB && p.msg.type == GTPU_GPDU) {
+        return;
+    }
+    lost = switch_packet(from, &p.src, &p.dst, ip, len);
+    if (!error && p.msg.type == GTPU_GPDU) {
+        if (lost) {
+            trace_dropped(from == SIDE_ENB ? ENDPOINT_UP : ENDPOINT_DOWN,
+                          p.msg.payload, p.msg.payload_len, lost);
+        }
+        if (from == SIDE_ENB) {
             stay_seen(&p);
         }
     }
@@ -129,14 +176,18 @@ forward_give_up(uint32_t id, const struct hold_packet *p)
 {
     struct bearer *b = session_bearer_by_id(id);
     struct gtpu_packet gp;
+    const char *lost;
 
     if (p->direction == HOLD_DOWN) {
-        metric_inc(&n_down_dropped);
-        told(p, false, "dropped", "no_tunnel");
+        forward_drop_down(p, FORWARD_NO_TUNNEL);
         return;
     }
-    switch_packet(SIDE_ENB, &p->src, &p->dst, p->data, p->len);
-    told(p, false, "sgw", "not_diverted");
+    lost = switch_packet(SIDE_ENB, &p->src, &p->dst, p->data, p->len);
+    if (lost) {
+        trace_dropped(ENDPOINT_UP, p->data + p->inner, p->inner_len, lost);
+    } else {
+        told(p, false, "sgw", "not_diverted");
+    }
     if (b) {
         b->forwarded = time_msec();
     }
@@ -190,24 +241,40 @@ send_fragment(const void *a, size_t a_len, const void *b, size_t b_len,
     cut->error = error ? error : cut->error;
 }
 
-/* What NAT has let pass, as it did not know the bearer or its path yet, does
- * not fit.  It is cut if it may be, else its sender is told, as NAT would
- * do.  Returns 0 or a positive errno value. */
+/* Cuts what NAT has let pass, as it did not know the bearer or its path yet,
+ * and does not fit.  Returns 0 or a positive errno value. */
 static int
-send_narrow(const struct endpoint_bearer *eb, const uint8_t *frame,
-            size_t len, unsigned int room)
+send_cut(const struct endpoint_bearer *eb, const uint8_t *frame, size_t len,
+         unsigned int room)
 {
     const uint8_t *ip = frame + ETH_HEADER_LEN;
     struct cut cut = { eb, frame, 0 };
-    uint8_t icmp[TOO_BIG_MAX];
+    int error = ip_fragment(ip, gtpu_inner_len(ip, len), room, 0,
+                            send_fragment, &cut);
 
-    if (ip[0] >> 4 == 4 && !(ip[6] & IP_DF_BYTE)) {
-        int error = ip_fragment(ip, gtpu_inner_len(ip, len), room, 0,
-                                send_fragment, &cut);
-        return error ? error : cut.error;
+    return error ? error : cut.error;
+}
+
+/* What may not be cut is dropped, and its sender told, as NAT would do. */
+static void
+refuse_big(const struct endpoint_bearer *eb, const struct hold_packet *p,
+           unsigned int room)
+{
+    const uint8_t *ip = p->data + ETH_HEADER_LEN;
+    uint8_t icmp[TOO_BIG_MAX];
+    size_t len = gtpu_inner_len(ip, p->len - ETH_HEADER_LEN);
+
+    len = too_big_build(icmp, ip, len, room);
+    if (len) {
+        endpoint->send_app(eb, icmp, len);
     }
-    len = too_big_build(icmp, ip, gtpu_inner_len(ip, len), room);
-    return len ? endpoint->send_app(eb, icmp, len) : EMSGSIZE;
+    drop(p, &n_down_big, "too_big");
+}
+
+static bool
+may_be_cut(const uint8_t *ip)
+{
+    return ip[0] >> 4 == 4 && !(ip[6] & IP_DF_BYTE);
 }
 
 /* Returns 0 or a positive errno value. */
@@ -221,8 +288,7 @@ send_to_app(struct bearer *b, const struct hold_packet *p)
     int error;
 
     if (ecn < 0) {
-        metric_inc(&n_congested);
-        told(p, false, "dropped", "congestion_not_ect");
+        drop(p, &n_congested, "congestion_not_ect");
         return 0;
     } else if (ecn != gtpu_ecn(ip)) {
         memcpy(marked, ip, p->inner_len);
@@ -245,9 +311,15 @@ send_to_ue(struct bearer *b, const struct hold_packet *p)
     const struct endpoint_bearer eb = bearer_describe(b);
     const size_t len = p->len - ETH_HEADER_LEN;
     unsigned int room = p->len > ETH_HEADER_LEN ? pmtu_room(b) : 0;
-    int error = (room && len > room ? send_narrow(&eb, p->data, len, room)
-                 : endpoint->send_down(&eb, p->data, p->len));
+    const bool big = room && len > room;
+    int error;
 
+    if (big && !may_be_cut(p->data + ETH_HEADER_LEN)) {
+        refuse_big(&eb, p, room);
+        return 0;
+    }
+    error = (big ? send_cut(&eb, p->data, len, room)
+             : endpoint->send_down(&eb, p->data, p->len));
     if (!error) {
         bearer_use(b)->counters.packets_down++;
         bearer_use(b)->counters.bytes_down += p->len;
@@ -274,8 +346,9 @@ forward_send(uint32_t id, const struct hold_packet *p)
                  : send_to_ue(b, p));
 
     if (error == ENOBUFS && p->direction == HOLD_UP) {
-        metric_inc(&n_lost_busy);
-        told(p, false, "dropped", "endpoint_busy");
+        drop(p, &n_lost_busy, "endpoint_busy");
+    } else if (error && p->direction == HOLD_DOWN) {
+        drop(p, &n_down_send, "not_sent");
     } else if (error) {
         forward_give_up(id, p);
     }
@@ -292,7 +365,6 @@ forward_stop_waiting(uint32_t id, const struct hold_packet *p)
                && prove_is_fresh(b, time_msec())) {
         forward_send(id, p);
     } else {
-        metric_inc(&n_lost_room);
-        told(p, false, "dropped", "no_room");
+        drop(p, &n_lost_room, "no_room");
     }
 }

@@ -25,8 +25,9 @@ void forward_switch(enum filter_side from, const void *ip, size_t len);
 
 /* To where it was going: HOLD_UP to the service, HOLD_DOWN to the UE.  If the
  * bearer is not proved any more, as forward_stop_waiting(); if there is no way
- * there, as forward_give_up(); but what the endpoint has no room for just now is
- * lost, and counted: the service's real host would not know its connection. */
+ * to the service, as forward_give_up(); but what the endpoint has no room for
+ * just now is lost, and counted: the service's real host would not know its
+ * connection.  So is what cannot be sent to the UE. */
 void forward_send(uint32_t bearer_id, const struct hold_packet *);
 
 /* It has waited in vain: HOLD_UP is switched, HOLD_DOWN dropped and
@@ -43,7 +44,9 @@ void forward_give_up_others(uint32_t bearer_id);
  * else it is lost, and counted. */
 void forward_stop_waiting(uint32_t bearer_id, const struct hold_packet *);
 
-/* An answer for which there is no bearer, or no room to wait. */
-void forward_drop_down(void);
+/* A packet of an App for which there is no bearer, or no tunnel that is proved
+ * or may be. */
+enum forward_reason { FORWARD_NO_BEARER, FORWARD_NO_TUNNEL };
+void forward_drop_down(const struct hold_packet *, enum forward_reason);
 
 #endif /* divert/forward.h */

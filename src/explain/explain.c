@@ -24,11 +24,14 @@
 #include "nat/nat.h"
 #include "service/service.h"
 #include "session/session.h"
+#include "trace/drops.h"
 #include "timeval.h"
 #include "util.h"
 
 #define AT_ONCE 1000            /* Heard so soon after a proof, a UE may have
                                  * been silent since; ms. */
+
+#define DROPPED_LATELY 60000    /* Longer ago it does not matter now; ms. */
 
 struct explanation {
     const struct in6_addr *ue;
@@ -582,6 +585,23 @@ tell_ue(struct explanation *e)
     }
 }
 
+/* What is known to have been dropped, by reason. */
+static void
+tell_drops(struct explanation *e)
+{
+    const struct drop *d = NULL;
+
+    while ((d = drops_next(e->ue, d))) {
+        tell(e, "dropped", (e->now - d->last < DROPPED_LATELY ? EXPLAIN_OPEN
+                            : EXPLAIN_OK),
+             "What NAT and the data path drop is counted by reason, not by "
+             "UE: \"tofctl trace\" shows it, and then it is told here, too.",
+             "%"PRIu64" packets from or to this address were dropped, the last "
+             "one %.1f s ago: %s.", d->n, seconds_since(e, d->last),
+             d->reason);
+    }
+}
+
 void
 explain(const struct in6_addr *ue, const char *service, explain_cb *cb,
         void *aux)
@@ -602,4 +622,5 @@ explain(const struct in6_addr *ue, const char *service, explain_cb *cb,
         tell_app(&e);
     }
     tell_ue(&e);
+    tell_drops(&e);
 }

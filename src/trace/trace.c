@@ -3,6 +3,8 @@
 /* The packets of one UE, for an operator who looks on: see trace.h.
  *
  *     endpoint, forward.c --> keep() --> records --> api/tracing.c --> tofctl
+ *                     |
+ *                     +-> drops.c --> explain.c
  *
  * A record is kept until its reader has asked for those after it.  There are
  * no more than KEPT_MAX, and no more than RATE a second: what is beyond is
@@ -27,6 +29,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "session/session.h"
+#include "trace/drops.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -42,6 +45,8 @@ struct kept {
     struct trace_record r;
     uint8_t bytes[];
 };
+
+#define DROPPED "dropped"       /* Where such a packet goes. */
 
 static bool allowed, whole;
 static const struct endpoint_class *endpoint;
@@ -198,6 +203,13 @@ trace_next(const struct trace_record *r)
 
 /* Packets. */
 
+/* The UE's key. */
+static struct in6_addr
+ue_of(enum endpoint_direction direction, const struct gtpu_inner *packet)
+{
+    return addr_ue_key(direction == ENDPOINT_UP ? &packet->src : &packet->dst);
+}
+
 /* Fills in what the first 'len' bytes of the UE's packet at 'ip' say.  False
  * if it is not one of the UE that is traced, or it cannot be told. */
 static bool
@@ -213,7 +225,7 @@ read_packet(struct trace_record *r, const uint8_t *ip, size_t len)
     r->dst = inner.dst;
     r->proto = inner.proto;
     r->packet_length = inner.length;
-    key = addr_ue_key(r->direction == ENDPOINT_UP ? &r->src : &r->dst);
+    key = ue_of(r->direction, &inner);
     return IN6_ARE_ADDR_EQUAL(&key, &traced);
 }
 
@@ -257,7 +269,11 @@ trace_packet(const struct traced_packet *p)
 
     if (!running || !read_packet(&r, ip, len)) {
         return;
-    } else if (n_records >= KEPT_MAX || !token_bucket_withdraw(&bucket, 1)) {
+    }
+    if (!strcmp(p->where, DROPPED)) {
+        drops_note(&traced, p->reason, time_msec());
+    }
+    if (n_records >= KEPT_MAX || !token_bucket_withdraw(&bucket, 1)) {
         n_lost++;
         return;
     }
@@ -291,5 +307,23 @@ trace_held(enum endpoint_direction direction, const void *ip, size_t len,
             .where = where, .reason = reason,
         };
         trace_packet(&p);
+    }
+}
+
+void
+trace_dropped(enum endpoint_direction direction, const void *ip, size_t len,
+              const char *reason)
+{
+    struct gtpu_inner packet;
+    struct in6_addr key;
+
+    if (gtpu_parse_inner_head(ip, len, &packet)) {
+        return;
+    }
+    key = ue_of(direction, &packet);
+    if (running && IN6_ARE_ADDR_EQUAL(&key, &traced)) {
+        trace_held(direction, ip, len, false, DROPPED, reason);
+    } else {
+        drops_note(&key, reason, time_msec());
     }
 }

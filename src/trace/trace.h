@@ -10,7 +10,8 @@
  * traced: what is one's cannot always be told from what is the other's.
  *
  * Place in the flow: the API starts and reads it; the endpoint tells of
- * packets in the data plane, divert/forward.c of those that tofd has had.
+ * packets in the data plane, divert/forward.c of those that tofd has had.  All
+ * that is dropped, as far as it is known whose it was, passes here.
  * While there is no trace, it costs a comparison a packet. */
 
 #include <netinet/in.h>
@@ -75,5 +76,9 @@ void trace_packets_lost(uint64_t n);
  * for that reason; both constant words.  'bare': out of its tunnel. */
 void trace_held(enum endpoint_direction, const void *ip, size_t len,
                 bool bare, const char *where, const char *reason);
+/* tofd has dropped the UE's packet of 'len' bytes at 'ip', for that reason, a
+ * constant word; it is noted (drops.h), and shown if its UE is traced. */
+void trace_dropped(enum endpoint_direction, const void *ip, size_t len,
+                   const char *reason);
 
 #endif /* trace/trace.h */

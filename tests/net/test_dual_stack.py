@@ -16,6 +16,7 @@ from tofnet.wait import wait_until
 
 CONFIG = f"{STATE}/tof.yaml"
 OTHER, OTHER6 = "203.0.113.77", "2001:db8:7::7"
+DROPPED = 'tof_down_dropped_total{reason="no_bearer"}'
 
 
 def dual_stack(net, **kw):
@@ -174,14 +175,14 @@ def test_nobody_connects_to_an_address_that_is_only_vouched_for(
     _, v6 = heard_in_turn(net, api, *dual_stack(net))
     says(v6, b"held")
     v6.wait_downlink(is_text(b"held"))
-    before = api.metrics()["tof_down_dropped_total"]
+    before = api.metrics()[DROPPED]
 
     def send():
         s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         s.sendto(b"hello", (UE6, 7777))
         s.close()
     call_in("lab-app", send)
-    wait_until(lambda: api.metrics()["tof_down_dropped_total"] > before,
+    wait_until(lambda: api.metrics()[DROPPED] > before,
                what="the packet to be dropped")
     assert not [f for f in net.enb.frames if (g := p.GtpFrame.parse(f))
                 and g.inner.payload == b"hello"]

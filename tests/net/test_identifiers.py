@@ -14,6 +14,7 @@ from tofnet.wait import wait_until
 
 ENB2, ENB2_MAC = "10.1.0.9", "0e:0e:0b:00:00:09"
 SGW2, SGW2_MAC = "10.1.0.22", "0e:05:09:00:00:22"
+DROPPED = 'tof_down_dropped_total{reason="no_bearer"}'
 
 
 # --- Many of everything ------------------------------------------------------
@@ -82,9 +83,9 @@ def test_late_answer_is_not_for_another_ue_with_that_address(lab, net, api):
     wait_until(lambda: f"mark={mark} " not in lab.run(
         "tof-app", "conntrack", "-L").stdout, what="its flows to be nobody's")
 
-    dropped = api.metrics()["tof_down_dropped_total"]
+    dropped = api.metrics()[DROPPED]
     app_sends(one.ue, b"late")
-    wait_until(lambda: api.metrics()["tof_down_dropped_total"] > dropped,
+    wait_until(lambda: api.metrics()[DROPPED] > dropped,
                what="the App's packet to be dropped")
     answered(two, sport=5001)
     assert not any(is_text(b"late")(f) for f in downlink(

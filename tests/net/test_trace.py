@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -16,11 +17,12 @@ import pytest
 from test_chain import FW_TOS, Function
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP6, SERVICE_IP6, TOP, delete_flows, ofctl
-from tofnet.netns import command_in
+from tofnet.netns import call_in, command_in
 from tofnet.service import OTHER, answered, diverted, echo, switched
 from tofnet.wait import PATIENCE, wait_until
 
 UE, UE6, STRANGER = "10.45.31.1", "2001:db8:31:1::1", "10.45.31.2"
+UE_GONE, UE6_GONE = "10.45.31.9", "2001:db8:31:9::1"
 UNIX = "/run/tof-lab/api.sock"
 LAB = "lab-tof", UNIX           # Whom to ask, and how.
 N = 1000
@@ -308,6 +310,36 @@ def test_a_packet_that_open_vswitch_drops(allowed, net, api, ue, kw):
         delete_flows(allowed, "br-tof", "cookie=0x7e57/-1")
     assert re.search(r" up .* UDP, \d+ bytes: to Open vSwitch "
                      r"\(not seen again\)", out)
+
+
+@pytest.mark.parametrize("ue", [UE_GONE, UE6_GONE], ids=["ipv4", "ipv6"])
+def test_a_packet_that_tofd_drops(allowed, net, api, ue):
+    """An App sends to a UE that nobody knows: the trace, the metric and
+    "explain" have one reason for it."""
+    api.register()
+    api.register("six", SERVICE_IP6, APP6)
+    family = socket.AF_INET6 if ":" in ue else socket.AF_INET
+    key = 'tof_down_dropped_total{reason="no_bearer"}'
+    before = api.metrics()[key]
+
+    def send():
+        with socket.socket(family, socket.SOCK_DGRAM) as s:
+            s.sendto(b"nobody", (ue, 7777))
+
+    def is_told():
+        call_in("lab-app", send)
+        return shown(p, "no bearer")
+
+    with tracing(ue, "60") as p:
+        starts()
+        wait_until(is_told, 15, "the packet", interval=0.2)
+        out, _ = ended(p)
+    assert re.search(rf" down +\S+ > {ue} UDP, \d+ bytes: dropped "
+                     r"\(no bearer\)", out)
+    assert api.metrics()[key] > before
+    step = next(s for s in api.get(f"/explain?ue={ue}").json["steps"]
+                if s["step"] == "dropped")
+    assert step["found"].endswith("no_bearer.")
 
 
 def test_there_is_one_at_a_time(allowed, net, api):

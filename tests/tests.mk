@@ -27,6 +27,7 @@ check_PROGRAMS += \
 	tests/unit/test_json \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
+	tests/unit/test_nflog \
 	tests/unit/test_ofctl_flows \
 	tests/unit/test_path \
 	tests/unit/test_pcapng \
@@ -45,6 +46,7 @@ check_PROGRAMS += \
 
 # Each is run by tests/tap/with-ovs, beside an Open vSwitch of its own.
 TAP_TESTS = \
+	tests/tap/test_nflog \
 	tests/tap/test_nft \
 	tests/tap/test_ofctl \
 	tests/tap/test_ovsdb \

@@ -228,6 +228,10 @@ void nft_x_exthdr_exists(struct nftnl_rule *, uint8_t header, uint32_t reg);
 /* 'len' bytes at 'offset' in that header; no match if there is none. */
 void nft_x_exthdr(struct nftnl_rule *, uint8_t header, uint32_t offset,
                   uint32_t len, uint32_t reg);
+/* Tells whoever listens to that group of NFLOG (nflog.h) of the packet; 'prefix'
+ * is told with it.  Without NFLOG in the kernel the batch fails with
+ * ENOENT. */
+void nft_x_log(struct nftnl_rule *, uint16_t group, const char *prefix);
 void nft_x_notrack(struct nftnl_rule *);
 /* Drops, and tells the sender by ICMP or ICMPv6 that it is not allowed to. */
 void nft_x_prohibit(struct nftnl_rule *);       /* inet */

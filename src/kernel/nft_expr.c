@@ -590,6 +590,22 @@ nft_x_exthdr(struct nftnl_rule *rule, uint8_t header, uint32_t offset,
 }
 
 void
+nft_x_log(struct nftnl_rule *rule, uint16_t group, const char *prefix)
+{
+    struct nftnl_expr *e = rule ? nftnl_expr_alloc("log") : NULL;
+
+    if (!e) {
+        spoil(rule);
+        return;
+    }
+    nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
+    if (nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, prefix)) {
+        spoil(rule);
+    }
+    nftnl_rule_add_expr(rule, e);
+}
+
+void
 nft_x_notrack(struct nftnl_rule *rule)
 {
     ADD_EXPR(rule, "notrack", { .attr = 0 });

@@ -377,8 +377,8 @@ route_ues(struct setup *s)
     return failed(s, error, "IPv6 default route: %s", strerror(error));
 }
 
-static int
-weigh(uint64_t *weight)
+int
+nat_weigh(uint64_t *weight)
 {
     uint64_t inet = 0, netdev = 0;
     int error = nft_table_weigh(nat.nft, &nat_inet, &inet);
@@ -400,7 +400,7 @@ note(struct setup *s)
         return failed(s, error, "%s", NAT_UE);
     }
     nat.ue_ifindex = ue.ifindex;
-    return failed(s, weigh(&nat.weight), "nftables in namespace %s",
+    return failed(s, nat_weigh(&nat.weight), "nftables in namespace %s",
                   s->conf->apps.namespace);
 }
 
@@ -482,7 +482,7 @@ nat_in_force(void)
 {
     uint64_t weight;
 
-    return (nat.open && (weigh(&weight) || weight == nat.weight)
+    return (nat.open && (nat_weigh(&weight) || weight == nat.weight)
             && !is_lost(NAT_UE) && !is_lost(nat.conf->apps.interface));
 }
 
@@ -492,6 +492,7 @@ nat_close(void)
     if (nat.open) {
         nat_path_abort();
         nat_flows_stop();
+        nat_trace_abort();
         rtnl_close(nat.watch);
         rtnl_close(nat.inside);
         nat_probe_close();

@@ -170,6 +170,28 @@ void nat_poll_counters(void);
  * bearer should be diverted. */
 bool nat_has_room(void);
 
+/* From now on 'cb' gets what the rules drop of packets from or to 'ue', a UE's
+ * key, up to 'captured' bytes of each, for one UE at a time; and so on when the
+ * namespace has been made anew.  nat_trace_run() reads it, when nat_trace_fd()
+ * (-1: there is none) is readable, and at least once a round.  Both return 0,
+ * or a positive errno value if that does not work in this kernel now (EPERM:
+ * somebody else has that group of NFLOG); then they try it no more. */
+struct nat_drop {
+    bool down;                  /* To the UE; else from it. */
+    const uint8_t *ip;
+    size_t len;                 /* Bytes there; the packet may have more. */
+    const char *reason;         /* A constant word. */
+};
+typedef void nat_drop_cb(const struct nat_drop *);
+int nat_trace_start(const struct in6_addr *ue, size_t captured,
+                    nat_drop_cb *cb);
+int nat_trace_run(void);
+int nat_trace_fd(void);
+/* Packets that there was no room for, since it began. */
+uint64_t nat_trace_lost(void);
+/* May be called if there is none. */
+void nat_trace_stop(void);
+
 void nat_close(void);
 
 #endif /* nat/nat.h */

@@ -3,7 +3,8 @@
 #define TOF_NAT_PRIVATE_H 1
 
 /* What nat.c (the namespace), services.c (what is translated), usage.c (what
- * is counted), paths.c (how large it may be) and rules.c (the rules) share. */
+ * is counted), paths.c (how large it may be), rules.c (the rules), ends.c (what
+ * does not pass) and trace.c (who looks on) share. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -76,6 +77,30 @@ extern const struct nft_set nat_counts[NAT_N_COUNTS];
 /* Puts all into the batch: tables, maps, chains, rules.  What is there stays,
  * the maps with what is in them, except for the rules, which are replaced. */
 void nat_rules(struct nft_batch *, const struct conf *);
+
+/* The ends of packets that do not pass: for each reason a chain of that name,
+ * with what becomes of them.  Makes these chains; fills them anew, so that
+ * packets from or to 'traced', a UE's key, are told first (trace.c), unless
+ * that is NULL. */
+struct nat_end {
+    const char *reason;
+    const struct nft_table *table;
+    bool down;                  /* Of packets to UEs; else from UEs. */
+    void (*verdict)(struct nftnl_rule *);
+};
+void nat_ends_add(struct nft_batch *);
+void nat_ends_fill(struct nft_batch *, const struct in6_addr *traced);
+/* NULL: there is no such reason. */
+const struct nat_end *nat_end_find(const char *reason);
+
+/* The namespace is closed, and with it what is told; it goes on when it is open
+ * again. */
+void nat_trace_abort(void);
+
+/* The sum of nft_table_weigh() for both tables. */
+int nat_weigh(uint64_t *weight);
+
+#define NAT_LOG_GROUP 2152      /* Of NFLOG: to whom they are told. */
 
 /* Sends the UE at the other end of a connection an empty segment, as from the
  * App, whose numbers mean nothing: its answer says which do (RFC 9293, section

@@ -258,11 +258,12 @@ match_tcp_syn(struct nftnl_rule *r, enum nft_cmp_ops op)
 
 /* Ends. */
 
+/* It does not pass: see ends.c. */
 static void
-drop(struct nft_batch *b, struct nftnl_rule *r, const char *reason)
+stop(struct nft_batch *b, struct nftnl_rule *r, const char *reason)
 {
     nft_x_counter(r);
-    nft_x_verdict(r, NF_DROP, NULL);
+    nft_x_verdict(r, NFT_GOTO, reason);
     nft_rule_comment(r, reason);
     nft_rule_add(b, r);
 }
@@ -366,12 +367,12 @@ new_from_ue_rules(struct nft_batch *b, unsigned int max)
     nft_x_meta(r, NFT_META_MARK, REG);
     nft_x_rate_over_in(r, new_rates.name, REG, NEW_PER_SECOND, NEW_BURST,
                        NEW_TIMEOUT_MS);
-    drop(b, r, "too_many_new_connections");
+    stop(b, r, "too_many_new_connections");
 
     r = nft_rule(&nat_inet, "new_from_ue");
     nft_x_meta(r, NFT_META_MARK, REG);
     nft_x_connections_over_in(r, connections.name, REG, max);
-    drop(b, r, "too_many_connections");
+    stop(b, r, "too_many_connections");
 }
 
 /* Connections to a service whose App is down are reset.  What would begin one
@@ -389,10 +390,7 @@ ending_rules(struct nft_batch *b)
                       REG);
         nft_x_lookup(r, nat_ending[i].name, REG, false);
         match_tcp_syn(r, NFT_CMP_EQ);
-        nft_x_counter(r);
-        nft_x_reset(r);
-        nft_rule_comment(r, "app_down");
-        nft_rule_add(b, r);
+        stop(b, r, "app_down");
     }
 }
 
@@ -422,7 +420,7 @@ from_ue_rules(struct nft_batch *b, unsigned int max_connections)
 
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
-    drop(b, r, "invalid_from_ue");
+    stop(b, r, "invalid_from_ue");
 
     ending_rules(b);
     new_from_ue_rules(b, max_connections);
@@ -433,7 +431,7 @@ from_ue_rules(struct nft_batch *b, unsigned int max_connections)
     r = nft_rule(&nat_inet, "from_ue");
     match_ct_direction(r, IP_CT_DIR_REPLY);
     let_pass(b, r);
-    drop(b, nft_rule(&nat_inet, "from_ue"), "not_for_service");
+    stop(b, nft_rule(&nat_inet, "from_ue"), "not_for_service");
 }
 
 static void
@@ -460,7 +458,7 @@ forward_rules(struct nft_batch *b)
 
     match_ue(r, NFT_META_IIFNAME);
     match_ue(r, NFT_META_OIFNAME);
-    drop(b, r, "ue_to_ue");
+    stop(b, r, "ue_to_ue");
 
     r = nft_rule(&nat_inet, "forward");
     match_tcp_syn(r, NFT_CMP_NEQ);
@@ -530,17 +528,14 @@ from_app_rules(struct nft_batch *b)
     for (int i = 0; i < 2; i++) {
         r = nft_rule(&nat_inet, "from_app");
         match_in_map(r, nat_services, i, true);
-        nft_x_counter(r);
-        nft_x_prohibit(r);
-        nft_rule_comment(r, "app_to_service");
-        nft_rule_add(b, r);
+        stop(b, r, "app_to_service");
     }
     for (int i = 0; i < 2; i++) {
         r = nft_rule(&nat_inet, "from_app");
         match_in_map(r, nat_apps, i, false);
         let_pass(b, r);
     }
-    drop(b, nft_rule(&nat_inet, "from_app"), "serves_no_service");
+    stop(b, nft_rule(&nat_inet, "from_app"), "serves_no_service");
 }
 
 /* ICMP errors to the host itself end here.  The kernel would remember by the
@@ -554,7 +549,7 @@ input_rules(struct nft_batch *b)
 
     match_ct_state(r, NFT_CMP_NEQ, (NF_CT_STATE_INVALID_BIT
                                     | NF_CT_STATE_BIT(IP_CT_RELATED)));
-    drop(b, r, "error_to_host");
+    stop(b, r, "error_to_host");
 }
 
 /* The host itself has nothing to say to UEs, except for errors.  Its multicast
@@ -568,7 +563,7 @@ output_rules(struct nft_batch *b)
     match_ue(r, NFT_META_OIFNAME);
     match_ct_state(r, NFT_CMP_EQ, (NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
                                    | NF_CT_STATE_BIT(IP_CT_RELATED)));
-    drop(b, r, "own");
+    stop(b, r, "own");
 
     r = nft_rule(&nat_inet, "output");
     match_ue(r, NFT_META_OIFNAME);
@@ -580,7 +575,7 @@ output_rules(struct nft_batch *b)
     match_ue(r, NFT_META_OIFNAME);
     nft_x_meta(r, NFT_META_MARK, REG);
     match_u32(r, NFT_CMP_EQ, 0);
-    drop(b, r, "own_without_bearer");
+    stop(b, r, "own_without_bearer");
 }
 
 /* Errors come from whoever found them. */
@@ -594,7 +589,7 @@ to_ue_rules(struct nft_batch *b)
 
     r = nft_rule(&nat_inet, "to_ue");
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_INVALID_BIT);
-    drop(b, r, "invalid_to_ue");
+    stop(b, r, "invalid_to_ue");
 
     r = nft_rule(&nat_inet, "to_ue");
     nft_x_meta(r, NFT_META_MARK, REG);
@@ -609,7 +604,7 @@ to_ue_rules(struct nft_batch *b)
     r = nft_rule(&nat_inet, "to_ue");
     match_ct_state(r, NFT_CMP_NEQ, NF_CT_STATE_BIT(IP_CT_RELATED));
     let_pass(b, r);
-    drop(b, nft_rule(&nat_inet, "to_ue"), "not_of_service");
+    stop(b, nft_rule(&nat_inet, "to_ue"), "not_of_service");
 }
 
 /* Heartbeats of the switch go back to where they came from: that shows that
@@ -651,13 +646,13 @@ netdev_rules(struct nft_batch *b, bool may_connect)
         nft_x_meta_set(r, NFT_META_PKTTYPE, REG);
         let_pass(b, r);
     }
-    drop(b, nft_rule(&nat_netdev, "ingress"), "not_ip");
+    stop(b, nft_rule(&nat_netdev, "ingress"), "not_ip");
 
     if (!may_connect) {
         r = nft_rule(&nat_netdev, "egress");
         nft_x_meta(r, NFT_META_MARK, REG);
         match_u32(r, NFT_CMP_EQ, 0);
-        drop(b, r, "may_not_connect");
+        stop(b, r, "may_not_connect");
     }
     r = nft_rule(&nat_netdev, "egress");
     nft_x_meta(r, NFT_META_MARK, REG);
@@ -703,6 +698,8 @@ nat_rules(struct nft_batch *b, const struct conf *conf)
                sizeof inet_chains / sizeof *inet_chains);
     add_chains(b, &nat_netdev, netdev_chains,
                sizeof netdev_chains / sizeof *netdev_chains);
+    nat_ends_add(b);
+    nat_ends_fill(b, NULL);
 
     space_rules(b);
     from_ue_rules(b, conf->apps.connections_per_ue);

@@ -2,9 +2,9 @@
 
 /* The packets of one UE, for an operator who looks on: see trace.h.
  *
- *     endpoint, forward.c --> keep() --> records --> api/tracing.c --> tofctl
- *                     |
- *                     +-> drops.c --> explain.c
+ *     endpoint, NAT, forward.c --> keep() --> records --> api/tracing.c
+ *                          |
+ *                          +-> drops.c --> explain.c
  *
  * A record is kept until its reader has asked for those after it.  There are
  * no more than KEPT_MAX, and no more than RATE a second: what is beyond is
@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "gtp/gtpu.h"
+#include "nat/nat.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/token-bucket.h"
@@ -58,6 +59,41 @@ static uint64_t n_told, n_lost, n_lost_below;
 static struct token_bucket bucket;
 static struct ovs_list records = OVS_LIST_INITIALIZER(&records);
 static size_t n_records;
+
+static size_t
+cut(size_t captured)
+{
+    return whole ? captured : MIN(captured, TRACE_CAPTURED);
+}
+
+/* NAT, whose rules know a UE's address only. */
+
+static void
+nat_dropped(const struct nat_drop *drop)
+{
+    const struct traced_packet p = {
+        .time = clock_ns(CLOCK_REALTIME),
+        .direction = drop->down ? ENDPOINT_DOWN : ENDPOINT_UP,
+        .frame = drop->ip, .captured = drop->len, .length = drop->len,
+        .bare = true, .where = DROPPED, .reason = drop->reason,
+    };
+
+    trace_packet(&p);
+}
+
+/* The rest of the trace works without. */
+static void
+check_nat(int error)
+{
+    static bool said;
+
+    if (error && !said) {
+        said = true;
+        VLOG_WARN("traces lack what the rules of the NAT namespace drop: "
+                  "NFLOG%s: %s", error == EPERM ? " (another reader?)" : "",
+                  ovs_strerror(error));
+    }
+}
 
 /* Start and end. */
 
@@ -99,6 +135,7 @@ trace_start(const struct in6_addr *ue, unsigned int seconds)
         until = asked + seconds * 1000ll;
         n_told = n_lost = n_lost_below = 0;
         token_bucket_init(&bucket, RATE / 1000, KEPT_MAX);
+        check_nat(nat_trace_start(ue, cut(UINT16_MAX), nat_dropped));
     }
     return error;
 }
@@ -108,6 +145,7 @@ static void
 stop(const char *why)
 {
     if (running) {
+        nat_trace_stop();
         running = false;
         endpoint->trace_stop();
         VLOG_INFO("the trace of %s has ended: %s; %"PRIu64" packets seen, "
@@ -137,6 +175,9 @@ trace_destroy(void)
 void
 trace_run(void)
 {
+    if (running) {
+        check_nat(nat_trace_run());
+    }
     if (running && time_msec() >= until) {
         stop("its time is over");
     } else if (running && is_ambiguous(&traced)) {
@@ -151,6 +192,9 @@ trace_run(void)
 void
 trace_wait(void)
 {
+    if (nat_trace_fd() >= 0) {
+        poll_fd_wait(nat_trace_fd(), POLLIN);
+    }
     if (readable) {
         poll_timer_wait_until(running ? MIN(until, asked + ABANDONED_MS)
                               : asked + ABANDONED_MS);
@@ -174,7 +218,7 @@ trace_is_running(void)
 uint64_t
 trace_lost(void)
 {
-    return n_lost + n_lost_below;
+    return n_lost + n_lost_below + nat_trace_lost();
 }
 
 const struct trace_record *
@@ -227,12 +271,6 @@ read_packet(struct trace_record *r, const uint8_t *ip, size_t len)
     r->packet_length = inner.length;
     key = ue_of(r->direction, &inner);
     return IN6_ARE_ADDR_EQUAL(&key, &traced);
-}
-
-static size_t
-cut(size_t captured)
-{
-    return whole ? captured : MIN(captured, TRACE_CAPTURED);
 }
 
 static void

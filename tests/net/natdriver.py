@@ -20,12 +20,13 @@ from tofnet.packet import Inner, eth
 from tofnet.wait import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SOURCES = ["nat/nat.c", "nat/rules.c", "nat/services.c", "nat/paths.c",
-           "nat/flows.c", "nat/probe.c", "nat/routes.c", "nat/socket.c",
-           "nat/usage.c", "nat/conntrack.c", "kernel/nft.c",
-           "kernel/nft_count.c", "kernel/nft_object.c", "kernel/nft_expr.c",
-           "kernel/nft_query.c", "kernel/netlink.c", "kernel/netns.c",
-           "kernel/rtnl.c", "kernel/ethtool.c"]
+SOURCES = ["nat/nat.c", "nat/ends.c", "nat/rules.c", "nat/services.c",
+           "nat/paths.c", "nat/flows.c", "nat/probe.c", "nat/routes.c",
+           "nat/socket.c", "nat/trace.c", "nat/usage.c", "nat/conntrack.c",
+           "kernel/nflog.c", "kernel/nft.c", "kernel/nft_count.c",
+           "kernel/nft_object.c", "kernel/nft_expr.c", "kernel/nft_query.c",
+           "kernel/netlink.c", "kernel/netns.c", "kernel/rtnl.c",
+           "kernel/ethtool.c"]
 
 RUN = f"nt{os.getpid() % 100000}"
 TOF, NAT, APP = f"{RUN}-tof", f"{RUN}-nat", f"{RUN}-app"

@@ -321,8 +321,8 @@ def test_connections_are_reset_where_they_are(nat, port, ue, svc, app):
 
 def drops(reason):
     rules = run_in(NAT, "nft", "list", "table", "inet", "tof_nat").stdout
-    return int(re.search(rf'packets (\d+) bytes \d+ drop comment "{reason}"',
-                         rules)[1])
+    return int(re.search(rf'packets (\d+) bytes \d+ goto {reason} '
+                         rf'comment "{reason}"', rules)[1])
 
 
 @pytest.mark.parametrize("ue,svc,app,others,other_app", [

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 
@@ -17,14 +18,19 @@ import pytest
 from test_chain import FW_TOS, Function
 from tofnet.emulator import ENB6, SGW6
 from tofnet.lab import APP6, SERVICE_IP6, TOP, delete_flows, ofctl
-from tofnet.netns import call_in, command_in
-from tofnet.service import OTHER, answered, diverted, echo, switched
+from tofnet.netns import call_in, command_in, run_in
+from tofnet.packet import ip_tcp, ip_udp
+from tofnet.service import (
+    OTHER, answered, diverted, echo, new_port, service_of, switched)
 from tofnet.wait import PATIENCE, wait_until
 
 UE, UE6, STRANGER = "10.45.31.1", "2001:db8:31:1::1", "10.45.31.2"
 UE_GONE, UE6_GONE = "10.45.31.9", "2001:db8:31:9::1"
 UNIX = "/run/tof-lab/api.sock"
 LAB = "lab-tof", UNIX           # Whom to ask, and how.
+NAT = "tof-app"
+NETLINK_NETFILTER, NFULNL_MSG_CONFIG = 12, 4 << 8 | 1
+NFULA_CFG_CMD, NFULNL_CFG_CMD_BIND, GROUP = 1, 1, 2152
 N = 1000
 AT_ONCE = 20                    # Packets under way.
 GTPU6_LEN = 14 + 40 + 8 + 8 + 40 + 8    # Without a text.
@@ -340,6 +346,130 @@ def test_a_packet_that_tofd_drops(allowed, net, api, ue):
     step = next(s for s in api.get(f"/explain?ue={ue}").json["steps"]
                 if s["step"] == "dropped")
     assert step["found"].endswith("no_bearer.")
+
+
+# --- What the rules of NAT drop -----------------------------------------------
+
+V4V6 = pytest.mark.parametrize("ue,kw", [
+    (UE, {}), (UE6, {"enb": ENB6, "sgw": SGW6})], ids=["ipv4", "ipv6"])
+
+
+def log_rules():
+    """The rules in the NAT namespace that tell of packets."""
+    return [line for line in run_in(NAT, "nft", "list",
+                                    "ruleset").stdout.splitlines()
+            if "log prefix" in line]
+
+
+def reset(b):
+    """A segment of no connection: NAT drops it."""
+    b.uplink(ip_tcp(b.ue, service_of(b.ue), new_port(), 80, "R", seq=1))
+
+
+def app_says(ue):
+    """What is of no service: NAT drops it, too."""
+    source = "2001:db8:5::20" if ":" in ue else "192.168.100.20"
+
+    def send():
+        family = socket.AF_INET6 if ":" in ue else socket.AF_INET
+        with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
+            s.sendto(ip_udp(source, ue, b"forged", 443, 5001), (ue, 0))
+
+    call_in("lab-app", send)
+
+
+def until_told(p, text, do):
+    """Does that again and again."""
+    def is_told():
+        do()
+        return shown(p, text)
+
+    wait_until(is_told, 15, text, interval=0.2)
+
+
+def both(net, api, ue, kw):
+    """A UE that is diverted, and another one."""
+    api.register()
+    api.register("six", SERVICE_IP6, APP6)
+    stranger = "2001:db8:31:2::1" if ":" in ue else STRANGER
+    return diverted(net, ue, **kw), diverted(net, stranger, **kw)
+
+
+@V4V6
+def test_what_the_rules_of_nat_drop(allowed, net, api, ue, kw):
+    """Both ways, and nothing of another UE; the rules that tell of it are
+    there only meanwhile."""
+    b, other = both(net, api, ue, kw)
+    assert not log_rules()
+    with tracing(ue, "60", "--json") as p:
+        starts()
+        assert log_rules()
+        reset(other)
+        app_says(other.ue)
+        until_told(p, "invalid_from_ue", lambda: reset(b))
+        until_told(p, "serves_no_service", lambda: app_says(ue))
+        out, _ = ended(p)
+    wait_until(lambda: not log_rules(), 10, "the rules to be as before")
+    told = [json.loads(line) for line in out.splitlines()]
+    told = [packet for packet in told if packet["where"] == "dropped"]
+    assert {(packet["direction"], packet["reason"]) for packet in told} == {
+        ("up", "invalid_from_ue"), ("down", "serves_no_service")}
+    for packet in told:
+        assert ue == packet["source" if packet["direction"] == "up"
+                            else "destination"]
+        assert len(packet["packet"]) == 2 * packet["length"]
+    steps = api.get(f"/explain?ue={ue}").json["steps"]
+    for reason in ("invalid_from_ue", "serves_no_service"):
+        assert any(step["step"] == "dropped" and reason in step["found"]
+                   for step in steps)
+
+
+def test_the_rules_of_nat_are_made_anew_meanwhile(allowed, net, api):
+    """Somebody takes one out: tofd sees that, though there are others."""
+    b, _ = both(net, api, UE, {})
+    with tracing(UE, "60") as p:
+        starts()
+        until_told(p, "invalid from ue", lambda: reset(b))
+        before = allowed.mended()
+        run_in(NAT, "nft", "flush", "chain", "inet", "tof_nat", "from_ue4")
+        wait_until(lambda: allowed.mended() != before, 15, "it to be mended")
+        wait_until(log_rules, 15, "the rules that tell")
+        until_told(p, "serves no service", lambda: app_says(UE))
+        ended(p)
+    assert not log_rules()
+
+
+def test_a_tofd_that_dies_leaves_no_trace(allowed, net, api):
+    with tracing(UE, "60") as p:
+        starts()
+        assert log_rules()
+        allowed.tofd("kill")
+        p.kill()
+    allowed.tofd("start")
+    wait_until(api.healthy, 15, "tofd")
+    assert not log_rules()
+
+
+def test_without_nflog_the_rest_is_shown(allowed, said, net, api):
+    """As if the kernel had none: somebody else has the group."""
+    def bind():
+        s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        command = struct.pack("=HHB3x", 8, NFULA_CFG_CMD, NFULNL_CFG_CMD_BIND)
+        body = struct.pack("=BBH", 0, 0, socket.htons(GROUP)) + command
+        s.send(struct.pack("=IHHII", 16 + len(body), NFULNL_MSG_CONFIG, 5, 1,
+                           0) + body)
+        assert not struct.unpack_from("=i", s.recv(4096), 16)[0]
+        return s
+
+    b, _ = both(net, api, UE, {})
+    with call_in(NAT, bind):
+        for _ in range(2):
+            with tracing(UE, "60") as p:
+                starts()
+                until_told(p, "to the App", lambda: answered(b))
+                ended(p)
+    assert said().count("traces lack what the rules of the NAT") == 1
+    assert not log_rules()
 
 
 def test_there_is_one_at_a_time(allowed, net, api):

@@ -272,7 +272,9 @@ def test_mtu_of_all_paths(lab, net):
 
 def test_push_fits_the_path(lab, net, api):
     """What an App sends of its own accord tofd finds the bearer for; it is cut
-    there, or the App is told."""
+    there, or dropped, and the App is told."""
+    key = 'tof_down_dropped_total{reason="too_big"}'
+    dropped = api.metrics()[key]
     api.register()
     case = Case("10.45.6.1", {})
     b = diverted(net, case.ue)
@@ -292,6 +294,7 @@ def test_push_fits_the_path(lab, net, api):
         s.send(data)
         wait_until(lambda: case.path_mtu(s) == MTU - HEADERS,
                    what="the App's kernel to learn the path MTU")
+    assert api.metrics()[key] == dropped + 1
 
 
 def test_restarted_tofd_knows_configured_paths(lab, net):

@@ -9,6 +9,7 @@ check_PROGRAMS += \
 	tests/unit/test_accept \
 	tests/unit/test_addr \
 	tests/unit/test_apps \
+	tests/unit/test_buckets \
 	tests/unit/test_captures \
 	tests/unit/test_conf \
 	tests/unit/test_flow \
@@ -46,6 +47,7 @@ check_PROGRAMS += \
 
 # Each is run by tests/tap/with-ovs, beside an Open vSwitch of its own.
 TAP_TESTS = \
+	tests/tap/test_bucket \
 	tests/tap/test_nflog \
 	tests/tap/test_nft \
 	tests/tap/test_ofctl \

@@ -218,6 +218,10 @@ void nft_x_ct_set(struct nftnl_rule *, enum nft_ct_keys, uint32_t reg,
 void nft_x_nat(struct nftnl_rule *, enum nft_nat_types, int family,
                uint32_t reg);
 void nft_x_rt_tcpmss(struct nftnl_rule *, uint32_t reg);
+/* dreg = the lookup3 hash of 'len' bytes from register 'reg' on, from 'seed',
+ * scaled to 0 ... 'modulus' - 1: a number in host byte order. */
+void nft_x_jhash(struct nftnl_rule *, uint32_t reg, uint32_t len,
+                 uint32_t seed, uint32_t modulus, uint32_t dreg);
 /* Between network and host order, whichever way: it is the same swap. */
 void nft_x_hton16(struct nftnl_rule *, uint32_t reg);
 void nft_x_hton32(struct nftnl_rule *, uint32_t reg);

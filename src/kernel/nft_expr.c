@@ -528,6 +528,19 @@ nft_x_rt_tcpmss(struct nftnl_rule *rule, uint32_t reg)
              { .attr = NFTNL_EXPR_RT_DREG, .u = reg });
 }
 
+void
+nft_x_jhash(struct nftnl_rule *rule, uint32_t reg, uint32_t len,
+            uint32_t seed, uint32_t modulus, uint32_t dreg)
+{
+    ADD_EXPR(rule, "hash",
+             { .attr = NFTNL_EXPR_HASH_TYPE, .u = NFT_HASH_JENKINS },
+             { .attr = NFTNL_EXPR_HASH_SREG, .u = reg },
+             { .attr = NFTNL_EXPR_HASH_LEN, .u = len },
+             { .attr = NFTNL_EXPR_HASH_SEED, .u = seed },
+             { .attr = NFTNL_EXPR_HASH_MODULUS, .u = modulus },
+             { .attr = NFTNL_EXPR_HASH_DREG, .u = dreg });
+}
+
 static void
 add_hton(struct nftnl_rule *rule, uint32_t reg, uint32_t size)
 {

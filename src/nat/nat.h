@@ -72,6 +72,12 @@ enum nat_app nat_ask_app(const struct in6_addr *application_ip,
  * value. */
 int nat_socket(int family, int type, int protocol, int *fd);
 
+/* A service that has several applications shares UEs out among so many buckets.
+ * nat_bucket(): that of a UE, whatever its address space, in each TOF; what the
+ * rules find, too. */
+#define NAT_BUCKETS 256
+unsigned int nat_bucket(const struct in6_addr *ue);
+
 /* Puts a service in or replaces its application; takes one out.  All return 0
  * or a positive errno value, once in force for new flows; nat_flows_run()
  * deletes those that have been translated otherwise until then. */

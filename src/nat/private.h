@@ -14,6 +14,7 @@
 
 struct conf;
 struct conntrack;
+struct nftnl_rule;
 struct rtnl;
 
 /* The namespace, once nat_init() has succeeded. */
@@ -73,6 +74,15 @@ extern const struct nft_set nat_ending[2];
  * and direction, which are bits of the index. */
 enum { NAT_COUNT_DOWN = 1, NAT_COUNT_IPV6 = 2, NAT_N_COUNTS = 4 };
 extern const struct nft_set nat_counts[NAT_N_COUNTS];
+
+/* What nat_bucket() and nat_x_bucket() have in common.  All TOFs have the same
+ * seed, so that a UE keeps its application when another one serves it. */
+#define NAT_BUCKET_SEED 0x546f4661
+#define NAT_BUCKET_IPV6_LEN 8   /* Bytes of the address: a UE has a /64. */
+
+/* reg = the bucket of the UE that has sent the packet.  'family': 0 for IPv4, 1
+ * for IPv6.  Uses up the next register, too. */
+void nat_x_bucket(struct nftnl_rule *, int family, uint32_t reg);
 
 /* Puts all into the batch: tables, maps, chains, rules.  What is there stays,
  * the maps with what is in them, except for the rules, which are replaced. */

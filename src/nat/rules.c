@@ -434,6 +434,17 @@ from_ue_rules(struct nft_batch *b, unsigned int max_connections)
     stop(b, nft_rule(&nat_inet, "from_ue"), "not_for_service");
 }
 
+/* (An address space has another number in each TOF, so it does not count.) */
+void
+nat_x_bucket(struct nftnl_rule *r, int family, uint32_t reg)
+{
+    const struct family *f = &families[family];
+    const uint32_t len = family ? NAT_BUCKET_IPV6_LEN : f->len;
+
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, f->src_offset, len, reg);
+    nft_x_jhash(r, reg, len, NAT_BUCKET_SEED, NAT_BUCKETS, reg);
+}
+
 static void
 nat_chain_rules(struct nft_batch *b, const char *chain,
                 const struct nft_set maps[2], enum nft_nat_types type,

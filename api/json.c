@@ -133,6 +133,76 @@ read_chain(struct reader *r, const char *member, const json_t *value)
 }
 
 static void
+read_app_member(struct reader *r, const char *key, const json_t *value,
+                struct service_app *app)
+{
+    if (!strcmp(key, "ip")) {
+        read_address(r, "applications: ip", value, &app->ip);
+    } else if (!strcmp(key, "weight")) {
+        const json_int_t n = json_integer_value(value);
+
+        if (check_type(r, "applications: weight", "a whole number", value,
+                       json_is_integer(value))
+            && (n < 0 || n > SERVICE_WEIGHT_MAX)) {
+            refuse(r, "applications: weight must be from 0 to %d",
+                   SERVICE_WEIGHT_MAX);
+        }
+        app->weight = r->ok ? n : 0;
+    } else {
+        refuse(r, "applications: has a member that no application has");
+    }
+}
+
+static void
+read_app(struct reader *r, const json_t *value)
+{
+    struct service_app *app = &r->spec->apps[r->spec->n_apps++];
+    const char *key;
+    json_t *item;
+
+    app->weight = 1;
+    if (!check_type(r, "applications", "an array of objects", value,
+                    json_is_object(value))) {
+        return;
+    }
+    json_object_foreach ((json_t *) value, key, item) {
+        read_app_member(r, key, item, app);
+    }
+    if (!json_object_get(value, "ip")) {
+        refuse(r, "applications: ip: is missing");
+    }
+}
+
+static void
+read_apps(struct reader *r, const char *member, const json_t *value)
+{
+    const json_t *item;
+    size_t i;
+
+    if (!check_type(r, member, "an array of objects", value,
+                    json_is_array(value))) {
+        return;
+    }
+    if (json_array_size(value) > SERVICE_APPS_MAX) {
+        refuse(r, "%s: has more than %d of them", member, SERVICE_APPS_MAX);
+        return;
+    }
+    r->spec->n_apps = 0;
+    json_array_foreach (value, i, item) {
+        read_app(r, item);
+    }
+}
+
+static void
+read_only_app(struct reader *r, const char *member, const json_t *value)
+{
+    struct in6_addr ip = in6addr_any;
+
+    read_address(r, member, value, &ip);
+    service_spec_set_app(r->spec, &ip);
+}
+
+static void
 read_on_failure(struct reader *r, const char *member, const json_t *value)
 {
     const char *s = read_string(r, member, value);
@@ -254,7 +324,9 @@ read_member(struct reader *r, const char *key, const json_t *value)
     } else if (!strcmp(key, "serviceIP")) {
         read_address(r, key, value, &r->spec->service_ip);
     } else if (!strcmp(key, "applicationIP")) {
-        read_address(r, key, value, &r->spec->application_ip);
+        read_only_app(r, key, value);
+    } else if (!strcmp(key, "applications")) {
+        read_apps(r, key, value);
     } else if (!strcmp(key, "chain")) {
         read_chain(r, key, value);
     } else if (!strcmp(key, "on_failure")) {
@@ -271,8 +343,10 @@ read_member(struct reader *r, const char *key, const json_t *value)
 static void
 read_service(struct reader *r, json_t *body)
 {
-    static const char *const needed[] = { "name", "serviceIP",
-                                          "applicationIP" };
+    const bool several = json_object_get(body, "applications");
+    const char *const needed[] = {
+        "name", "serviceIP", several ? "applications" : "applicationIP",
+    };
     const char *key, *why;
     json_t *value;
 
@@ -287,8 +361,15 @@ read_service(struct reader *r, json_t *body)
             refuse(r, "%s: is missing", needed[i]);
         }
     }
+    if (several && json_object_get(body, "applicationIP")) {
+        refuse(r, "applicationIP: is there beside applications");
+    }
     if (r->ok && !service_spec_is_valid(r->spec, &why)) {
         refuse(r, "%s", why);
+    }
+    if (r->ok && r->spec->n_apps == 1) {
+        /* The weight of one alone says nothing. */
+        service_spec_set_app(r->spec, &r->spec->apps[0].ip);
     }
 }
 

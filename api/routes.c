@@ -121,9 +121,10 @@ read_body(struct exchange *x, struct service_spec *spec)
         exchange_problem(x, MHD_HTTP_BAD_REQUEST, "%s", problem);
         return false;
     }
-    x->change = xasprintf(" (%s: %s to %s)", spec->name,
+    x->change = xasprintf(" (%s: %s to %s%s)", spec->name,
                           addr_format(&spec->service_ip, service_ip),
-                          addr_format(&spec->application_ip, application_ip));
+                          addr_format(&spec->apps[0].ip, application_ip),
+                          spec->n_apps > 1 ? " and others" : "");
     return true;
 }
 

@@ -142,13 +142,32 @@ health_of(const struct service_check *c)
     return json;
 }
 
+static json_t *
+applications_of(const struct service_spec *spec)
+{
+    json_t *apps = json_array();
+
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        json_array_append_new(apps, json_pack(
+            "{so si}", "ip", jsontext_address(&spec->apps[i].ip),
+            "weight", spec->apps[i].weight));
+    }
+    return apps;
+}
+
 json_t *
 view_service(const struct service_spec *spec)
 {
     json_t *service = json_pack(
-        "{ss so so}", "name", spec->name,
-        "serviceIP", jsontext_address(&spec->service_ip),
-        "applicationIP", jsontext_address(&spec->application_ip));
+        "{ss so}", "name", spec->name,
+        "serviceIP", jsontext_address(&spec->service_ip));
+
+    if (spec->n_apps > 1) {
+        json_object_set_new(service, "applications", applications_of(spec));
+    } else {
+        json_object_set_new(service, "applicationIP",
+                            jsontext_address(&spec->apps[0].ip));
+    }
 
     if (spec->n_chain) {
         json_t *chain = json_array();

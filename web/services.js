@@ -12,10 +12,26 @@ let changed = null;             // The name of the one that the form is about.
 const form = () => byId("service-form");
 const pathOf = name => `/service/${encodeURIComponent(name)}`;
 
+// "IP", or "IP=WEIGHT, ..." of a service that has several Apps.
+const appsOf = service => service.applicationIP
+  || service.applications.map(app => `${app.ip}=${app.weight}`).join(", ");
+
+// The member of a service that such a text says.
+function readApps(text) {
+  const words = text.split(",").map(word => word.trim());
+  if (words.length === 1 && !text.includes("=")) {
+    return {applicationIP: words[0]};
+  }
+  return {applications: words.map(word => {
+    const [ip, weight] = word.split("=");
+    return {ip, ...(weight === undefined ? {} : {weight: Number(weight)})};
+  })};
+}
+
 const columns = [
   {label: "Name", text: service => service.name},
   {label: "Service IP", text: service => service.serviceIP},
-  {label: "App IP", text: service => service.applicationIP},
+  {label: "App IP", text: appsOf},
   {label: "Chain", text: service => (service.chain || []).join(", ")},
   {label: "Change", buttons: service => [
     button("Change", "Change this service", () => startChange(service())),
@@ -39,7 +55,7 @@ function setForm(service) {
   changed = service ? service.name : null;
   fields.name.value = service ? service.name : "";
   fields.serviceIP.value = service ? service.serviceIP : "";
-  fields.applicationIP.value = service ? service.applicationIP : "";
+  fields.applicationIP.value = service ? appsOf(service) : "";
   fields.chain.value = service ? (service.chain || []).join(", ") : "";
   byId("service-form-title").textContent = service
     ? `Change ${service.name}` : "Add a service";
@@ -60,7 +76,7 @@ function readForm() {
     .filter(name => name);
   return {name: fields.name.value.trim(),
           serviceIP: fields.serviceIP.value.trim(),
-          applicationIP: fields.applicationIP.value.trim(),
+          ...readApps(fields.applicationIP.value),
           ...(chain.length ? {chain} : {})};
 }
 

@@ -139,24 +139,90 @@ check_is_valid(const struct service_check *c, const char **why)
     return false;
 }
 
+static bool
+app_is_valid(const struct service_spec *spec, size_t i, const char **why)
+{
+    const struct service_app *app = &spec->apps[i];
+
+    if (!service_ip_is_valid(&app->ip, why)) {
+        return false;
+    }
+    if (addr_family(&spec->service_ip) != addr_family(&app->ip)) {
+        *why = "serviceIP and applicationIP are of different families";
+        return false;
+    }
+    if (IN6_ARE_ADDR_EQUAL(&spec->service_ip, &app->ip)) {
+        *why = "serviceIP and applicationIP are the same address";
+        return false;
+    }
+    for (size_t j = 0; j < i; j++) {
+        if (IN6_ARE_ADDR_EQUAL(&spec->apps[j].ip, &app->ip)) {
+            *why = "applications: has an address twice";
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+apps_are_valid(const struct service_spec *spec, const char **why)
+{
+    unsigned int sum = 0;
+
+    if (!spec->n_apps) {
+        *why = "applications: is empty";
+        return false;
+    } else if (spec->n_apps > SERVICE_APPS_MAX) {
+        *why = "applications: has more than 16 of them";
+        return false;
+    }
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        if (!app_is_valid(spec, i, why)) {
+            return false;
+        } else if (spec->apps[i].weight > SERVICE_WEIGHT_MAX) {
+            *why = "applications: weight must be from 0 to 100";
+            return false;
+        }
+        sum += spec->apps[i].weight;
+    }
+    if (!sum) {
+        *why = "applications: none has a weight";
+    }
+    return sum;
+}
+
 bool
 service_spec_is_valid(const struct service_spec *spec, const char **why)
 {
     if (!service_name_is_valid(spec->name, why)
-        || !service_ip_is_valid(&spec->service_ip, why)
-        || !service_ip_is_valid(&spec->application_ip, why)) {
+        || !service_ip_is_valid(&spec->service_ip, why)) {
         return false;
     }
-    if (addr_family(&spec->service_ip)
-        != addr_family(&spec->application_ip)) {
-        *why = "serviceIP and applicationIP are of different families";
+    return (apps_are_valid(spec, why) && chain_is_valid(spec, why)
+            && check_is_valid(&spec->health, why));
+}
+
+void
+service_spec_set_app(struct service_spec *spec, const struct in6_addr *ip)
+{
+    spec->apps[0] = (struct service_app) { .ip = *ip, .weight = 1 };
+    spec->n_apps = 1;
+}
+
+bool
+service_spec_same_apps(const struct service_spec *a,
+                       const struct service_spec *b)
+{
+    if (a->n_apps != b->n_apps) {
         return false;
     }
-    if (IN6_ARE_ADDR_EQUAL(&spec->service_ip, &spec->application_ip)) {
-        *why = "serviceIP and applicationIP are the same address";
-        return false;
+    for (size_t i = 0; i < a->n_apps; i++) {
+        if (!IN6_ARE_ADDR_EQUAL(&a->apps[i].ip, &b->apps[i].ip)
+            || a->apps[i].weight != b->apps[i].weight) {
+            return false;
+        }
     }
-    return chain_is_valid(spec, why) && check_is_valid(&spec->health, why);
+    return true;
 }
 
 bool
@@ -201,6 +267,18 @@ hash_check(uint64_t hash, const struct service_check *c)
     return hash_more(hash, c->path, strlen(c->path));
 }
 
+static uint64_t
+hash_apps(uint64_t hash, const struct service_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        hash = hash_more(hash, &spec->apps[i].ip, sizeof spec->apps[i].ip);
+        if (spec->n_apps > 1) {
+            hash = hash_more(hash, &spec->apps[i].weight, 1);
+        }
+    }
+    return hash;
+}
+
 uint64_t
 service_spec_version(const struct service_spec *spec)
 {
@@ -208,8 +286,7 @@ service_spec_version(const struct service_spec *spec)
 
     hash = hash_more(hash, spec->name, strlen(spec->name) + 1);
     hash = hash_more(hash, &spec->service_ip, sizeof spec->service_ip);
-    hash = hash_more(hash, &spec->application_ip,
-                     sizeof spec->application_ip);
+    hash = hash_apps(hash, spec);
     for (size_t i = 0; i < spec->n_chain; i++) {
         hash = hash_more(hash, spec->chain[i], strlen(spec->chain[i]) + 1);
     }

@@ -2,8 +2,8 @@
 #ifndef TOF_SERVICE_SPEC_H
 #define TOF_SERVICE_SPEC_H 1
 
-/* What a service is: 'serviceIP' that UEs ask for, 'applicationIP' that
- * answers, and the functions on the way.
+/* What a service is: 'serviceIP' that UEs ask for, 'applicationIP', or several
+ * of them, that answer, and the functions on the way.
  *
  * Place in the flow: the word that REST API, registry and data planes have for
  * a service; service.h says how one comes into force.  The checks are of
@@ -19,6 +19,8 @@
 
 #define SERVICE_NAME_MAX 63
 #define SERVICE_CHAIN_MAX 8
+#define SERVICE_APPS_MAX 16
+#define SERVICE_WEIGHT_MAX 100
 #define SERVICE_CHECK_PATH_MAX 127
 
 /* What becomes of a service's packets while its App is down: they are
@@ -41,11 +43,19 @@ struct service_check {
     uint8_t fall, rise;
 };
 
+/* Who answers.  Of a service that has several, each gets new UEs in proportion
+ * to its weight: so one of weight 0 keeps what it has. */
+struct service_app {
+    struct in6_addr ip;         /* IPv4 as IPv4-mapped IPv6. */
+    uint8_t weight;             /* 1 if there is one alone. */
+};
+
 /* What a service is, as REST and registry see it. */
 struct service_spec {
     char name[SERVICE_NAME_MAX + 1];
     struct in6_addr service_ip;         /* IPv4 as IPv4-mapped IPv6. */
-    struct in6_addr application_ip;
+    struct service_app apps[SERVICE_APPS_MAX];
+    size_t n_apps;                      /* At least 1. */
     char chain[SERVICE_CHAIN_MAX][SERVICE_NAME_MAX + 1];
     size_t n_chain;                     /* 0: the chain is NAT alone. */
     enum service_on_failure on_failure;
@@ -68,7 +78,12 @@ void service_check_init(struct service_check *);
 bool service_check_equal(const struct service_check *,
                          const struct service_check *);
 
-/* Whether both have the same functions, in the same order. */
+/* Makes 'ip' its only App. */
+void service_spec_set_app(struct service_spec *, const struct in6_addr *ip);
+
+/* Whether both have the same Apps, or functions, in the same order. */
+bool service_spec_same_apps(const struct service_spec *,
+                            const struct service_spec *);
 bool service_spec_same_chain(const struct service_spec *,
                              const struct service_spec *);
 

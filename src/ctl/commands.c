@@ -82,14 +82,35 @@ chain_of(const json_t *service)
     return chain;
 }
 
+/* Returns the Apps of a service, as service_spell() reads them; to be
+ * freed. */
+static char *
+apps_of(const json_t *service)
+{
+    const json_t *apps = json_object_get(service, "applications"), *app;
+    char *text = format_text("%s", (apps ? "" : text_of(service,
+                                                        "applicationIP")));
+    size_t i;
+
+    json_array_foreach (apps, i, app) {
+        char *longer = format_text(
+            "%s%s%s=%d", text, i ? "," : "", text_of(app, "ip"),
+            (int) json_integer_value(json_object_get(app, "weight")));
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static void
 add_service_row(const json_t *service)
 {
-    char *chain = chain_of(service);
+    char *chain = chain_of(service), *apps = apps_of(service);
 
-    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
-              text_of(service, "applicationIP"), chain, NULL);
+    table_row(text_of(service, "name"), text_of(service, "serviceIP"), apps,
+              chain, NULL);
     free(chain);
+    free(apps);
 }
 
 /* The same with how it is. */
@@ -98,13 +119,14 @@ add_service_status(const json_t *service)
 {
     const json_t *app = json_object_get(service, "app");
     const json_t *in_force = json_object_get(service, "inForce");
-    char *chain = chain_of(service);
+    char *chain = chain_of(service), *apps = apps_of(service);
 
-    table_row(text_of(service, "name"), text_of(service, "serviceIP"),
-              text_of(service, "applicationIP"), chain,
+    table_row(text_of(service, "name"), text_of(service, "serviceIP"), apps,
+              chain,
               json_is_true(in_force) ? "yes" : "no", text_of(app, "state"),
               text_of(app, "since"), NULL);
     free(chain);
+    free(apps);
 }
 
 /* JSON is for scripts, which may send it back. */

@@ -51,13 +51,47 @@ spell_members(const char *text)
     return members;
 }
 
+/* "IP[=WEIGHT],...".  NULL: it is no UTF-8. */
+static json_t *
+spell_apps(const char *text)
+{
+    char *copy = format_text("%s", text), *save = NULL;
+    json_t *apps = json_array();
+    int error = 0;
+
+    for (char *word = strtok_r(copy, ",", &save); word;
+         word = strtok_r(NULL, ",", &save)) {
+        char *weight = strchr(word, '=');
+        json_t *app = json_object();
+
+        if (weight) {
+            *weight++ = '\0';
+            error |= json_object_set_new(app, "weight", spell_value(weight));
+        }
+        error |= json_object_set_new(app, "ip", json_string(word));
+        error |= json_array_append_new(apps, app);
+    }
+    free(copy);
+    if (error) {
+        json_decref(apps);
+        apps = NULL;
+    }
+    return apps;
+}
+
 json_t *
 service_spell(char *words[])
 {
-    json_t *service = json_pack("{ss ss ss}", "name", words[0], "serviceIP",
-                                words[1], "applicationIP", words[2]);
+    json_t *service = json_pack("{ss ss}", "name", words[0], "serviceIP",
+                                words[1]);
     json_t *chain = json_array();
     int error = !service;
+
+    error |= (strpbrk(words[2], ",=")
+              ? json_object_set_new(service, "applications",
+                                    spell_apps(words[2]))
+              : json_object_set_new(service, "applicationIP",
+                                    json_string(words[2])));
 
     for (words += 3; *words; words++) {
         error |= json_array_append_new(chain, json_string(*words));

@@ -16,8 +16,9 @@ struct service_options {
 };
 extern struct service_options service_options;
 
-/* 'words' are its name, service IP, application IP and functions, and end with
- * NULL.  The API checks what they mean.  The caller owns the object; NULL: some
+/* 'words' are its name, service IP, application IP (or several, as in
+ * "192.168.100.10=3,192.168.100.11") and functions, and end with NULL.  The
+ * API checks what they mean.  The caller owns the object; NULL: some
  * are no UTF-8. */
 struct json_t *service_spell(char *words[]);
 

@@ -152,7 +152,7 @@ tell_registered(struct explanation *e)
         tell(e, "service", EXPLAIN_OK, NULL,
              "Service %s is in force: %s goes to %s.", s->name,
              addr_format(&s->service_ip, ip),
-             addr_format(&s->application_ip, app));
+             addr_format(&s->apps[0].ip, app));
     }
 }
 
@@ -202,7 +202,7 @@ tell_service_in_force(struct explanation *e)
     const char *lacks = (
         !filter_has_service(&s->service_ip)
         ? "The filter has no element for it"
-        : !nat_has_service(&s->service_ip, &s->application_ip)
+        : !nat_has_service(&s->service_ip, &s->apps[0].ip)
         ? "The NAT has no entry for it" : NULL);
 
     if (lacks) {
@@ -221,7 +221,7 @@ tell_app(struct explanation *e)
     char app[INET6_ADDRSTRLEN], hop[INET6_ADDRSTRLEN];
     struct in6_addr next;
     const bool down = e->view.app.state == APP_DOWN;
-    enum nat_app state = nat_find_app(&e->spec.application_ip, &next);
+    enum nat_app state = nat_find_app(&e->spec.apps[0].ip, &next);
 
     if (down && state == NAT_APP_ASKED) {
         state = NAT_APP_SILENT;         /* It is asked again and again. */
@@ -231,7 +231,7 @@ tell_app(struct explanation *e)
         return;
     }
 
-    addr_format(&e->spec.application_ip, app);
+    addr_format(&e->spec.apps[0].ip, app);
     addr_format(&next, hop);
     switch (state) {
     case NAT_APP_ANSWERS:

@@ -57,6 +57,10 @@ register_ready(const char **why)
 bool
 register_supports(const struct service_spec *spec, const char **why)
 {
+    if (spec->n_apps > 1) {
+        *why = "a service with several applications is not served yet";
+        return false;
+    }
     for (size_t i = 0; i < spec->n_chain; i++) {
         size_t j = 0;
         while (j < conf->n_functions
@@ -80,7 +84,7 @@ register_possible(const struct service_spec *spec, const char **why)
 bool
 register_reaches(const struct service_spec *spec, const char **why)
 {
-    return nat_reaches_app(&spec->application_ip, why);
+    return nat_reaches_app(&spec->apps[0].ip, why);
 }
 
 bool
@@ -96,7 +100,7 @@ register_apply(const struct service_spec *spec)
     int error = plane_is_up() ? 0 : ENETDOWN;
 
     if (!error) {
-        error = nat_service_set(&spec->service_ip, &spec->application_ip);
+        error = nat_service_set(&spec->service_ip, &spec->apps[0].ip);
     }
     if (!error) {
         error = endpoint->service_set(spec);
@@ -152,8 +156,7 @@ register_in_force(const struct service_spec *spec)
 {
     return (!plane_is_up()
             || (filter_has_service(&spec->service_ip)
-                && nat_has_service(&spec->service_ip,
-                                   &spec->application_ip)));
+                && nat_has_service(&spec->service_ip, &spec->apps[0].ip)));
 }
 
 void
@@ -169,7 +172,7 @@ bool
 register_is_bypassed(const struct service_spec *spec)
 {
     return (plane_is_up() && !filter_has_service(&spec->service_ip)
-            && nat_has_service(&spec->service_ip, &spec->application_ip));
+            && nat_has_service(&spec->service_ip, &spec->apps[0].ip));
 }
 
 uint64_t

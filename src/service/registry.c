@@ -19,7 +19,8 @@
  * service has beyond that is in the map "options", each only if it is not what
  * goes without saying: so it is empty for most.  TOFs of versions before that
  * column do not see it, and do with such a service what they have always
- * done. */
+ * done.  So a service with several Apps has the first one in "application_ip",
+ * too, where they find it. */
 
 #include "service/registry.h"
 
@@ -162,12 +163,64 @@ parse_check(const struct smap *options, struct service_check *c)
     return NULL;
 }
 
+/* "IP=WEIGHT,...", the first of them once more: 'spec' has that one.  On failure
+ * returns the reason. */
+static const char *
+parse_apps(const char *text, struct service_spec *spec)
+{
+    const struct in6_addr first = spec->apps[0].ip;
+    char *copy = xstrdup(text);
+    char *rest = copy, *ip;
+    bool ok = true;
+
+    spec->n_apps = 0;
+    while (ok && (ip = strsep(&rest, ",")) != NULL) {
+        char *weight = strchr(ip, '=');
+        unsigned int n;
+
+        ok = weight && spec->n_apps < SERVICE_APPS_MAX;
+        if (ok) {
+            struct service_app *app = &spec->apps[spec->n_apps++];
+
+            *weight++ = '\0';
+            ok = (parse_ip(ip, &app->ip) && str_to_uint(weight, 10, &n)
+                  && n <= SERVICE_WEIGHT_MAX);
+            app->weight = n;
+        }
+    }
+    free(copy);
+    return (!ok || spec->n_apps < 2 ? "applications are not several with "
+            "weights"
+            : !IN6_ARE_ADDR_EQUAL(&first, &spec->apps[0].ip)
+            ? "application_ip is not the first of applications" : NULL);
+}
+
+static char *
+format_apps(const struct service_spec *spec)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        char ip[INET6_ADDRSTRLEN];
+
+        ds_put_format(&s, "%s%s=%u", i ? "," : "",
+                      addr_format(&spec->apps[i].ip, ip),
+                      spec->apps[i].weight);
+    }
+    return ds_steal_cstr(&s);
+}
+
 /* On failure returns the reason. */
 static const char *
 parse_options(const struct smap *options, struct service_spec *spec)
 {
     const char *on_failure = smap_get(options, "on_failure");
+    const char *apps = smap_get(options, "applications");
+    const char *why = apps ? parse_apps(apps, spec) : NULL;
 
+    if (why) {
+        return why;
+    }
     if (on_failure && !service_on_failure_from_name(on_failure,
                                                     &spec->on_failure)) {
         return "on_failure is neither bypass nor keep";
@@ -211,6 +264,9 @@ format_options(const struct service_spec *spec, struct smap *options)
         smap_add(options, "on_failure",
                  service_on_failure_name(spec->on_failure));
     }
+    if (spec->n_apps > 1) {
+        smap_add_nocopy(options, xstrdup("applications"), format_apps(spec));
+    }
     if (spec->health.kind) {
         format_check(&spec->health, options);
     }
@@ -220,6 +276,7 @@ format_options(const struct service_spec *spec, struct smap *options)
 static const char *
 spec_from_row(const struct tofrec_service *row, struct service_spec *spec)
 {
+    struct in6_addr application_ip;
     const char *why = NULL;
 
     memset(spec, 0, sizeof *spec);
@@ -230,9 +287,10 @@ spec_from_row(const struct tofrec_service *row, struct service_spec *spec)
     if (!parse_ip(row->service_ip, &spec->service_ip)) {
         return "service_ip is not an address in canonical form";
     }
-    if (!parse_ip(row->application_ip, &spec->application_ip)) {
+    if (!parse_ip(row->application_ip, &application_ip)) {
         return "application_ip is not an address in canonical form";
     }
+    service_spec_set_app(spec, &application_ip);
     if (!parse_chain(row->chain, spec)) {
         return "chain too long";
     }
@@ -271,7 +329,7 @@ row_set(const struct tofrec_service *row, const struct service_spec *spec)
     struct smap options;
 
     ipv6_string_mapped(service_ip, &spec->service_ip);
-    ipv6_string_mapped(application_ip, &spec->application_ip);
+    ipv6_string_mapped(application_ip, &spec->apps[0].ip);
     tofrec_service_set_name(row, spec->name);
     tofrec_service_set_service_ip(row, service_ip);
     tofrec_service_set_application_ip(row, application_ip);
@@ -429,7 +487,7 @@ is_shown(void)
         return false;
     }
     ipv6_string_mapped(service_ip, &spec->service_ip);
-    ipv6_string_mapped(application_ip, &spec->application_ip);
+    ipv6_string_mapped(application_ip, &spec->apps[0].ip);
     chain = format_chain(spec);
     format_options(spec, &options);
     shown = (!strcmp(row->service_ip, service_ip)

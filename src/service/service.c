@@ -220,8 +220,7 @@ service_destroy(void)
 static bool
 is_served_alike(const struct service_spec *a, const struct service_spec *b)
 {
-    return (IN6_ARE_ADDR_EQUAL(&a->application_ip, &b->application_ip)
-            && service_spec_same_chain(a, b));
+    return service_spec_same_apps(a, b) && service_spec_same_chain(a, b);
 }
 
 static bool
@@ -384,7 +383,7 @@ watch_app(struct entry *e)
 {
     struct app *old = e->app;
 
-    e->app = app_watch(&e->spec.application_ip, &e->spec.health);
+    e->app = app_watch(&e->spec.apps[0].ip, &e->spec.health);
     e->was_bypassed = false;
     if (old) {
         app_unwatch(old);
@@ -395,8 +394,7 @@ static void
 change(struct entry *e, const struct service_spec *spec)
 {
     const bool alike = is_served_alike(&e->spec, spec);
-    const bool same_app = (IN6_ARE_ADDR_EQUAL(&e->spec.application_ip,
-                                              &spec->application_ip)
+    const bool same_app = (service_spec_same_apps(&e->spec, spec)
                            && service_check_equal(&e->spec.health,
                                                   &spec->health));
 
@@ -925,7 +923,7 @@ start(struct request *r)
         return false;
     }
     if (r->op != OP_DELETE) {
-        r->app = app_watch(&r->spec.application_ip, &r->spec.health);
+        r->app = app_watch(&r->spec.apps[0].ip, &r->spec.health);
     }
     enter(r, R_APP);
     return true;

@@ -380,9 +380,11 @@ registry_follow(void (*gone)(const struct in6_addr *) OVS_UNUSED,
                 void (*there)(const struct service_spec *))
 {
     struct service_spec spec = { .name = "svc" };
+    struct in6_addr app;
 
     addr_parse("198.51.100.10", &spec.service_ip);
-    addr_parse("192.168.100.10", &spec.application_ip);
+    addr_parse("192.168.100.10", &app);
+    service_spec_set_app(&spec, &app);
     there(&spec);
 }
 

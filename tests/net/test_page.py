@@ -93,6 +93,27 @@ def test_a_service_is_changed_by_clicking(page, rest):
                                     applicationIP="192.168.100.11")]
 
 
+def test_a_service_with_several_apps_is_changed_by_clicking(page, rest):
+    apps = [{"ip": "192.168.100.10", "weight": 3},
+            {"ip": "192.168.100.11", "weight": 1}]
+    several = {"name": "edge", "serviceIP": "198.51.100.10",
+               "applications": apps}
+    rest.call("POST", "/service", 200, json=several)
+    page.click(row_of(page, "edge") + " button:text('Change')")
+    page.see("#service-form-title", "Change edge")
+    fill(page, name="moved")
+    page.click("#service-submit")
+    row_of(page, "moved")
+    assert rest.services() == [dict(several, name="moved")]
+    page.click(row_of(page, "moved") + " button:text('Change')")
+    fill(page, applicationIP="192.168.100.10, 192.168.100.12=0")
+    page.click("#service-submit")
+    page.see("#service-done", "moved is in force.")
+    assert rest.services()[0]["applications"] == [
+        {"ip": "192.168.100.10", "weight": 1},
+        {"ip": "192.168.100.12", "weight": 0}]
+
+
 def test_a_service_is_deleted_after_a_question(page, rest):
     rest.add("edge", "198.51.100.10")
     delete = row_of(page, "edge") + " button:text('Delete')"

@@ -165,6 +165,27 @@ def test_chain_is_shown(rest, driver):
     assert rest.call("GET", "/service/edge").json()["chain"] == ["fw", "dpi"]
 
 
+def test_several_apps_are_shown(rest, driver):
+    apps = [{"ip": "192.168.100.10", "weight": 0},
+            {"ip": "192.168.100.11"}, {"ip": "192.168.100.12", "weight": 9}]
+    service = {"name": "edge", "serviceIP": "198.51.100.10",
+               "applications": apps}
+    shown = dict(service, applications=[apps[0], dict(apps[1], weight=1),
+                                        apps[2]])
+    answer = rest.call("POST", "/service", 200, json=service)
+    etag = answer.headers["ETag"]
+    assert answer.json() == shown
+    assert rest.call("GET", "/service/edge", 200).json() == shown
+    shown["applications"].pop(0)
+    answer = rest.call("PUT", "/service/edge", 200, json=shown)
+    assert answer.json() == shown and answer.headers["ETag"] != etag
+    rest.call("PUT", "/service/edge", 200,
+              json=dict(shown, applications=[apps[2]]))
+    assert rest.call("GET", "/service/edge", 200).json() == {
+        "name": "edge", "serviceIP": "198.51.100.10",
+        "applicationIP": "192.168.100.12"}
+
+
 def test_outcomes_of_the_data_plane(rest, driver):
     before = rest.services()
     rest.add("fail-1", "198.51.100.10", expect=500)
@@ -208,6 +229,8 @@ BAD_MEMBERS = [
     dict(applicationIP="239.1.1.1"), dict(applicationIP="0.0.0.0"),
     dict(applicationIP="x"), dict(applicationIP=EDGE["serviceIP"]),
     dict(applicationIP="::ffff:192.168.100.10"),
+    dict(applications=[{"ip": "192.168.100.11"}]),
+    dict(applicationIP=None, applications=[{"ip": "192.168.100.11"}]),
     dict(port=80), dict(Name="edge"), dict(chain="fw"), dict(chain=[1]),
     dict(chain=["f w"]), dict(chain=["fw"] * 2), dict(chain=None),
     dict(chain=[str(i) for i in range(9)]),

@@ -87,6 +87,24 @@ def test_a_service_and_what_becomes_of_it_when_its_app_is_down(
     tofctl("delete", "edge")
 
 
+@pytest.mark.parametrize("spelled,shown", [
+    ("192.168.100.10,192.168.100.11=0,192.168.100.12=7",
+     "192.168.100.10=1,192.168.100.11=0,192.168.100.12=7"),
+    ("192.168.100.10=3", "192.168.100.10"),
+])
+def test_a_service_with_several_apps(tofctl, spelled, shown):
+    tofctl("add", "edge", "198.51.100.10", spelled)
+    rows = [line.split() for line in tofctl("services").splitlines()]
+    assert rows[1][:4] == ["edge", "198.51.100.10", shown, "-"]
+    tofctl("set", "edge", "198.51.100.10", shown)
+    assert tofctl("services").splitlines()[1].split()[2] == shown
+    for bad in ("192.168.100.10=x", "192.168.100.10=101", "=1", ",",
+                "192.168.100.10,192.168.100.10"):
+        assert "applications" in tofctl("set", "edge", "198.51.100.10", bad,
+                                        expect=1)
+    tofctl("delete", "edge")
+
+
 @pytest.mark.parametrize("option,text", [
     ("--on-failure=fly", "on_failure"), ("--health=tcp=0", "health: tcp"),
     ("--health=udp=53", "health: has a member"), ("--health=", "health")])

@@ -179,6 +179,14 @@ ip(const char *text)
     return addr;
 }
 
+static void
+set_app(struct service_spec *spec, const char *text)
+{
+    struct in6_addr app = ip(text);
+
+    service_spec_set_app(spec, &app);
+}
+
 static struct service_spec
 make(const char *name, const char *service_ip, const char *application_ip)
 {
@@ -188,7 +196,7 @@ make(const char *name, const char *service_ip, const char *application_ip)
     memset(&spec, 0x55, sizeof spec);
     ovs_strlcpy(spec.name, name, sizeof spec.name);
     spec.service_ip = ip(service_ip);
-    spec.application_ip = ip(application_ip);
+    set_app(&spec, application_ip);
     spec.n_chain = 0;
     spec.on_failure = SERVICE_BYPASS;
     spec.health.kind = SERVICE_CHECK_NONE;
@@ -251,12 +259,10 @@ test_insert(void)
     found = find("edge");
     tap_ok(found.n_all == 2 && !found.spec.n_chain
            && ipv6_addr_equals(&found.spec.service_ip, &a.service_ip)
-           && ipv6_addr_equals(&found.spec.application_ip,
-                               &a.application_ip), "IPv4 as it was given");
+           && service_spec_same_apps(&found.spec, &a), "IPv4 as it was given");
     found = find("edge6");
     tap_ok(ipv6_addr_equals(&found.spec.service_ip, &b.service_ip)
-           && ipv6_addr_equals(&found.spec.application_ip,
-                               &b.application_ip)
+           && service_spec_same_apps(&found.spec, &b)
            && found.spec.n_chain == 2 && !strcmp(found.spec.chain[0], "fw")
            && !strcmp(found.spec.chain[1], "dpi-2"), "IPv6 likewise");
 }
@@ -355,8 +361,7 @@ test_update(void)
 
     tap_ok(update("edge", &spec, REGISTRY_OK), "another application IP");
     found = find("edge");
-    tap_ok(ipv6_addr_equals(&found.spec.application_ip,
-                            &spec.application_ip), "is shown");
+    tap_ok(service_spec_same_apps(&found.spec, &spec), "is shown");
     tap_ok(update("edge", &spec, REGISTRY_OK), "the same again");
     ovs_strlcpy(spec.name, "renamed", sizeof spec.name);
     tap_ok(update("edge", &spec, REGISTRY_OK) && outcome.shown
@@ -651,6 +656,60 @@ test_options(void)
     tap_ok(delete("kept", REGISTRY_OK), "but can be deleted");
 }
 
+/* Rows of services with several Apps that make none. */
+static void
+test_bad_apps(void)
+{
+    static const char *const texts[] = {
+        "192.168.1.1=1", "192.168.1.1,192.168.1.2", "192.168.1.2=1",
+        "192.168.1.2=1,192.168.1.1=1", "192.168.1.1=1,192.168.1.2=101",
+        "192.168.1.1=1,192.168.1.2=-1", "192.168.1.1=1,192.168.1.2=x",
+        "192.168.1.1=1,192.168.1.1=1", "192.168.1.1=0,192.168.1.2=0",
+        "192.168.1.1=1,fd00::1=1", "192.168.1.1=1,192.168.001.2=1",
+        "192.168.1.1=1,", "",
+    };
+    size_t n_shown = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        char *ops = xasprintf(
+            "{\"op\":\"update\",\"table\":\"Service\","
+            "\"where\":[[\"name\",\"==\",\"several\"]],\"row\":"
+            "{\"options\":[\"map\",[[\"applications\",\"%s\"]]]}}", texts[i]);
+
+        transact(ops);
+        free(ops);
+        pump_for(50);
+        n_shown += find("several").found;
+    }
+    tap_ok(!n_shown, "what are no Apps with weights makes no service");
+}
+
+static void
+test_several(void)
+{
+    struct service_spec spec = make("several", "198.51.100.51",
+                                    "192.168.1.1");
+    struct found found;
+
+    spec.apps[1] = (struct service_app) { ip("192.168.1.2"), 0 };
+    spec.apps[2] = (struct service_app) { ip("192.168.1.3"), 100 };
+    spec.n_apps = 3;
+    tap_ok(insert(&spec, REGISTRY_OK), "a service with several Apps");
+    found = find("several");
+    tap_ok(found.found && service_spec_same_apps(&found.spec, &spec),
+           "they are as they were given");
+    spec.n_apps = 2;
+    tap_ok(update("several", &spec, REGISTRY_OK)
+           && (found = find("several")).found
+           && service_spec_same_apps(&found.spec, &spec), "one goes");
+    spec.n_apps = 1;
+    tap_ok(update("several", &spec, REGISTRY_OK)
+           && (found = find("several")).found
+           && service_spec_same_apps(&found.spec, &spec), "one is left");
+    test_bad_apps();
+    tap_ok(delete("several", REGISTRY_OK), "which can be deleted");
+}
+
 static void
 test_many(void)
 {
@@ -732,10 +791,9 @@ test_roll_back(void)
     tap_ok(answered(1, SERVICE_FAILED) && time_msec() - start >= 2900,
            "the data plane does not confirm in three seconds: %s",
            last_detail);
-    spec.application_ip = ip("192.168.1.1");
+    set_app(&spec, "192.168.1.1");
     struct found found = find("s1");
-    tap_ok(ipv6_addr_equals(&found.spec.application_ip,
-                            &spec.application_ip),
+    tap_ok(service_spec_same_apps(&found.spec, &spec),
            "the service is as it was");
     spec = make("new", "198.51.100.41", "192.168.1.1");
     tap_ok(create(&spec, SERVICE_FAILED) && !find("new").found,
@@ -803,6 +861,7 @@ main(int argc OVS_UNUSED, char *argv[])
     test_delete();
     test_junk();
     test_options();
+    test_several();
 
     registry_destroy();
     registry_init(remote);

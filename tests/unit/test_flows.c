@@ -60,7 +60,6 @@ test_ipv6(const struct classifier_ports *ports)
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     spec.service_ip = ip("2001:db8:5::10");
-    spec.application_ip = ip("fd00:100::10");
     classifier_bearer(ports, &b, 10, &ds);
     check_f(&ds, "IPv6, 5G: a bearer",
             "table=0,priority=100,in_port=1,tun_id=0x11,tun_ipv6_src=fd01::1,"
@@ -168,7 +167,6 @@ test_service(void)
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     spec.service_ip = ip("198.51.100.10");
-    spec.application_ip = ip("192.168.100.10");
 
     classifier_service(&spec, 11, &ds);
     check(&ds, "table=1,priority=100,ip,nw_dst=198.51.100.10,"

@@ -222,6 +222,51 @@ static const struct {
         .expect = 404, .interval_ms = 500, .fall = 2, .rise = 2 } },
 };
 
+#define APPS(APPS) "{\"name\":\"edge\",\"serviceIP\":\"198.51.100.10\"," \
+                   "\"applications\":" APPS "}"
+#define A1 "{\"ip\":\"192.168.100.1\"}"
+#define A2 "{\"ip\":\"192.168.100.2\",\"weight\":0}"
+#define A8 A1 "," A1 "," A1 "," A1 "," A1 "," A1 "," A1 "," A1
+
+/* What applications may not be, and what is said of them. */
+static const struct {
+    const char *body, *problem;
+} bad_apps[] = {
+    { APPS("{}"), "applications: must be an array of objects, not an obj" },
+    { APPS("[\"192.168.100.1\"]"), "an array of objects, not a string" },
+    { APPS("[]"), "applications: is empty" },
+    { APPS("[{}]"), "applications: ip: is missing" },
+    { APPS("[{\"ip\":1}]"), "applications: ip: must be a string" },
+    { APPS("[{\"ip\":\"0.0.0.0\"}]"), "applications: ip: " },
+    { APPS("[{\"ip\":\"fd00::1\"}]"), "of different families" },
+    { APPS("[" A1 ",{\"ip\":\"198.51.100.10\"}]"), "the same address" },
+    { APPS("[" A1 "," A1 "]"), "applications: has an address twice" },
+    { APPS("[" A2 "]"), "applications: none has a weight" },
+    { APPS("[{\"ip\":\"192.168.1.1\",\"weight\":101}]"),
+      "applications: weight must be from 0 to 100" },
+    { APPS("[{\"ip\":\"192.168.1.1\",\"weight\":-1}]"), "from 0 to 100" },
+    { APPS("[{\"ip\":\"192.168.1.1\",\"weight\":1.5}]"),
+      "weight: must be a whole number" },
+    { APPS("[{\"ip\":\"192.168.1.1\",\"port\":80}]"),
+      "a member that no application has" },
+    { APPS("[" A8 "," A8 "," A1 "]"), "has more than 16 of them" },
+    { MEMBER("\"applications\":[" A1 "]"),
+      "applicationIP: is there beside applications" },
+};
+
+/* What they may be, as the registry writes them. */
+static const struct {
+    const char *body, *apps;
+} good_apps[] = {
+    { SERVICE("\"edge\""), "192.168.100.10=1" },
+    { APPS("[" A1 "]"), "192.168.100.1=1" },
+    { APPS("[{\"ip\":\"192.168.100.1\",\"weight\":100}]"),
+      "192.168.100.1=1" },
+    { APPS("[" A2 "," A1 "]"), "192.168.100.2=0,192.168.100.1=1" },
+    { APPS("[{\"weight\":7,\"ip\":\"192.168.100.3\"}," A1 "]"),
+      "192.168.100.3=7,192.168.100.1=1" },
+};
+
 /* A member, and whether the service is kept. */
 static const struct {
     const char *body;
@@ -265,6 +310,51 @@ test_checks(void)
 
         tap_ok(!read_exactly(body, strlen(body), &spec, problem)
                && strstr(problem, bad_checks[i].problem), "%zu: %s", i,
+               problem);
+    }
+}
+
+/* The text is good until the next call. */
+static const char *
+apps_text(const struct service_spec *spec)
+{
+    static char text[SERVICE_APPS_MAX * (INET6_ADDRSTRLEN + 5)];
+    size_t len = 0;
+
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        char ip[INET_ADDRSTRLEN];
+
+        inet_ntop(AF_INET, &spec->apps[i].ip.s6_addr[12], ip, sizeof ip);
+        len += snprintf(text + len, sizeof text - len, "%s%s=%u",
+                        i ? "," : "", ip, spec->apps[i].weight);
+    }
+    return text;
+}
+
+static void
+test_apps(void)
+{
+    char problem[JSON_PROBLEM_MAX];
+    struct service_spec spec, other;
+
+    for (size_t i = 0; i < sizeof good_apps / sizeof *good_apps; i++) {
+        const char *body = good_apps[i].body;
+
+        tap_ok(read_exactly(body, strlen(body), &spec, problem)
+               && !strcmp(apps_text(&spec), good_apps[i].apps),
+               "%s: %s", body, problem);
+    }
+    other = spec;
+    other.apps[1].weight = 2;
+    tap_ok(service_spec_version(&spec) != service_spec_version(&other)
+           && !service_spec_same_apps(&spec, &other)
+           && service_spec_same_apps(&spec, &spec),
+           "another weight makes another service");
+    for (size_t i = 0; i < sizeof bad_apps / sizeof *bad_apps; i++) {
+        const char *body = bad_apps[i].body;
+
+        tap_ok(!read_exactly(body, strlen(body), &spec, problem)
+               && strstr(problem, bad_apps[i].problem), "%zu: %s", i,
                problem);
     }
 }
@@ -365,6 +455,7 @@ int
 main(void)
 {
     test_good();
+    test_apps();
     test_on_failure();
     test_checks();
     test_bad();

@@ -22,6 +22,7 @@
 #include "learn/pinger.h"
 #include "learn/prove.h"
 #include "nat/nat.h"
+#include "service/register.h"
 #include "service/service.h"
 #include "session/session.h"
 #include "trace/drops.h"
@@ -202,7 +203,7 @@ tell_service_in_force(struct explanation *e)
     const char *lacks = (
         !filter_has_service(&s->service_ip)
         ? "The filter has no element for it"
-        : !nat_has_service(&s->service_ip, &s->apps[0].ip)
+        : !register_has_nat(s)
         ? "The NAT has no entry for it" : NULL);
 
     if (lacks) {

@@ -212,6 +212,8 @@ void nft_x_verdict(struct nftnl_rule *, int verdict, const char *chain);
 void nft_x_queue(struct nftnl_rule *, uint16_t queue);
 void nft_x_nfqueue(struct nftnl_rule *, uint16_t queue);
 void nft_x_ct(struct nftnl_rule *, enum nft_ct_keys, uint32_t reg);
+/* The same of what flows have for each direction (IP_CT_DIR_*): addresses. */
+void nft_x_ct_of(struct nftnl_rule *, enum nft_ct_keys, int dir, uint32_t reg);
 void nft_x_ct_set(struct nftnl_rule *, enum nft_ct_keys, uint32_t reg,
                   int dir);     /* dir: IP_CT_DIR_*, or -1. */
 /* DNAT / SNAT to the address in 'reg'. */

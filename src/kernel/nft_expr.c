@@ -500,6 +500,16 @@ nft_x_ct(struct nftnl_rule *rule, enum nft_ct_keys key, uint32_t reg)
 }
 
 void
+nft_x_ct_of(struct nftnl_rule *rule, enum nft_ct_keys key, int dir,
+            uint32_t reg)
+{
+    ADD_EXPR(rule, "ct",
+             { .attr = NFTNL_EXPR_CT_KEY, .u = key },
+             { .attr = NFTNL_EXPR_CT_DIR, .u = dir, .size = 1 },
+             { .attr = NFTNL_EXPR_CT_DREG, .u = reg });
+}
+
+void
 nft_x_ct_set(struct nftnl_rule *rule, enum nft_ct_keys key, uint32_t reg,
              int dir)
 {

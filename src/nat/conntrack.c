@@ -82,9 +82,9 @@ start(char *buf, int type, int family, uint16_t flags)
 }
 
 static int
-compare_addrs(const void *a, const void *b)
+compare_targets(const void *a, const void *b)
 {
-    return memcmp(a, b, sizeof(struct in6_addr));
+    return memcmp(a, b, sizeof(struct conntrack_target));
 }
 
 /* The address in the attribute of the flow's family; unspecified if there is
@@ -104,35 +104,55 @@ addr_in(const struct nf_conntrack *flow, enum nf_conntrack_attr ipv4,
 }
 
 static bool
-has_addr(const struct conntrack_addrs *addrs, struct in6_addr addr)
+has_target(const struct conntrack_targets *t, const struct in6_addr *service,
+           const struct in6_addr *app)
 {
-    return addrs->n && bsearch(&addr, addrs->addrs, addrs->n, sizeof addr,
-                               compare_addrs);
+    const struct conntrack_target key = { *service, *app };
+
+    return bsearch(&key, t->targets, t->n, sizeof key, compare_targets);
 }
 
-/* Whether it goes to one of the addresses, in either direction. */
 static bool
-is_of(const struct conntrack_addrs *addrs, const struct nf_conntrack *flow)
+is_between(const struct conntrack_targets *t, struct in6_addr service,
+           struct in6_addr app)
 {
-    return (has_addr(addrs, addr_in(flow, ATTR_ORIG_IPV4_DST,
-                                    ATTR_ORIG_IPV6_DST))
-            || has_addr(addrs, addr_in(flow, ATTR_REPL_IPV4_DST,
-                                       ATTR_REPL_IPV6_DST)));
+    return (has_target(t, &service, &in6addr_any)
+            || has_target(t, &service, &app));
+}
+
+/* Whether a UE has begun it, to one of the targets. */
+static bool
+is_to(const struct conntrack_targets *t, const struct nf_conntrack *flow)
+{
+    return t->n && is_between(t, addr_in(flow, ATTR_ORIG_IPV4_DST,
+                                         ATTR_ORIG_IPV6_DST),
+                              addr_in(flow, ATTR_REPL_IPV4_SRC,
+                                      ATTR_REPL_IPV6_SRC));
+}
+
+/* Whether it goes to one of the targets, or an application has begun it as one
+ * of them. */
+static bool
+is_of(const struct conntrack_targets *t, const struct nf_conntrack *flow)
+{
+    return (is_to(t, flow)
+            || (t->n && is_between(t, addr_in(flow, ATTR_REPL_IPV4_DST,
+                                              ATTR_REPL_IPV6_DST),
+                                   addr_in(flow, ATTR_ORIG_IPV4_SRC,
+                                           ATTR_ORIG_IPV6_SRC))));
 }
 
 /* Whether it is a TCP connection that a UE has open to one of the
- * addresses. */
+ * targets. */
 static bool
-is_open_to(const struct conntrack_addrs *addrs,
-           const struct nf_conntrack *flow)
+is_open_to(const struct conntrack_targets *t, const struct nf_conntrack *flow)
 {
     const uint8_t state = nfct_get_attr_u8(flow, ATTR_TCP_STATE);
 
     return (nfct_get_attr_u8(flow, ATTR_L4PROTO) == IPPROTO_TCP
             && state >= TCP_CONNTRACK_SYN_RECV
             && state <= TCP_CONNTRACK_LAST_ACK
-            && has_addr(addrs, addr_in(flow, ATTR_ORIG_IPV4_DST,
-                                       ATTR_ORIG_IPV6_DST)));
+            && is_to(t, flow));
 }
 
 static void
@@ -248,10 +268,10 @@ step_cb(const struct nlmsghdr *nlh, void *step_)
 }
 
 static void
-sort_addrs(struct conntrack_addrs *addrs)
+sort_targets(struct conntrack_targets *t)
 {
-    if (addrs->n) {
-        qsort(addrs->addrs, addrs->n, sizeof *addrs->addrs, compare_addrs);
+    if (t->n) {
+        qsort(t->targets, t->n, sizeof *t->targets, compare_targets);
     }
 }
 
@@ -262,9 +282,9 @@ conntrack_walk_begin(struct conntrack *ct, struct conntrack_wanted *wanted)
     struct nlmsghdr *nlh = start(buf, IPCTNL_MSG_CT_GET, AF_UNSPEC,
                                  NLM_F_REQUEST | NLM_F_DUMP);
 
-    sort_addrs(&wanted->unserved);
-    sort_addrs(&wanted->ended);
-    sort_addrs(&wanted->listed);
+    sort_targets(&wanted->unserved);
+    sort_targets(&wanted->ended);
+    sort_targets(&wanted->listed);
     netlink_drain(&ct->dump);
     nlh->nlmsg_seq = ++ct->dump.seq;
     return netlink_send(&ct->dump, nlh, nlh->nlmsg_len);

@@ -17,25 +17,30 @@ void conntrack_close(struct conntrack *);
 struct nat_tcp;
 struct tcp_connection;
 
-struct conntrack_addrs {
-    struct in6_addr *addrs;
+/* What UEs exchange with a service; or, unless 'app' is in6addr_any, with that
+ * application of the service. */
+struct conntrack_target {
+    struct in6_addr service, app;
+};
+struct conntrack_targets {
+    struct conntrack_target *targets;
     size_t n;
 };
 
-/* What becomes of entries: those whose flow goes to one of the addresses
+/* What becomes of entries: those whose flow goes to one of the targets
  * 'unserved', in either direction, are deleted, and those to one that is
  * 'ended', too, but for open TCP connections, for which 'probe' is called;
  * others with a mark get the one that 'mark_of' (may be NULL) says, by mark and
  * zone of the original direction.  'found' is called for TCP connections that
- * are open to one of the addresses 'listed'. */
+ * are open to one of the targets 'listed'. */
 struct conntrack_wanted {
-    struct conntrack_addrs unserved, ended, listed;
+    struct conntrack_targets unserved, ended, listed;
     uint32_t (*mark_of)(uint32_t mark, uint16_t zone);
     void (*probe)(const struct nat_tcp *);
     void (*found)(const struct tcp_connection *);
 };
 
-/* Begins a walk, which sorts the addresses; an earlier one is given up.  Then
+/* Begins a walk, which sorts the targets; an earlier one is given up.  Then
  * each call of the other one brings it further, and returns EINPROGRESS until
  * all that was there at the beginning has been seen. */
 int conntrack_walk_begin(struct conntrack *, struct conntrack_wanted *);

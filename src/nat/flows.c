@@ -36,55 +36,117 @@ static struct tcp_connection found[FOUND_MAX];
 static size_t n_found;
 
 static bool
-has_addr(const struct conntrack_addrs *addrs, const struct in6_addr *addr)
+has_target(const struct conntrack_targets *t,
+           const struct conntrack_target *target)
 {
-    for (size_t i = 0; i < addrs->n; i++) {
-        if (!memcmp(&addrs->addrs[i], addr, sizeof *addr)) {
+    for (size_t i = 0; i < t->n; i++) {
+        if (!memcmp(&t->targets[i], target, sizeof *target)) {
             return true;
         }
     }
     return false;
 }
 
+static bool
+has_service(const struct conntrack_targets *t,
+            const struct in6_addr *service_ip)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (IN6_ARE_ADDR_EQUAL(&t->targets[i].service, service_ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns room for 'n' more, to be filled in; NULL if there is no memory, or
+ * 'n' is 0. */
+static struct conntrack_target *
+more_targets(struct conntrack_targets *t, size_t n)
+{
+    struct conntrack_target *all = (n ? realloc(t->targets, (t->n + n)
+                                                * sizeof *all) : NULL);
+
+    if (!all) {
+        return NULL;
+    }
+    t->targets = all;
+    t->n += n;
+    return all + t->n - n;
+}
+
 /* (That one may be there twice is no harm.) */
 static int
-add_addrs(struct conntrack_addrs *addrs, const struct in6_addr *more, size_t n)
+add_targets(struct conntrack_targets *t, const struct conntrack_target *added,
+            size_t n)
 {
-    struct in6_addr *all;
+    struct conntrack_target *more = more_targets(t, n);
 
-    if (!n) {
-        return 0;
+    if (more) {
+        memcpy(more, added, n * sizeof *more);
     }
-    all = realloc(addrs->addrs, (addrs->n + n) * sizeof *all);
-    if (!all) {
-        return ENOMEM;
+    return more || !n ? 0 : ENOMEM;
+}
+
+/* Services, whatever their applications. */
+static int
+add_services(struct conntrack_targets *t, const struct in6_addr *service_ips,
+             size_t n)
+{
+    struct conntrack_target *more = more_targets(t, n);
+
+    for (size_t i = 0; more && i < n; i++) {
+        more[i] = (struct conntrack_target) { .service = service_ips[i] };
     }
-    memcpy(all + addrs->n, more, n * sizeof *more);
-    addrs->addrs = all;
-    addrs->n += n;
-    return 0;
+    return more || !n ? 0 : ENOMEM;
 }
 
 static void
 clear(struct conntrack_wanted *w)
 {
-    free(w->unserved.addrs);
-    free(w->ended.addrs);
-    free(w->listed.addrs);
+    free(w->unserved.targets);
+    free(w->ended.targets);
+    free(w->listed.targets);
     *w = (struct conntrack_wanted) { .mark_of = NULL };
+}
+
+static int
+forget(const struct conntrack_target *target)
+{
+    return (has_target(&due.unserved, target) ? 0
+            : add_targets(&due.unserved, target, 1));
 }
 
 int
 nat_flows_forget(const struct in6_addr *service_ip)
 {
-    return (has_addr(&due.unserved, service_ip) ? 0
-            : add_addrs(&due.unserved, service_ip, 1));
+    const struct conntrack_target target = { .service = *service_ip };
+
+    return forget(&target);
 }
 
 int
 nat_flows_end(const struct in6_addr *service_ips, size_t n)
 {
-    return add_addrs(&due.ended, service_ips, n);
+    return add_services(&due.ended, service_ips, n);
+}
+
+int
+nat_flows_forget_app(const struct in6_addr *service_ip,
+                     const struct in6_addr *application_ip)
+{
+    const struct conntrack_target target = { *service_ip, *application_ip };
+
+    return forget(&target);
+}
+
+int
+nat_flows_end_app(const struct in6_addr *service_ip,
+                  const struct in6_addr *application_ip)
+{
+    const struct conntrack_target target = { *service_ip, *application_ip };
+
+    return add_targets(&due.ended, &target, 1);
 }
 
 void
@@ -97,7 +159,7 @@ uint64_t
 nat_connections_list(const struct in6_addr *service_ips, size_t n)
 {
     /* (What memory is missing for is not told.) */
-    add_addrs(&due.listed, service_ips, n);
+    add_services(&due.listed, service_ips, n);
     return n_walked + (walking ? 2 : 1);
 }
 
@@ -128,8 +190,8 @@ note_found(const struct tcp_connection *c)
 bool
 nat_service_ready(const struct in6_addr *service_ip)
 {
-    return (!has_addr(&due.unserved, service_ip)
-            && !has_addr(&current.unserved, service_ip));
+    return (!has_service(&due.unserved, service_ip)
+            && !has_service(&current.unserved, service_ip));
 }
 
 void
@@ -142,11 +204,9 @@ nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id, uint16_t space))
 void
 nat_flows_stop(void)
 {
-    for (size_t i = 0; i < current.unserved.n; i++) {
-        nat_flows_forget(&current.unserved.addrs[i]);
-    }
-    nat_flows_end(current.ended.addrs, current.ended.n);
-    nat_connections_list(current.listed.addrs, current.listed.n);
+    add_targets(&due.unserved, current.unserved.targets, current.unserved.n);
+    add_targets(&due.ended, current.ended.targets, current.ended.n);
+    add_targets(&due.listed, current.listed.targets, current.listed.n);
     if (current.mark_of) {
         due.mark_of = current.mark_of;
     }

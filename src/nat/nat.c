@@ -243,12 +243,17 @@ replace_rules(const struct conf *conf, char **what)
     nft_table_delete(b, &nat_netdev);
     nat_rules(b, conf);
     for (int i = 0; i < 2; i++) {
-        struct saved services = { &nat_services[i], b };
-        struct saved apps = { &nat_apps[i], b };
+        const struct nft_set *const sets[] = {
+            &nat_services[i], &nat_apps[i], &nat_buckets[i], &nat_members[i],
+            &nat_lost[i],
+        };
 
-        /* Failure: it is not there, or not ours. */
-        nft_elem_dump(nat.nft, &nat_inet, services.map, save_cb, &services);
-        nft_elem_dump(nat.nft, &nat_inet, apps.map, save_cb, &apps);
+        for (size_t j = 0; j < sizeof sets / sizeof *sets; j++) {
+            struct saved saved = { sets[j], b };
+
+            /* Failure: it is not there, or not ours. */
+            nft_elem_dump(nat.nft, &nat_inet, saved.map, save_cb, &saved);
+        }
     }
     return nft_commit(b, what);
 }

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/service_spec.h"
+
 struct conf;
 struct tcp_connection;
 
@@ -78,14 +80,31 @@ int nat_socket(int family, int type, int protocol, int *fd);
 #define NAT_BUCKETS 256
 unsigned int nat_bucket(const struct in6_addr *ue);
 
-/* Puts a service in or replaces its application; takes one out.  All return 0
+/* What packets to a service become.  If it has several applications, 'owners'
+ * says for each of the NAT_BUCKETS which one has it, as an index into 'apps',
+ * and 'lost', by bits of that number, which ones are down: TCP segments of UEs
+ * to those are answered with a reset, unless they begin a connection. */
+struct nat_service {
+    struct in6_addr service_ip;
+    struct in6_addr apps[SERVICE_APPS_MAX];     /* No two are equal. */
+    size_t n_apps;
+    const uint8_t *owners;
+    uint32_t lost;
+};
+
+/* Puts a service in or replaces what it becomes; takes one out.  All return 0
  * or a positive errno value, once in force for new flows; nat_flows_run()
- * deletes those that have been translated otherwise until then. */
-int nat_service_set(const struct in6_addr *service_ip,
-                    const struct in6_addr *application_ip);
-/* Is it still there as it was set?  (True if that cannot be told.) */
-bool nat_has_service(const struct in6_addr *service_ip,
-                     const struct in6_addr *application_ip);
+ * deletes those to applications that it has no more, and those to one that is
+ * lost now, but for open TCP connections, whose UEs it makes send something.
+ * All others stay where they are. */
+int nat_service_set(const struct nat_service *);
+/* Is it still there as it was set?  Which applications the buckets have does
+ * not count.  (True if that cannot be told.) */
+bool nat_has_service(const struct nat_service *);
+/* Whether the application has been set to be lost.  (False if that cannot be
+ * told.) */
+bool nat_is_lost(const struct in6_addr *service_ip,
+                 const struct in6_addr *application_ip);
 /* Is there an entry, whatever for?  (False if that cannot be told.) */
 bool nat_translates(const struct in6_addr *service_ip);
 int nat_service_clear(const struct in6_addr *service_ip);
@@ -135,6 +154,11 @@ unsigned int nat_path_room(bool ipv6, unsigned int mtu);
  * its bearer again.  nat_flows_run() does it. */
 void nat_flows_reassign(uint32_t (*owner)(uint32_t bearer_id,
                                           uint16_t space));
+
+/* Has nat_flows_run() delete the flows of a service that one of its applications
+ * has, even open TCP connections. */
+int nat_flows_forget_app(const struct in6_addr *service_ip,
+                         const struct in6_addr *application_ip);
 
 /* Walks the table of connections, some 1000 of them in each call.  Returns
  * EINPROGRESS while there is more to do, 0, or another positive errno value;

@@ -67,6 +67,12 @@ extern const struct nft_table nat_inet, nat_netdev;
  * IPv6. */
 extern const struct nft_set nat_services[2], nat_apps[2];
 
+/* The same of services that have several applications.  Maps: service and bucket
+ * (in host byte order) to application.  Sets: service and application, all of
+ * them; those that are down, whose connections are reset.  In the map of
+ * services, such a service has the first one. */
+extern const struct nft_set nat_buckets[2], nat_members[2], nat_lost[2];
+
 /* Sets of nat_inet: services whose connections are reset. */
 extern const struct nft_set nat_ending[2];
 
@@ -124,9 +130,12 @@ int nat_probe_open(void);
 void nat_probe_close(void);
 void nat_probe_ue(const struct nat_tcp *);
 
-/* Has nat_flows_run() delete the flows of a service; and of others all but open
- * TCP connections, whose UEs it has sent that. */
+/* Has nat_flows_run() delete the flows of a service; and of others, or those
+ * that one of a service's applications has, all but open TCP connections, whose
+ * UEs it has sent that. */
 int nat_flows_forget(const struct in6_addr *service_ip);
 int nat_flows_end(const struct in6_addr *service_ips, size_t n);
+int nat_flows_end_app(const struct in6_addr *service_ip,
+                      const struct in6_addr *application_ip);
 
 #endif /* nat/private.h */

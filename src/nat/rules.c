@@ -13,9 +13,11 @@
  *              UEs with one address and IP id stay apart: the kernel gathers
  *              the fragments of each zone for themselves
  *   from_ue    the bearer id is its mark and its flow's; connections to a
- *              service whose App is down are reset; only services pass, and are
- *              counted; what makes a connection, new_from_ue bounds
- *   to_app     service -> application
+ *              service whose App is down, or to that one of its Apps, are
+ *              reset; only services pass, and are counted; what makes a
+ *              connection, new_from_ue bounds
+ *   to_app     service -> application: of several, the one that the bucket of
+ *              the UE has
  *   forward    TCP MSS
  *
  * Its IP id is made anew on the way (from_ue4): to an application, UEs with one
@@ -111,6 +113,25 @@ const struct nft_set nat_apps[2] = {
       .data_len = 4, .data_type = TYPE_IPADDR },
     { .name = "apps6", .key_len = 16, .key_type = TYPE_IP6ADDR,
       .data_len = 16, .data_type = TYPE_IP6ADDR },
+};
+
+#define SERVICE_AND(TYPE, OTHER) ((TYPE) << 6 | (OTHER))
+#define BUCKETS(NAME, LEN, TYPE)                                        \
+    { .name = NAME, .key_len = (LEN) + 4,                               \
+      .key_type = SERVICE_AND(TYPE, TYPE_MARK),                         \
+      .data_len = LEN, .data_type = TYPE }
+const struct nft_set nat_buckets[2] = {
+    BUCKETS("buckets4", 4, TYPE_IPADDR), BUCKETS("buckets6", 16, TYPE_IP6ADDR),
+};
+
+#define PAIRS(NAME, LEN, TYPE)                                          \
+    { .name = NAME, .key_len = 2 * (LEN),                               \
+      .key_type = SERVICE_AND(TYPE, TYPE) }
+const struct nft_set nat_members[2] = {
+    PAIRS("members4", 4, TYPE_IPADDR), PAIRS("members6", 16, TYPE_IP6ADDR),
+};
+const struct nft_set nat_lost[2] = {
+    PAIRS("lost4", 4, TYPE_IPADDR), PAIRS("lost6", 16, TYPE_IP6ADDR),
 };
 
 const struct nft_set nat_ending[2] = {
@@ -394,6 +415,29 @@ ending_rules(struct nft_batch *b)
     }
 }
 
+/* The same where one of several Apps is down, of those that it has. */
+static void
+lost_rules(struct nft_batch *b)
+{
+    static const enum nft_ct_keys keys[2] = { NFT_CT_SRC_IP, NFT_CT_SRC_IP6 };
+
+    for (int i = 0; i < 2; i++) {
+        const struct family *f = &families[i];
+        struct nftnl_rule *r = nft_rule(&nat_inet, "from_ue");
+
+        match_family(r, f);
+        nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, f->dst_offset, f->len,
+                      REG);
+        nft_x_ct_of(r, keys[i], IP_CT_DIR_REPLY, REG + f->len / 4);
+        nft_x_lookup(r, nat_lost[i].name, REG, false);
+        match_tcp_syn(r, NFT_CMP_EQ);
+        nft_x_counter(r);
+        nft_x_reset(r);
+        nft_rule_comment(r, "app_down");
+        nft_rule_add(b, r);
+    }
+}
+
 static void
 from_ue_rules(struct nft_batch *b, unsigned int max_connections)
 {
@@ -423,6 +467,7 @@ from_ue_rules(struct nft_batch *b, unsigned int max_connections)
     stop(b, r, "invalid_from_ue");
 
     ending_rules(b);
+    lost_rules(b);
     new_from_ue_rules(b, max_connections);
     fresh_id_rules(b);
     service_rules(b, "from_ue", 0, false);
@@ -443,6 +488,22 @@ nat_x_bucket(struct nftnl_rule *r, int family, uint32_t reg)
 
     nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, f->src_offset, len, reg);
     nft_x_jhash(r, reg, len, NAT_BUCKET_SEED, NAT_BUCKETS, reg);
+}
+
+/* A new flow to a service that has several applications. */
+static void
+bucket_rules(struct nft_batch *b, int family)
+{
+    const struct family *f = &families[family];
+    struct nftnl_rule *r = nft_rule(&nat_inet, "to_app");
+
+    match_ue(r, NFT_META_IIFNAME);
+    match_family(r, f);
+    nft_x_payload(r, NFT_PAYLOAD_NETWORK_HEADER, f->dst_offset, f->len, REG);
+    nat_x_bucket(r, family, REG + f->len / 4);
+    nft_x_lookup_map(r, nat_buckets[family].name, REG, REG);
+    nft_x_nat(r, NFT_NAT_DNAT, f->nfproto, REG);
+    nft_rule_add(b, r);
 }
 
 static void
@@ -694,6 +755,9 @@ nat_rules(struct nft_batch *b, const struct conf *conf)
     for (int i = 0; i < 2; i++) {
         nft_set_add(b, &nat_inet, &nat_services[i]);
         nft_set_add(b, &nat_inet, &nat_apps[i]);
+        nft_set_add(b, &nat_inet, &nat_buckets[i]);
+        nft_set_add(b, &nat_inet, &nat_members[i]);
+        nft_set_add(b, &nat_inet, &nat_lost[i]);
         nft_set_add(b, &nat_inet, &nat_ending[i]);
     }
     for (int i = 0; i < NAT_N_COUNTS; i++) {
@@ -720,6 +784,7 @@ nat_rules(struct nft_batch *b, const struct conf *conf)
     input_rules(b);
     output_rules(b);
     for (int i = 0; i < 2; i++) {
+        bucket_rules(b, i);
         nat_chain_rules(b, "to_app", nat_services, NFT_NAT_DNAT, i);
         if (may_connect) {
             nat_chain_rules(b, "as_service", nat_apps, NFT_NAT_SNAT, i);

@@ -93,6 +93,21 @@ register_routes_changed(void)
     return nat_routes_changed();
 }
 
+static struct nat_service
+nat_service_of(const struct service_spec *spec)
+{
+    return (struct nat_service) { .service_ip = spec->service_ip,
+                                  .apps = { spec->apps[0].ip }, .n_apps = 1 };
+}
+
+bool
+register_has_nat(const struct service_spec *spec)
+{
+    const struct nat_service s = nat_service_of(spec);
+
+    return nat_has_service(&s);
+}
+
 /* 1. NAT to the application, then chain and Classifier. */
 int
 register_apply(const struct service_spec *spec)
@@ -100,7 +115,9 @@ register_apply(const struct service_spec *spec)
     int error = plane_is_up() ? 0 : ENETDOWN;
 
     if (!error) {
-        error = nat_service_set(&spec->service_ip, &spec->apps[0].ip);
+        const struct nat_service s = nat_service_of(spec);
+
+        error = nat_service_set(&s);
     }
     if (!error) {
         error = endpoint->service_set(spec);
@@ -156,7 +173,7 @@ register_in_force(const struct service_spec *spec)
 {
     return (!plane_is_up()
             || (filter_has_service(&spec->service_ip)
-                && nat_has_service(&spec->service_ip, &spec->apps[0].ip)));
+                && register_has_nat(spec)));
 }
 
 void
@@ -172,7 +189,7 @@ bool
 register_is_bypassed(const struct service_spec *spec)
 {
     return (plane_is_up() && !filter_has_service(&spec->service_ip)
-            && nat_has_service(&spec->service_ip, &spec->apps[0].ip));
+            && register_has_nat(spec));
 }
 
 uint64_t

@@ -50,6 +50,9 @@ bool register_applied(const struct service_spec *);
 /* Second half.  Returns 0 or a positive errno value. */
 int register_divert(const struct service_spec *);
 
+/* Whether the NAT has it, as far as can be told. */
+bool register_has_nat(const struct service_spec *);
+
 /* False if somebody else has taken part of it out of the kernel since. */
 bool register_in_force(const struct service_spec *);
 

@@ -304,8 +304,7 @@ usage_sent_down(const struct bearer *b OVS_UNUSED,
 }
 
 int
-nat_service_set(const struct in6_addr *service_ip OVS_UNUSED,
-                const struct in6_addr *application_ip OVS_UNUSED)
+nat_service_set(const struct nat_service *s OVS_UNUSED)
 {
     return 0;
 }
@@ -317,8 +316,7 @@ nat_translates(const struct in6_addr *service_ip OVS_UNUSED)
 }
 
 bool
-nat_has_service(const struct in6_addr *service_ip OVS_UNUSED,
-                const struct in6_addr *application_ip OVS_UNUSED)
+nat_has_service(const struct nat_service *s OVS_UNUSED)
 {
     return true;
 }

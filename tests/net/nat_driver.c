@@ -8,7 +8,11 @@
  * each with "ok" or "error: ...", a dump's lines before it:
  *
  *     set SERVICE APPLICATION | clear SERVICE | dump
+ *     share SERVICE APPLICATION,... OWNERS LOST
+ *                              whose the buckets are: "01" makes all that are
+ *                              odd the second one's; and the bits of "lost"
  *     list SERVICE | end SERVICE | resume SERVICE
+ *     forget-app SERVICE APPLICATION
  *     reassign ID
  *     usage | forget ID SERVICE up|down      (100 of them, up to ID)
  *     turns                    that the last walk over connections has taken
@@ -150,11 +154,45 @@ forget(const char *id, const char *service, const char *direction)
 }
 
 static int
+set(const struct in6_addr *service, const struct in6_addr *application)
+{
+    const struct nat_service s = { .service_ip = *service,
+                                   .apps = { *application }, .n_apps = 1 };
+
+    return walk(nat_service_set(&s));
+}
+
+static int
+share(const struct in6_addr *service, char *applications)
+{
+    const char *pattern = strtok(NULL, " \n");
+    const char *lost = strtok(NULL, " \n");
+    struct nat_service s = { .service_ip = *service };
+    uint8_t owners[NAT_BUCKETS];
+
+    if (!pattern || !lost) {
+        return EINVAL;
+    }
+    for (char *app = strtok(applications, ","); app; app = strtok(NULL, ",")) {
+        if (s.n_apps >= SERVICE_APPS_MAX
+            || !parse_addr(app, &s.apps[s.n_apps++])) {
+            return EINVAL;
+        }
+    }
+    for (size_t i = 0; i < NAT_BUCKETS; i++) {
+        owners[i] = pattern[i % strlen(pattern)] - '0';
+    }
+    s.owners = owners;
+    s.lost = strtoul(lost, NULL, 0);
+    return walk(nat_service_set(&s));
+}
+
+static int
 command(char *line)
 {
     const char *verb = strtok(line, " \n");
     const char *arg = strtok(NULL, " \n");
-    const char *arg2 = strtok(NULL, " \n");
+    char *arg2 = strtok(NULL, " \n");
     struct in6_addr a, b;
 
     if (verb && !strcmp(verb, "dump")) {
@@ -185,7 +223,11 @@ command(char *line)
     } else if (!strcmp(verb, "list")) {
         return list(&a);
     } else if (!strcmp(verb, "set") && arg2 && parse_addr(arg2, &b)) {
-        return walk(nat_service_set(&a, &b));
+        return set(&a, &b);
+    } else if (!strcmp(verb, "share") && arg2) {
+        return share(&a, arg2);
+    } else if (!strcmp(verb, "forget-app") && arg2 && parse_addr(arg2, &b)) {
+        return walk(nat_flows_forget_app(&a, &b));
     }
     return EINVAL;
 }

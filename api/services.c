@@ -18,6 +18,7 @@
 
 #include "api/exchange.h"
 #include "api/view.h"
+#include "base/addr.h"
 #include "base/jsontext.h"
 #include "service/service.h"
 #include "util.h"
@@ -88,6 +89,19 @@ put_bytes(struct ds *s, const struct service_spec *spec,
     put_counts(s, "bytes", spec, c->bytes_up, c->bytes_down);
 }
 
+/* The labels of a service's App: of several, with its address. */
+static void
+put_app_labels(struct ds *s, const struct service_spec *spec, size_t i)
+{
+    char app[INET6_ADDRSTRLEN];
+
+    ds_put_format(s, "{service=\"%s\"", spec->name);
+    if (spec->n_apps > 1) {
+        ds_put_format(s, ",app=\"%s\"", addr_format(&spec->apps[i].ip, app));
+    }
+    ds_put_char(s, '}');
+}
+
 static void
 put_app(struct ds *s, const struct service_spec *spec,
         const struct counters *c OVS_UNUSED)
@@ -95,8 +109,11 @@ put_app(struct ds *s, const struct service_spec *spec,
     struct service_view view;
 
     service_describe(&spec->service_ip, &view);
-    ds_put_format(s, "tof_service_app_down{service=\"%s\"} %d\n", spec->name,
-                  view.app.state == APP_DOWN);
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        ds_put_cstr(s, "tof_service_app_down");
+        put_app_labels(s, spec, i);
+        ds_put_format(s, " %d\n", view.apps[i].state == APP_DOWN);
+    }
 }
 
 static void
@@ -106,8 +123,11 @@ put_app_since(struct ds *s, const struct service_spec *spec,
     struct service_view view;
 
     service_describe(&spec->service_ip, &view);
-    ds_put_format(s, "tof_service_app_since_seconds{service=\"%s\"} %lld\n",
-                  spec->name, view.app.since / 1000);
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        ds_put_cstr(s, "tof_service_app_since_seconds");
+        put_app_labels(s, spec, i);
+        ds_put_format(s, " %lld\n", view.apps[i].since / 1000);
+    }
 }
 
 static const struct pass list[] = { { "[", put_json, "]\n" } };

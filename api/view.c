@@ -199,6 +199,28 @@ app_of(const struct app_view *app)
     return json;
 }
 
+static json_t *
+app_at(const struct in6_addr *ip, const struct app_view *app)
+{
+    json_t *json = app_of(app);
+
+    json_object_set_new(json, "address", jsontext_address(ip));
+    return json;
+}
+
+static json_t *
+apps_of_service(const struct service_spec *spec,
+                const struct service_view *view)
+{
+    json_t *apps = json_array();
+
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        json_array_append_new(apps, app_at(&spec->apps[i].ip,
+                                           &view->apps[i]));
+    }
+    return apps;
+}
+
 json_t *
 view_service_status(const struct service_spec *spec)
 {
@@ -213,7 +235,11 @@ view_service_status(const struct service_spec *spec)
     if (!view.in_force) {
         json_object_set_new(json, "reason", jsontext_string(view.why));
     }
-    json_object_set_new(json, "app", app_of(&view.app));
+    if (spec->n_apps > 1) {
+        json_object_set_new(json, "apps", apps_of_service(spec, &view));
+    } else {
+        json_object_set_new(json, "app", app_of(&view.apps[0]));
+    }
     return json;
 }
 
@@ -223,10 +249,7 @@ static void
 add_app_down(const struct in6_addr *ip, const struct app_view *app, void *down)
 {
     if (app->state == APP_DOWN && json_array_size(down) < APPS_DOWN_MAX) {
-        json_t *json = app_of(app);
-
-        json_object_set_new(json, "address", jsontext_address(ip));
-        json_array_append_new(down, json);
+        json_array_append_new(down, app_at(ip, app));
     }
 }
 

@@ -113,20 +113,48 @@ add_service_row(const json_t *service)
     free(apps);
 }
 
+/* Returns the states of a service's Apps, to be freed; '*since' becomes when the
+ * last one of them came into its own. */
+static char *
+states_of(const json_t *service, const char **since)
+{
+    const json_t *apps = json_object_get(service, "apps"), *app;
+    char *states = format_text("%s", "");
+    size_t i;
+
+    if (!apps) {
+        app = json_object_get(service, "app");
+        *since = text_of(app, "since");
+        free(states);
+        return format_text("%s", text_of(app, "state"));
+    }
+    *since = "";
+    json_array_foreach (apps, i, app) {
+        const char *when = text_of(app, "since");
+        char *longer = format_text("%s%s%s", states, i ? "," : "",
+                                   text_of(app, "state"));
+        free(states);
+        states = longer;
+        *since = strcmp(when, *since) > 0 ? when : *since;
+    }
+    return states;
+}
+
 /* The same with how it is. */
 static void
 add_service_status(const json_t *service)
 {
-    const json_t *app = json_object_get(service, "app");
     const json_t *in_force = json_object_get(service, "inForce");
+    const char *since;
     char *chain = chain_of(service), *apps = apps_of(service);
+    char *states = states_of(service, &since);
 
     table_row(text_of(service, "name"), text_of(service, "serviceIP"), apps,
-              chain,
-              json_is_true(in_force) ? "yes" : "no", text_of(app, "state"),
-              text_of(app, "since"), NULL);
+              chain, json_is_true(in_force) ? "yes" : "no", states, since,
+              NULL);
     free(chain);
     free(apps);
+    free(states);
 }
 
 /* JSON is for scripts, which may send it back. */

@@ -221,14 +221,14 @@ tell_app(struct explanation *e)
 {
     char app[INET6_ADDRSTRLEN], hop[INET6_ADDRSTRLEN];
     struct in6_addr next;
-    const bool down = e->view.app.state == APP_DOWN;
+    const bool down = e->view.apps[0].state == APP_DOWN;
     enum nat_app state = nat_find_app(&e->spec.apps[0].ip, &next);
 
     if (down && state == NAT_APP_ASKED) {
         state = NAT_APP_SILENT;         /* It is asked again and again. */
     } else if (down && state <= NAT_APP_KNOWN) {
         tell(e, "app", EXPLAIN_WRONG, "Ask again in a second.",
-             "The App was down until now: %s.", e->view.app.why);
+             "The App was down until now: %s.", e->view.apps[0].why);
         return;
     }
 

@@ -17,6 +17,7 @@
 #include "filter/filter.h"
 #include "gtp/endpoint.h"
 #include "nat/nat.h"
+#include "service/buckets.h"
 #include "util.h"
 
 static const struct conf *conf;
@@ -57,10 +58,6 @@ register_ready(const char **why)
 bool
 register_supports(const struct service_spec *spec, const char **why)
 {
-    if (spec->n_apps > 1) {
-        *why = "a service with several applications is not served yet";
-        return false;
-    }
     for (size_t i = 0; i < spec->n_chain; i++) {
         size_t j = 0;
         while (j < conf->n_functions
@@ -82,9 +79,25 @@ register_possible(const struct service_spec *spec, const char **why)
 }
 
 bool
+register_reaches_all(const struct service_spec *spec, const char **why)
+{
+    size_t i = 0;
+
+    while (i < spec->n_apps && nat_reaches_app(&spec->apps[i].ip, why)) {
+        i++;
+    }
+    return i == spec->n_apps;
+}
+
+bool
 register_reaches(const struct service_spec *spec, const char **why)
 {
-    return nat_reaches_app(&spec->apps[0].ip, why);
+    size_t i = 0;
+
+    while (i < spec->n_apps && !nat_reaches_app(&spec->apps[i].ip, why)) {
+        i++;
+    }
+    return i < spec->n_apps;
 }
 
 bool
@@ -93,11 +106,17 @@ register_routes_changed(void)
     return nat_routes_changed();
 }
 
+/* Without its buckets. */
 static struct nat_service
 nat_service_of(const struct service_spec *spec)
 {
-    return (struct nat_service) { .service_ip = spec->service_ip,
-                                  .apps = { spec->apps[0].ip }, .n_apps = 1 };
+    struct nat_service s = { .service_ip = spec->service_ip,
+                             .n_apps = spec->n_apps };
+
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        s.apps[i] = spec->apps[i].ip;
+    }
+    return s;
 }
 
 bool
@@ -108,17 +127,49 @@ register_has_nat(const struct service_spec *spec)
     return nat_has_service(&s);
 }
 
+int
+register_share(const struct service_spec *spec, uint32_t there)
+{
+    struct nat_service s = nat_service_of(spec);
+    struct bucket_app apps[SERVICE_APPS_MAX];
+    uint8_t owners[NAT_BUCKETS] = { 0 };
+
+    if (spec->n_apps > 1) {
+        for (size_t i = 0; i < spec->n_apps; i++) {
+            const bool usable = there & 1u << i;
+
+            apps[i] = (struct bucket_app) { spec->apps[i].ip,
+                                            spec->apps[i].weight, usable };
+            s.lost |= usable ? 0 : 1u << i;
+        }
+        buckets_fill(apps, spec->n_apps, BUCKETS_SEED, owners);
+        s.owners = owners;
+    }
+    return plane_is_up() ? nat_service_set(&s) : ENETDOWN;
+}
+
+void
+register_forget_lost(const struct service_spec *spec, uint32_t there)
+{
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        if (!(there & 1u << i)) {
+            nat_flows_forget_app(&spec->service_ip, &spec->apps[i].ip);
+        }
+    }
+}
+
+bool
+register_is_lost(const struct service_spec *spec, size_t app)
+{
+    return nat_is_lost(&spec->service_ip, &spec->apps[app].ip);
+}
+
 /* 1. NAT to the application, then chain and Classifier. */
 int
-register_apply(const struct service_spec *spec)
+register_apply(const struct service_spec *spec, uint32_t there)
 {
-    int error = plane_is_up() ? 0 : ENETDOWN;
+    int error = register_share(spec, there);
 
-    if (!error) {
-        const struct nat_service s = nat_service_of(spec);
-
-        error = nat_service_set(&s);
-    }
     if (!error) {
         error = endpoint->service_set(spec);
     }

@@ -34,15 +34,27 @@ bool register_supports(const struct service_spec *, const char **why);
  * missing.  It may go and come back at any time. */
 bool register_possible(const struct service_spec *, const char **why);
 
-/* Whether there is a route to the application; if not, '*why' becomes a
- * constant sentence.  That may change when register_routes_changed() gives
- * true. */
+/* Whether there are routes to all of its applications, or to one of them; if
+ * not, '*why' becomes a constant sentence.  That may change when
+ * register_routes_changed() gives true. */
+bool register_reaches_all(const struct service_spec *, const char **why);
 bool register_reaches(const struct service_spec *, const char **why);
 bool register_routes_changed(void);
 
-/* First half: everything but diversion.  Returns 0 or a positive errno
- * value. */
-int register_apply(const struct service_spec *);
+/* First half: everything but diversion.  Of several Apps, those whose bits are
+ * in 'there' share the new connections, of which one at least has a weight; the
+ * others are down, and connections that they have are reset.  Returns 0 or a
+ * positive errno value. */
+int register_apply(const struct service_spec *, uint32_t there);
+
+/* The same for one that is in force: 'there' has become another one. */
+int register_share(const struct service_spec *, uint32_t there);
+
+/* What connections there still are to the Apps that are not 'there', which will
+ * have been reset, are forgotten.  Whether an earlier tofd has told that one is
+ * not. */
+void register_forget_lost(const struct service_spec *, uint32_t there);
+bool register_is_lost(const struct service_spec *, size_t app);
 
 /* Whether the first half is confirmed. */
 bool register_applied(const struct service_spec *);

@@ -18,6 +18,12 @@
  * real host by then stay there (divert/stay.h).  With NAT and endpoint as they
  * were, a later tofd sees by the filter alone that the service is bypassed.
  *
+ * A service that has several Apps is in force as long as one of them is not
+ * down: those that are not share its new connections, and what the others have
+ * is reset (register_share()).  What may be left of that is forgotten FORGET_MS
+ * later, so that no connection that is like an old one goes to an App that is
+ * down.
+ *
  * A service is known by its service IP: if anything else of it changes, it goes
  * from S_ACTIVE to S_APPLYING and back while its packets are diverted, first
  * as it was and then as it is.
@@ -65,6 +71,7 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define LOOK_MS 100
 #define LOOK_BUDGET 1000        /* Settled services looked at then. */
 #define ENDING_MS 100
+#define FORGET_MS 5000
 #define CHECK_MS 1000
 #define CHECK_BUDGET 200        /* Services looked up at a time. */
 #define TURN_MS 5               /* For what takes system calls, a turn. */
@@ -78,6 +85,12 @@ METRIC_COUNTER(n_mended, "tof_mended_total", "what=\"service\"",
                "What somebody else had taken out of the kernel, and was put "
                "back.");
 
+/* The Apps of a service. */
+struct watched {
+    struct app *apps[SERVICE_APPS_MAX];
+    size_t n;
+};
+
 struct entry {
     struct hmap_node node;      /* In entries, by service IP. */
     struct hmap_node name_node; /* In names, by name. */
@@ -85,16 +98,20 @@ struct entry {
     struct service_spec spec;
     enum { S_APPLYING, S_ACTIVE, S_ENDING, S_BYPASSED, S_WAITING } state;
     bool applied;               /* Since the data plane came up. */
-    bool adopted;               /* Applied since this tofd knows it.  And when
-                                 * it was not yet, an earlier one had */
-    bool was_bypassed;          /* bypassed it, and its App is not known. */
+    bool adopted;               /* Applied since this tofd knows it. */
     long long int retry_at;     /* S_WAITING: not applied before. */
     long long int end_at;       /* S_ENDING: when it is switched at last, */
     uint64_t end_walk;          /* and what for. */
     unsigned int routes_seen;   /* 'routes' when it was seen whether */
     const char *unreachable;    /* there is a route to its application; NULL if
                                  * there is. */
-    struct app *app;
+    struct watched apps;
+    /* Apps, by bits of their number: those that an earlier tofd had found to be
+     * down, which holds until something is known of them; and of several those
+     * that share new connections. */
+    uint32_t were_down, there;
+    long long int share_at;     /* Not shared out before. */
+    long long int forget_at;    /* When what the others had is forgotten. */
     struct counters counters;
     struct counters last;       /* As the data plane last said. */
     bool wanted;                /* The registry shows it; else it goes. */
@@ -111,7 +128,7 @@ struct request {
     struct service_spec spec;           /* Create, update: what it becomes. */
     struct service_spec old;            /* Update: what it was. */
     uint64_t version;                   /* Update, delete: only of this one. */
-    struct app *app;                    /* From R_APP on; or NULL. */
+    struct watched apps;                /* From R_APP on; or none. */
     long long int deadline;             /* Of the state, unless queued. */
     service_done_cb *cb;
     void *aux;
@@ -138,14 +155,71 @@ n_services_metric(void)
 
 METRIC_GAUGE(g_services, "tof_services", "", "Services.", n_services_metric);
 
+static void
+watch(struct watched *w, const struct service_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        w->apps[i] = app_watch(&spec->apps[i].ip, &spec->health);
+    }
+    w->n = spec->n_apps;
+}
+
+static void
+unwatch(struct watched *w)
+{
+    while (w->n) {
+        app_unwatch(w->apps[--w->n]);
+    }
+}
+
+/* The Apps that are not down. */
+static uint32_t
+those_up(const struct entry *e)
+{
+    uint32_t up = 0;
+
+    for (size_t i = 0; i < e->apps.n; i++) {
+        const enum app_state state = app_view(e->apps.apps[i])->state;
+        const bool was_down = e->were_down & 1u << i;
+
+        if (state == APP_UP || (state == APP_UNKNOWN && !was_down)) {
+            up |= 1u << i;
+        }
+    }
+    return up;
+}
+
+/* Those that may get new connections. */
+static uint32_t
+those_with_weight(const struct service_spec *spec)
+{
+    uint32_t apps = 0;
+
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        apps |= spec->apps[i].weight ? 1u << i : 0;
+    }
+    return apps;
+}
+
+/* Nobody gets new connections: all of its Apps are down, or drained. */
+static bool
+is_down(const struct entry *e)
+{
+    return !(those_up(e) & those_with_weight(&e->spec));
+}
+
+/* Those that are to share connections, if it is in force. */
+static uint32_t
+those_to_share(const struct entry *e)
+{
+    return is_down(e) ? UINT32_MAX : those_up(e);
+}
+
 /* Whether it is not to be diverted, as its App is down. */
 static bool
 is_bypassed(const struct entry *e)
 {
-    const enum app_state app = app_view(e->app)->state;
-
-    return (e->spec.on_failure == SERVICE_BYPASS
-            && (app == APP_DOWN || (app == APP_UNKNOWN && e->was_bypassed)));
+    return e->spec.on_failure == SERVICE_BYPASS && is_down(e);
 }
 
 static uint64_t
@@ -201,14 +275,12 @@ service_destroy(void)
     struct entry *e;
 
     LIST_FOR_EACH_POP (r, node, &requests) {
-        if (r->app) {
-            app_unwatch(r->app);
-        }
+        unwatch(&r->apps);
         r->cb(SERVICE_UNAVAILABLE, "shutting down", NULL, r->aux);
         free(r);
     }
     HMAP_FOR_EACH_POP (e, node, &entries) {
-        app_unwatch(e->app);
+        unwatch(&e->apps);
         free(e);
     }
     hmap_destroy(&entries);
@@ -307,13 +379,20 @@ service_ip_exists(const struct in6_addr *ip)
 
 /* The table follows the registry. */
 
+/* Its Apps share connections as they should. */
+static bool
+is_shared(const struct entry *e)
+{
+    return e->spec.n_apps == 1 || e->there == those_to_share(e);
+}
+
 /* Nothing is left to do for it, as far as is known. */
 static bool
 is_settled(const struct entry *e)
 {
     const bool there = (e->state == S_WAITING
-                        || e->state == (is_bypassed(e) ? S_BYPASSED
-                                        : S_ACTIVE));
+                        || (is_bypassed(e) ? e->state == S_BYPASSED
+                            : e->state == S_ACTIVE && is_shared(e)));
 
     return there && e->wanted && e->applied && e->routes_seen == routes;
 }
@@ -347,15 +426,25 @@ unsettled_become_due(void)
     }
 }
 
+/* Connections are shared out like this now. */
+static void
+note_shares(struct entry *e, uint32_t there)
+{
+    e->there = there;
+    e->forget_at = time_msec() + FORGET_MS;
+}
+
 static void
 apply(struct entry *e)
 {
-    int error = register_apply(&e->spec);
+    const uint32_t there = those_to_share(e);
+    int error = register_apply(&e->spec, there);
 
     n_unapplied -= !e->applied;
     e->applied = true;
     e->state = error ? S_WAITING : S_APPLYING;
     e->retry_at = time_msec() + RETRY_MS;
+    note_shares(e, there);
     if (error) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
         VLOG_WARN_RL(&rl, "service %s cannot be applied: %s", e->spec.name,
@@ -373,28 +462,26 @@ withdraw(struct entry *e)
     hmap_remove(&entries, &e->node);
     hmap_remove(&names, &e->name_node);
     ovs_list_remove(&e->turn_node);
-    app_unwatch(e->app);
+    unwatch(&e->apps);
     free(e);
 }
 
-/* The App is watched from now on, and the one of before no more. */
+/* Its Apps are watched from now on, and those of before no more. */
 static void
-watch_app(struct entry *e)
+watch_apps(struct entry *e)
 {
-    struct app *old = e->app;
+    struct watched old = e->apps;
 
-    e->app = app_watch(&e->spec.apps[0].ip, &e->spec.health);
-    e->was_bypassed = false;
-    if (old) {
-        app_unwatch(old);
-    }
+    watch(&e->apps, &e->spec);
+    e->were_down = 0;
+    unwatch(&old);
 }
 
 static void
 change(struct entry *e, const struct service_spec *spec)
 {
     const bool alike = is_served_alike(&e->spec, spec);
-    const bool same_app = (service_spec_same_apps(&e->spec, spec)
+    const bool same_apps = (service_spec_same_apps(&e->spec, spec)
                            && service_check_equal(&e->spec.health,
                                                   &spec->health));
 
@@ -404,8 +491,8 @@ change(struct entry *e, const struct service_spec *spec)
         hmap_insert(&names, &e->name_node, hash_string(spec->name, 0));
     }
     e->spec = *spec;
-    if (!same_app) {
-        watch_app(e);
+    if (!same_apps) {
+        watch_apps(e);
     }
     if (!alike) {
         e->routes_seen = 0;
@@ -447,7 +534,7 @@ follow_row(const struct service_spec *spec)
     e->spec = *spec;
     e->state = S_WAITING;
     e->wanted = true;
-    watch_app(e);
+    watch_apps(e);
     hmap_insert(&entries, &e->node, hash_ip(&spec->service_ip));
     hmap_insert(&names, &e->name_node, hash_string(spec->name, 0));
     ovs_list_push_front(&due, &e->turn_node);
@@ -479,12 +566,17 @@ is_possible(struct entry *e, const char **why)
     return !*why && register_possible(&e->spec, why);
 }
 
-/* For the first time.  An earlier tofd may have bypassed it: that holds until
- * its App is known. */
+/* For the first time.  An earlier tofd may have bypassed it, or found some of
+ * its Apps to be down: that holds until they are known. */
 static void
 adopt(struct entry *e)
 {
-    e->was_bypassed = register_is_bypassed(&e->spec);
+    if (register_is_bypassed(&e->spec)) {
+        e->were_down = UINT32_MAX;
+    }
+    for (size_t i = 0; e->spec.n_apps > 1 && i < e->spec.n_apps; i++) {
+        e->were_down |= register_is_lost(&e->spec, i) ? 1u << i : 0;
+    }
     apply(e);
     e->adopted = e->state == S_APPLYING;
 }
@@ -587,6 +679,36 @@ bypass_all(const struct ovs_list *list)
     many_destroy(&m);
 }
 
+/* An App of one that is in force has come or gone. */
+static void
+share_out(struct entry *e)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+    const uint32_t there = those_to_share(e);
+
+    if (time_msec() < e->share_at) {
+        poll_timer_wait_until(e->share_at);
+        return;
+    }
+    int error = register_share(&e->spec, there);
+    if (error) {
+        VLOG_WARN_RL(&rl, "service %s: its Apps cannot share it: %s",
+                     e->spec.name, ovs_strerror(error));
+        e->share_at = time_msec() + RETRY_MS;
+    } else {
+        note_shares(e, there);
+    }
+}
+
+static void
+forget_lost(struct entry *e)
+{
+    if (time_msec() >= e->forget_at) {
+        register_forget_lost(&e->spec, e->there);
+        e->forget_at = LLONG_MAX;
+    }
+}
+
 /* Nothing keeps it from being in force. */
 static void
 bring_into_force(struct entry *e)
@@ -599,6 +721,11 @@ bring_into_force(struct entry *e)
         && !register_divert(&e->spec)) {
         e->state = S_ACTIVE;
         VLOG_INFO("service %s is in force", e->spec.name);
+    }
+    if (e->state == S_ACTIVE && !is_shared(e)) {
+        share_out(e);
+    } else if (e->state == S_ACTIVE && e->spec.n_apps > 1) {
+        forget_lost(e);
     }
 }
 
@@ -637,7 +764,6 @@ run_entry(struct entry *e)
     } else if (!is_possible(e, &why)) {
         suspend(e, why);
     } else {
-        e->was_bypassed = false;
         bring_into_force(e);
     }
 }
@@ -782,9 +908,7 @@ static void
 finish(struct request *r, enum service_error error, const char *detail)
 {
     ovs_list_remove(&r->node);
-    if (r->app) {
-        app_unwatch(r->app);
-    }
+    unwatch(&r->apps);
     r->cb(error, detail, error || r->op == OP_DELETE ? NULL : &r->spec,
           r->aux);
     free(r);
@@ -884,7 +1008,7 @@ check(struct request *r)
         finish(r, SERVICE_INVALID, why);
     } else if (!register_ready(&why) || !register_possible(&r->spec, &why)) {
         finish(r, SERVICE_UNAVAILABLE, why);
-    } else if (!register_reaches(&r->spec, &why)) {
+    } else if (!register_reaches_all(&r->spec, &why)) {
         finish(r, SERVICE_INVALID, why);
     } else {
         return true;
@@ -923,18 +1047,29 @@ start(struct request *r)
         return false;
     }
     if (r->op != OP_DELETE) {
-        r->app = app_watch(&r->spec.apps[0].ip, &r->spec.health);
+        watch(&r->apps, &r->spec);
     }
     enter(r, R_APP);
     return true;
 }
 
-/* Starts the transaction, when it is known whether the App is there. */
+/* Whether it is known of all whether they are there. */
 static bool
-await_app(struct request *r)
+are_known(const struct watched *w)
 {
-    if (r->app && app_view(r->app)->state == APP_UNKNOWN
-        && time_msec() < r->deadline) {
+    size_t i = 0;
+
+    while (i < w->n && app_view(w->apps[i])->state != APP_UNKNOWN) {
+        i++;
+    }
+    return i == w->n;
+}
+
+/* Starts the transaction, when it is known whether the Apps are there. */
+static bool
+await_apps(struct request *r)
+{
+    if (!are_known(&r->apps) && time_msec() < r->deadline) {
         apps_hurry();
         return false;
     } else if (!take_old(r)) {
@@ -980,7 +1115,7 @@ run_request(struct request *r)
 {
     switch (r->state) {
     case R_QUEUED: return start(r);
-    case R_APP: return await_app(r);
+    case R_APP: return await_apps(r);
     case R_PLANE: return await_plane(r);
     case R_REGISTRY: case R_ROLLBACK: return run_transaction(r);
     default: OVS_NOT_REACHED();
@@ -1088,7 +1223,8 @@ why_waiting(const struct entry *e)
 
     return (e->unreachable ? e->unreachable
             : !register_ready(&why) || !register_possible(&e->spec, &why) ? why
-            : is_bypassed(e) ? "its App is down"
+            : is_bypassed(e) ? (e->spec.n_apps > 1 ? "its Apps are down"
+                                : "its App is down")
             : "it is about to be");
 }
 
@@ -1103,7 +1239,10 @@ service_describe(const struct in6_addr *service_ip, struct service_view *view)
         view->why = view->in_force ? NULL : why_waiting(e);
         view->bypassed = (!view->in_force && !e->unreachable
                           && is_bypassed(e));
-        view->app = *app_view(e->app);
+        for (size_t i = 0; i < e->apps.n; i++) {
+            view->apps[i] = *app_view(e->apps.apps[i]);
+        }
+        view->there = those_to_share(e);
     }
     return e;
 }

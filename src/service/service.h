@@ -60,14 +60,16 @@ void service_for_each(void (*cb)(const struct service_spec *,
                                  const struct counters *, void *aux),
                       void *aux);
 
-/* How a service is. */
+/* How a service is.  It has as many Apps as its spec says, in that order. */
 struct service_view {
     bool in_force;              /* Its packets are diverted; */
     bool changing;              /* or will be in a moment, or not any more. */
     const char *why;            /* If not, a sentence's end that says why; good
                                  * until the next call. */
     bool bypassed;              /* Why: its App, which has a route, is down. */
-    struct app_view app;
+    struct app_view apps[SERVICE_APPS_MAX];
+    uint32_t there;             /* Those that share new connections, by bits;
+                                 * all if all of them are down. */
 };
 
 /* False if there is none with that service IP. */

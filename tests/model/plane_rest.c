@@ -310,6 +310,20 @@ nat_service_set(const struct nat_service *s OVS_UNUSED)
 }
 
 bool
+nat_is_lost(const struct in6_addr *service_ip OVS_UNUSED,
+            const struct in6_addr *application_ip OVS_UNUSED)
+{
+    return false;
+}
+
+int
+nat_flows_forget_app(const struct in6_addr *service_ip OVS_UNUSED,
+                     const struct in6_addr *application_ip OVS_UNUSED)
+{
+    return 0;
+}
+
+bool
 nat_translates(const struct in6_addr *service_ip OVS_UNUSED)
 {
     return false;

@@ -239,10 +239,13 @@ bool
 service_describe(const struct in6_addr *ip OVS_UNUSED,
                  struct service_view *view)
 {
-    *view = (struct service_view) {
-        .in_force = true,
-        .app = { .state = APP_UP, .since = INT64_C(1796040000000) },
-    };
+    *view = (struct service_view) { .in_force = true };
+    for (size_t i = 0; i < SERVICE_APPS_MAX; i++) {
+        view->apps[i] = (struct app_view) {
+            .state = i % 2 ? APP_DOWN : APP_UP, .why = "it is odd",
+            .since = INT64_C(1796040000000) + i * 1000,
+        };
+    }
     return true;
 }
 

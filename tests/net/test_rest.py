@@ -176,6 +176,15 @@ def test_several_apps_are_shown(rest, driver):
     etag = answer.headers["ETag"]
     assert answer.json() == shown
     assert rest.call("GET", "/service/edge", 200).json() == shown
+    status = rest.call("GET", "/service/edge/status", 200).json()
+    assert [(app["address"], app["state"], app.get("reason"))
+            for app in status["apps"]] == [
+        ("192.168.100.10", "up", None),
+        ("192.168.100.11", "down", "it is odd"),
+        ("192.168.100.12", "up", None)]
+    metrics = rest.call("GET", "/metrics", 200).text
+    assert 'tof_service_app_down{service="edge",app="192.168.100.11"} 1' \
+        in metrics
     shown["applications"].pop(0)
     answer = rest.call("PUT", "/service/edge", 200, json=shown)
     assert answer.json() == shown and answer.headers["ETag"] != etag

@@ -95,7 +95,11 @@ def test_a_service_and_what_becomes_of_it_when_its_app_is_down(
 def test_a_service_with_several_apps(tofctl, spelled, shown):
     tofctl("add", "edge", "198.51.100.10", spelled)
     rows = [line.split() for line in tofctl("services").splitlines()]
-    assert rows[1][:4] == ["edge", "198.51.100.10", shown, "-"]
+    apps = shown.count(",")
+    assert rows[1] == [
+        "edge", "198.51.100.10", shown, "-", "yes",
+        ",".join(["up", "down", "up"][:apps + 1]),
+        f"2026-11-30T12:00:0{apps}.000Z"]
     tofctl("set", "edge", "198.51.100.10", shown)
     assert tofctl("services").splitlines()[1].split()[2] == shown
     for bad in ("192.168.100.10=x", "192.168.100.10=101", "=1", ",",

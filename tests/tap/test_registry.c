@@ -459,6 +459,8 @@ static char last_detail[512];
 static bool plane_works = true;
 static unsigned int n_refused;  /* So many transactions will be. */
 static size_t n_bypassed;       /* Services that have been. */
+static uint32_t sharing;        /* Apps that share new connections now. */
+static size_t n_forgotten;      /* Times that old connections have been. */
 static bool app_answers = true; /* The App of most. */
 
 bool
@@ -489,15 +491,48 @@ register_reaches(const struct service_spec *spec OVS_UNUSED,
 }
 
 bool
+register_reaches_all(const struct service_spec *spec OVS_UNUSED,
+                     const char **why OVS_UNUSED)
+{
+    return true;
+}
+
+bool
 register_routes_changed(void)
 {
     return false;
 }
 
 int
-register_apply(const struct service_spec *spec OVS_UNUSED)
+register_apply(const struct service_spec *spec OVS_UNUSED, uint32_t there)
 {
+    sharing = there;
     return 0;
+}
+
+int
+register_share(const struct service_spec *spec OVS_UNUSED, uint32_t there)
+{
+    if (n_refused) {
+        n_refused--;
+        return EBUSY;
+    }
+    sharing = there;
+    return 0;
+}
+
+void
+register_forget_lost(const struct service_spec *spec OVS_UNUSED,
+                     uint32_t there)
+{
+    n_forgotten += there != UINT32_MAX;
+}
+
+bool
+register_is_lost(const struct service_spec *spec OVS_UNUSED,
+                 size_t app OVS_UNUSED)
+{
+    return false;
 }
 
 bool
@@ -760,6 +795,50 @@ test_app_down(void)
     tap_ok(answered(1, SERVICE_OK), "the other one goes");
 }
 
+/* One of several Apps goes and comes. */
+static void
+test_shares(void)
+{
+    struct service_spec spec = make("shared", "198.51.100.60", "192.168.1.1");
+
+    spec.apps[1] = (struct service_app) { ip("192.168.1.2"), 1 };
+    spec.apps[2] = (struct service_app) { ip("192.168.1.3"), 0 };
+    spec.n_apps = 3;
+    n_bypassed = 0;
+    tap_ok(create(&spec, SERVICE_OK) && sharing == 7,
+           "all Apps share a new service");
+    n_refused = 1;
+    app_answers = false;
+    tap_ok(WAIT_FOR(3000, sharing == 6) && !n_refused,
+           "one goes: the others do, once the NAT takes that");
+    tap_ok(is_in_force("198.51.100.60") && !n_forgotten,
+           "the service is in force");
+    tap_ok(WAIT_FOR(8000, n_forgotten),
+           "later what it had is forgotten");
+    spec.apps[1].weight = 0;
+    spec.apps[0].weight = 1;
+    service_update("shared", &spec, SERVICE_ANY_VERSION, service_done, NULL);
+    tap_ok(answered(1, SERVICE_OK) && WAIT_FOR(3000, n_bypassed)
+           && !is_in_force("198.51.100.60"),
+           "nobody is left who takes new connections: it is bypassed");
+    app_answers = true;
+    tap_ok(WAIT_FOR(3000, is_in_force("198.51.100.60")) && sharing == 7,
+           "it is back: all share it");
+    spec.on_failure = SERVICE_KEEP;
+    service_update("shared", &spec, SERVICE_ANY_VERSION, service_done, NULL);
+    tap_ok(answered(1, SERVICE_OK), "now its Apps keep it");
+    app_answers = false;
+    n_forgotten = 0;
+    pump_for(3000);
+    tap_ok(is_in_force("198.51.100.60") && sharing == UINT32_MAX,
+           "as none takes connections, all do");
+    app_answers = true;
+    tap_ok(WAIT_FOR(3000, sharing == 7), "until they are back");
+    service_delete("shared", SERVICE_ANY_VERSION, service_done, NULL);
+    tap_ok(answered(1, SERVICE_OK), "deleted");
+    n_bypassed = n_ok = 0;
+}
+
 static void
 test_order(void)
 {
@@ -868,6 +947,7 @@ main(int argc OVS_UNUSED, char *argv[])
     services = true;
     service_init();
     tap_ok(WAIT_FOR(5000, find(NULL).n_all == 1), "services follow it");
+    test_shares();
     test_many();
     test_app_down();
     test_order();

@@ -44,7 +44,8 @@ struct explanation {
     bool complete;              /* All parts are ready. */
     bool has_spec;              /* The service asked about is there; then */
     struct service_spec spec;   /* it is that, */
-    struct service_view view;   /* and how it is. */
+    struct service_view view;   /* and how it is; */
+    size_t app;                 /* which of its Apps serves the UE. */
 };
 
 #define WHY_LEFT "Somebody has put it there, or tofd could not take it out; a " \
@@ -151,10 +152,27 @@ tell_registered(struct explanation *e)
         }
     } else {
         tell(e, "service", EXPLAIN_OK, NULL,
-             "Service %s is in force: %s goes to %s.", s->name,
+             "Service %s is in force: %s goes to %s%s.", s->name,
              addr_format(&s->service_ip, ip),
-             addr_format(&s->apps[0].ip, app));
+             addr_format(&s->apps[e->app].ip, app),
+             s->n_apps > 1 ? ", the one of its Apps that serves this UE" : "");
     }
+}
+
+/* Of the service's Apps, the one that the UE's next connection goes to. */
+static size_t
+app_of_ue(const struct explanation *e)
+{
+    const struct service_spec *s = &e->spec;
+    struct in6_addr app;
+    size_t i = 0;
+
+    if (nat_app_of(&s->service_ip, e->ue, &app)) {
+        while (i < s->n_apps && !IN6_ARE_ADDR_EQUAL(&s->apps[i].ip, &app)) {
+            i++;
+        }
+    }
+    return i < s->n_apps ? i : 0;
 }
 
 static void
@@ -191,6 +209,7 @@ tell_service(struct explanation *e)
              "Service %s has an address of the other family.", spec->name);
     } else {
         e->spec = *spec;
+        e->app = app_of_ue(e);
         tell_registered(e);
     }
 }
@@ -221,18 +240,20 @@ tell_app(struct explanation *e)
 {
     char app[INET6_ADDRSTRLEN], hop[INET6_ADDRSTRLEN];
     struct in6_addr next;
-    const bool down = e->view.apps[0].state == APP_DOWN;
-    enum nat_app state = nat_find_app(&e->spec.apps[0].ip, &next);
+    const struct in6_addr *ip = &e->spec.apps[e->app].ip;
+    const struct app_view *view = &e->view.apps[e->app];
+    const bool down = view->state == APP_DOWN;
+    enum nat_app state = nat_find_app(ip, &next);
 
     if (down && state == NAT_APP_ASKED) {
         state = NAT_APP_SILENT;         /* It is asked again and again. */
     } else if (down && state <= NAT_APP_KNOWN) {
         tell(e, "app", EXPLAIN_WRONG, "Ask again in a second.",
-             "The App was down until now: %s.", e->view.apps[0].why);
+             "The App was down until now: %s.", view->why);
         return;
     }
 
-    addr_format(&e->spec.apps[0].ip, app);
+    addr_format(ip, app);
     addr_format(&next, hop);
     switch (state) {
     case NAT_APP_ANSWERS:

@@ -79,6 +79,10 @@ int nat_socket(int family, int type, int protocol, int *fd);
  * rules find, too. */
 #define NAT_BUCKETS 256
 unsigned int nat_bucket(const struct in6_addr *ue);
+/* Which application new flows of a UE to a service with several of them go to.
+ * (False if that cannot be told, and if the service has not several.) */
+bool nat_app_of(const struct in6_addr *service_ip, const struct in6_addr *ue,
+                struct in6_addr *application_ip);
 
 /* What packets to a service become.  If it has several applications, 'owners'
  * says for each of the NAT_BUCKETS which one has it, as an index into 'apps',

@@ -68,9 +68,10 @@ extern const struct nft_table nat_inet, nat_netdev;
 extern const struct nft_set nat_services[2], nat_apps[2];
 
 /* The same of services that have several applications.  Maps: service and bucket
- * (in host byte order) to application.  Sets: service and application, all of
- * them; those that are down, whose connections are reset.  In the map of
- * services, such a service has the first one. */
+ * (in host byte order) to application; service and application to how many of
+ * these the service has.  A set: service and application, if that one is down,
+ * so that its connections are reset.  In the map of services, such a service has
+ * the first one. */
 extern const struct nft_set nat_buckets[2], nat_members[2], nat_lost[2];
 
 /* Sets of nat_inet: services whose connections are reset. */

@@ -124,14 +124,16 @@ const struct nft_set nat_buckets[2] = {
     BUCKETS("buckets4", 4, TYPE_IPADDR), BUCKETS("buckets6", 16, TYPE_IP6ADDR),
 };
 
-#define PAIRS(NAME, LEN, TYPE)                                          \
+#define PAIRS(NAME, LEN, TYPE, ...)                                     \
     { .name = NAME, .key_len = 2 * (LEN),                               \
-      .key_type = SERVICE_AND(TYPE, TYPE) }
+      .key_type = SERVICE_AND(TYPE, TYPE), __VA_ARGS__ }
+#define MEMBERS(NAME, LEN, TYPE)                                        \
+    PAIRS(NAME, LEN, TYPE, .data_len = 4, .data_type = TYPE_MARK)
 const struct nft_set nat_members[2] = {
-    PAIRS("members4", 4, TYPE_IPADDR), PAIRS("members6", 16, TYPE_IP6ADDR),
+    MEMBERS("members4", 4, TYPE_IPADDR), MEMBERS("members6", 16, TYPE_IP6ADDR),
 };
 const struct nft_set nat_lost[2] = {
-    PAIRS("lost4", 4, TYPE_IPADDR), PAIRS("lost6", 16, TYPE_IP6ADDR),
+    PAIRS("lost4", 4, TYPE_IPADDR, ), PAIRS("lost6", 16, TYPE_IP6ADDR, ),
 };
 
 const struct nft_set nat_ending[2] = {

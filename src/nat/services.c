@@ -10,7 +10,7 @@
  * Each service is in one map under its own address, and each application in
  * another one under its: with the service that connections of its own seem to
  * come from, any one if it has several.  A service that has several
- * applications is also in a map of its buckets, and in a set with each of them.
+ * applications is also in a map of its buckets, and in one with each of them.
  * All change in one transaction. */
 
 #include "nat/nat.h"
@@ -47,7 +47,7 @@ family_of(const struct in6_addr *addr)
     return IN6_IS_ADDR_V4MAPPED(addr) ? 0 : 1;
 }
 
-/* An entry of the sets 'nat_members' and 'nat_lost': both addresses. */
+/* A key of 'nat_members' and 'nat_lost': both addresses. */
 struct pair {
     uint8_t bytes[32];
 };
@@ -117,9 +117,30 @@ held_cb(const void *pair_, const void *data __attribute__((unused)),
     }
 }
 
-static int
-find_held(int family, const uint8_t *service, struct held *held)
+/* Whether the service has just those applications that it should have, as all
+ * of them say that there are so many. */
+static bool
+has_members(const struct held *held, const struct nat_service *s, int *error)
 {
+    for (size_t i = 0; i < s->n_apps; i++) {
+        const struct pair pair = make_pair(held->family, held->service,
+                                           bytes(&s->apps[i]));
+        uint32_t n;
+
+        if (!has_elem(&nat_members[held->family], &pair, &n, error)
+            || n != s->n_apps) {
+            return false;
+        }
+    }
+    return s->n_apps;
+}
+
+/* ('s' says what is looked for first: a dump of all members takes longer.) */
+static int
+find_held(const struct nat_service *s, struct held *held)
+{
+    const int family = family_of(&s->service_ip);
+    const uint8_t *service = bytes(&s->service_ip);
     const struct bucket first = make_bucket(family, service, 0);
     int error = 0;
 
@@ -128,6 +149,12 @@ find_held(int family, const uint8_t *service, struct held *held)
     held->there = has_elem(&nat_services[family], service, held->shown,
                            &error);
     held->several = has_elem(&nat_buckets[family], &first, NULL, &error);
+    if (held->several && has_members(held, s, &error)) {
+        for (size_t i = 0; i < s->n_apps; i++) {
+            memcpy(held->apps[held->n++], bytes(&s->apps[i]), held->len);
+        }
+        return error;
+    }
     if (held->several && !error) {
         return nft_elem_dump(nat.nft, &nat_inet, &nat_members[family],
                              held_cb, held);
@@ -276,19 +303,39 @@ is_wanted(const struct change *c, const uint8_t *application)
     return false;
 }
 
-/* The sets of pairs, for applications that the service has. */
+/* An application is one of the 'n' of the service, or (0) the only one. */
+static void
+change_member(struct change *c, const struct pair *pair, uint32_t n)
+{
+    const struct nft_set *members = &nat_members[c->old.family];
+    uint32_t old;
+    bool there = has_elem(members, pair, &old, &c->error);
+
+    if (there && old == n) {
+        return;
+    }
+    if (there) {
+        take(c, members, pair);
+    }
+    if (n) {
+        put(c, members, pair, &n);
+    }
+}
+
+/* The map of members and the set of those that are lost, for applications that
+ * the service has. */
 static void
 change_pairs(struct change *c)
 {
     const int family = c->old.family;
+    const bool several = c->s->n_apps > 1;
 
     for (size_t i = 0; i < c->s->n_apps; i++) {
         const struct pair pair = make_pair(family, c->old.service,
                                            bytes(&c->s->apps[i]));
-        const bool several = c->s->n_apps > 1;
 
         if (several || c->old.several) {
-            put_or_take(c, &nat_members[family], &pair, several);
+            change_member(c, &pair, several ? c->s->n_apps : 0);
             put_or_take(c, &nat_lost[family], &pair,
                         several && c->s->lost & 1u << i);
         }
@@ -309,7 +356,7 @@ release_apps(struct change *c)
             continue;
         }
         if (c->old.several) {
-            put_or_take(c, &nat_members[family], &pair, false);
+            change_member(c, &pair, 0);
             put_or_take(c, &nat_lost[family], &pair, false);
         }
         int error = release_app(c->b, family, c->old.service, app);
@@ -353,8 +400,7 @@ change_service(struct change *c)
 static int
 commit(struct change *c)
 {
-    int error = find_held(family_of(&c->s->service_ip),
-                          bytes(&c->s->service_ip), &c->old);
+    int error = find_held(c->s, &c->old);
 
     if (error) {
         return error;

@@ -16,9 +16,9 @@
  * weight that grows by one is one more number, and moves no more than that
  * wins.
  *
- * Place in the flow: service.c has the buckets of a service filled when its
- * Apps have changed, or come or gone; nat/ has them in force.  Pure: no I/O and
- * no state. */
+ * Place in the flow: register.c has the buckets of a service filled when its Apps
+ * have changed, or come or gone, and hands them to the NAT.  Pure: no I/O and no
+ * state. */
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -14,13 +14,15 @@ from tofnet import apphost, packet as p
 from tofnet.background import Background
 from tofnet.lab import APP, APP6, TOP
 from tofnet.netns import call_in
-from tofnet.service import diverted, is_text, new_port, service_of
+from tofnet.service import (
+    diverted, is_syn_ack, is_text, new_port, service_of)
 from tofnet.wait import PATIENCE, wait_until
 from test_apps import BACK, GONE, status
-from test_bypass import RealHost, wait_in_force
+from test_bypass import Connection, RealHost, wait_in_force
 
 SECOND, SECOND6 = "192.168.100.11", "fd00:100::11"
 PORT = 7007
+FORGOTTEN = 7                   # Seconds, until connections to a dead App are.
 UES4 = [f"10.45.34.{i}" for i in range(1, 13)]
 UES6 = [f"2001:db8:34:{i:x}::1" for i in range(1, 13)]
 
@@ -203,6 +205,25 @@ def test_connections_to_the_dead_one_are_reset(net, both):
         assert says(good, b"two") == [apps[0].encode(), b"two"]
         with call_in(ues[1].ns, connect, ues[1]) as again:
             assert says(again, b"three") == [apps[0].encode(), b"three"]
+
+
+@both_families
+def test_a_connection_that_begins_anew_goes_to_another_app(net, api, both):
+    """By addresses and ports it is the same as one to the dead App, of which its
+    UE has said nothing since."""
+    apps, bearers, served, second = both
+    b = bearers[served.index(apps[1])]
+    old = Connection(b, 6100)
+    second.close()
+    wait_states(api, "up", "down")
+    since = net.enb.mark()
+
+    def begins():
+        old.send("S", seq=90000, ack=0)
+        return any((f := b.is_downlink(raw)) and is_syn_ack(f)
+                   and f.inner.dport == 6100 for raw in net.enb.since(since))
+
+    wait_until(begins, FORGOTTEN, "an answer to a SYN", interval=0.2)
 
 
 @both_families

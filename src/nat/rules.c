@@ -433,10 +433,7 @@ lost_rules(struct nft_batch *b)
         nft_x_ct_of(r, keys[i], IP_CT_DIR_REPLY, REG + f->len / 4);
         nft_x_lookup(r, nat_lost[i].name, REG, false);
         match_tcp_syn(r, NFT_CMP_EQ);
-        nft_x_counter(r);
-        nft_x_reset(r);
-        nft_rule_comment(r, "app_down");
-        nft_rule_add(b, r);
+        stop(b, r, "app_down");
     }
 }
 
